@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pictures in: JPEG, PNG and WebP to 8-bit RGB, and from there to the pixels that a model wants.
+ *
+ * Decoding and preprocessing keep no state: any thread may call, one image to one thread at a
+ * time. The bytes may be hostile.
+ *
+ *     osprey_image *image = NULL;
+ *     osprey_image_open("cat.jpg", NULL, &image, &error);
+ *     const osprey_preprocessing *how = &osprey_model_get_info(model)->preprocessing;
+ *     float *pixels = malloc(3 * how->crop_height * how->crop_width * sizeof *pixels);
+ *     osprey_image_preprocess(image, how, pixels, &error);
+ *     osprey_image_free(image);
+ */
+#ifndef OSPREY_IMAGE_H
+#define OSPREY_IMAGE_H
+
+#include <osprey/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An 8-bit RGB picture, rows top to bottom without gaps. */
+typedef struct osprey_image osprey_image;
+
+/* Zero-initialised, or NULL, means: these defaults. */
+typedef struct osprey_image_options {
+    bool ignore_exif;  /* false: EXIF orientation is applied, also from PNG's and WebP's chunk */
+    size_t max_pixels; /* width times height; 0: 178,956,970, Pillow's own limit */
+    size_t max_bytes;  /* encoded size; 0: 256 MiB */
+} osprey_image_options;
+
+/*
+ * Decodes length bytes of JPEG (grey, YCbCr, CMYK, YCCK; baseline and progressive), PNG (all
+ * colour types and depths, interlaced) or WebP (lossy, lossless; the first frame). The result is
+ * what Pillow's Image.open(f).convert("RGB") gives: alpha is dropped, 16 bits become 8.
+ * The caller frees *image with osprey_image_free.
+ * Errors: OSPREY_FORMAT (truncated or damaged), OSPREY_UNSUPPORTED (another format, which is
+ * named where it is known), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_image_decode(const void *bytes, size_t length,
+                                             const osprey_image_options *options,
+                                             osprey_image **image, osprey_error *error);
+
+/* The same from a file. Also OSPREY_NOT_FOUND and OSPREY_IO; the error's subject is the path. */
+OSPREY_API osprey_status osprey_image_open(const char *path, const osprey_image_options *options,
+                                           osprey_image **image, osprey_error *error);
+
+/* A copy of height rows of width RGB pixels, row_bytes apart. */
+OSPREY_API osprey_status osprey_image_from_rgb(const uint8_t *rgb, size_t width, size_t height,
+                                               size_t row_bytes, osprey_image **image,
+                                               osprey_error *error);
+
+OSPREY_API size_t osprey_image_width(const osprey_image *image);
+OSPREY_API size_t osprey_image_height(const osprey_image *image);
+
+/* height * width * 3 bytes, valid until osprey_image_free. */
+OSPREY_API const uint8_t *osprey_image_rgb(const osprey_image *image);
+
+OSPREY_API void osprey_image_free(osprey_image *image);
+
+typedef enum osprey_resample {
+    OSPREY_RESAMPLE_NEAREST = 0, /* the values are Pillow's, as preprocessor_config.json has them */
+    OSPREY_RESAMPLE_LANCZOS = 1,
+    OSPREY_RESAMPLE_BILINEAR = 2,
+    OSPREY_RESAMPLE_BICUBIC = 3,
+    OSPREY_RESAMPLE_BOX = 4,
+    OSPREY_RESAMPLE_HAMMING = 5,
+} osprey_resample;
+
+typedef enum osprey_resize {
+    OSPREY_RESIZE_NONE,
+    OSPREY_RESIZE_SHORTEST, /* shorter side to resize_height, the other in proportion */
+    OSPREY_RESIZE_LONGEST,  /* longer side to resize_height, then padded to the crop */
+    OSPREY_RESIZE_EXACT,    /* to resize_height x resize_width whatever the proportions */
+} osprey_resize;
+
+/* How a model wants its pictures; comes with the model. The steps happen in this order. */
+typedef struct osprey_preprocessing {
+    osprey_resize resize;
+    size_t resize_height, resize_width;
+    osprey_resample resample; /* bilinear and bicubic, with antialiasing */
+    bool center_crop;
+    bool crop_rounds_half_even;     /* torchvision's crop offset; else rounded down */
+    size_t crop_height, crop_width; /* the model's input, with or without center_crop */
+    bool rescale;
+    float rescale_factor; /* mostly 1/255 */
+    bool normalize;
+    float mean[3], std[3];
+    uint8_t fill[3]; /* the colour of padding */
+} osprey_preprocessing;
+
+/*
+ * Writes [3, crop_height, crop_width] floats, red plane first. The resize agrees with Pillow's
+ * (antialiased, 8 bits between the two passes).
+ * Errors: OSPREY_INVALID_ARGUMENT (also where the steps do not end at the crop's size),
+ * OSPREY_UNSUPPORTED (another filter), OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_image_preprocess(const osprey_image *image,
+                                                 const osprey_preprocessing *preprocessing,
+                                                 float *pixels, osprey_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

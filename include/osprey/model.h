@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model as published: weights mapped from its files, configuration, preprocessing, tokenizer.
+ *
+ * Opening reads and checks everything small and maps the weights; nothing is computed. A model is
+ * never changed afterwards, so any number of threads and sessions may share it. It has to outlive
+ * its sessions.
+ *
+ *     osprey_error error;
+ *     osprey_model *model = NULL;
+ *     if (osprey_model_open("clip-vit-base-patch32", &model, &error) != OSPREY_OK)
+ *         fprintf(stderr, "%s: %s\n", error.subject, error.message);
+ *     printf("%zu\n", osprey_model_get_info(model)->embed_dim); // 512
+ *     osprey_model_free(model);
+ */
+#ifndef OSPREY_MODEL_H
+#define OSPREY_MODEL_H
+
+#include <osprey/error.h>
+#include <osprey/image.h>
+#include <osprey/tokenizer.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct osprey_model osprey_model;
+
+typedef enum osprey_activation {
+    OSPREY_ACTIVATION_NONE,
+    OSPREY_ACTIVATION_RELU,
+    OSPREY_ACTIVATION_GELU,       /* x * Phi(x), with erf */
+    OSPREY_ACTIVATION_GELU_TANH,  /* the tanh approximation */
+    OSPREY_ACTIVATION_QUICK_GELU, /* x * sigmoid(1.702 x), OpenAI's CLIP */
+} osprey_activation;
+
+/* "relu", "gelu", ... Static storage. */
+OSPREY_API const char *osprey_activation_name(osprey_activation activation);
+
+/* The shape of one tower. Fields that an architecture does not have are 0. */
+typedef struct osprey_tower_info {
+    const char *architecture; /* "vit", "modified_resnet" or "clip_text"; static storage */
+    uint64_t parameters;      /* elements of the tensors that the tower uses */
+    size_t width;             /* of the residual stream; a ResNet's first stage */
+    size_t layers;            /* transformer blocks; a ResNet's bottlenecks in all stages */
+    size_t heads;
+    size_t mlp_width;
+    size_t patch_size;
+    size_t stage_layers[4]; /* bottlenecks of each ResNet stage */
+    osprey_activation activation;
+} osprey_tower_info;
+
+/* All strings live as long as the model. */
+typedef struct osprey_model_info {
+    const char *name;   /* the directory's or file's last component */
+    const char *layout; /* "huggingface" or "openclip" */
+    size_t embed_dim;   /* D: elements of an embedding, the same for both towers */
+    size_t image_height, image_width;
+    size_t context_length; /* most tokens of a text, start and end token included */
+    float logit_scale;     /* what the cosine is multiplied by: exp of the stored value */
+    float logit_bias;      /* added to it; 0 but for SigLIP */
+    osprey_tower_info image;
+    osprey_tower_info text;
+    osprey_preprocessing preprocessing;
+    const char *weight_dtype; /* of most elements: "F32", "F16", "BF16" */
+    size_t file_count;        /* what was read, */
+    const char *const *files; /* with its path */
+} osprey_model_info;
+
+/*
+ * Opens a directory in one of two published layouts:
+ * - Hugging Face: config.json, preprocessor_config.json, tokenizer files, model.safetensors
+ *   (or model.safetensors.index.json with its shards);
+ * - OpenCLIP: open_clip_config.json and open_clip_model.safetensors.
+ * The caller frees *model with osprey_model_free.
+ * Errors: OSPREY_NOT_FOUND (the missing file is named, with what would fit), OSPREY_FORMAT
+ * (malformed, or configuration and weights contradict each other: the tensor is named),
+ * OSPREY_UNSUPPORTED (an architecture or option that osprey does not have), OSPREY_IO,
+ * OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_model_open(const char *path, osprey_model **model,
+                                           osprey_error *error);
+
+OSPREY_API const osprey_model_info *osprey_model_get_info(const osprey_model *model);
+
+/* Lives as long as the model. */
+OSPREY_API const osprey_tokenizer *osprey_model_tokenizer(const osprey_model *model);
+
+/* Takes NULL. */
+OSPREY_API void osprey_model_free(osprey_model *model);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

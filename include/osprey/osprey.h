@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything at once. model.h is the place to start reading. */
+#ifndef OSPREY_OSPREY_H
+#define OSPREY_OSPREY_H
+
+#include <osprey/error.h>
+#include <osprey/image.h>
+#include <osprey/model.h>
+#include <osprey/session.h>
+#include <osprey/task.h>
+#include <osprey/tokenizer.h>
+
+#endif

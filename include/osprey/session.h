@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a model's towers: pixels or texts in, embeddings out.
+ *
+ * Creating a session packs the weights of the towers asked for. A session is used by one thread at
+ * a time and brings its own worker threads; several sessions may share a model. After the first
+ * run of a given size, a run allocates nothing. An embedding depends neither on the batch that it
+ * came in with nor on the number of threads.
+ *
+ *     osprey_session_options options = {.towers = OSPREY_TOWER_TEXT, .threads = 2};
+ *     osprey_session *session = NULL;
+ *     osprey_session_create(model, &options, &session, &error);
+ *     const char *texts[] = {"a dog", "a cat"};
+ *     float embeddings[2 * 512]; // [2, D]
+ *     osprey_session_embed_texts(session, texts, 2, OSPREY_EMBED_UNIT_LENGTH, embeddings, &error);
+ *     osprey_session_free(session);
+ */
+#ifndef OSPREY_SESSION_H
+#define OSPREY_SESSION_H
+
+#include <osprey/error.h>
+#include <osprey/model.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct osprey_session osprey_session;
+
+typedef enum osprey_tower {
+    OSPREY_TOWER_IMAGE = 1,
+    OSPREY_TOWER_TEXT = 2,
+    OSPREY_TOWER_BOTH = 3,
+} osprey_tower;
+
+typedef enum osprey_embed {
+    OSPREY_EMBED_UNIT_LENGTH, /* divided by their Euclidean length */
+    OSPREY_EMBED_RAW,         /* as they leave the projection */
+} osprey_embed;
+
+/* Zero-initialised, or NULL, means: both towers, all cores that this process may use. */
+typedef struct osprey_session_options {
+    osprey_tower towers;
+    size_t threads; /* 1 to 256, the calling one included; 0: as many as cores */
+} osprey_session_options;
+
+/*
+ * The caller frees *session with osprey_session_free, before the model.
+ * Errors: OSPREY_INVALID_ARGUMENT, OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set,
+ * or one that this machine lacks), OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
+                                               const osprey_session_options *options,
+                                               osprey_session **session, osprey_error *error);
+
+/* pixels: [count, 3, image_height, image_width], preprocessed. embeddings: [count, D]. */
+OSPREY_API osprey_status osprey_session_embed_pixels(osprey_session *session, const float *pixels,
+                                                     size_t count, osprey_embed form,
+                                                     float *embeddings, osprey_error *error);
+
+/*
+ * ids: the texts' tokens one after the other, start and end tokens included, as
+ * osprey_tokenizer_encode gives them; lengths[i]: the number of text i's, 1 to context_length.
+ * embeddings: [count, D].
+ * Errors: OSPREY_INVALID_ARGUMENT (a length, or an id outside the vocabulary).
+ */
+OSPREY_API osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t *ids,
+                                                     const size_t *lengths, size_t count,
+                                                     osprey_embed form, float *embeddings,
+                                                     osprey_error *error);
+
+/* Tokenizes and embeds NUL-terminated UTF-8 texts. embeddings: [count, D]. */
+OSPREY_API osprey_status osprey_session_embed_texts(osprey_session *session,
+                                                    const char *const *texts, size_t count,
+                                                    osprey_embed form, float *embeddings,
+                                                    osprey_error *error);
+
+typedef struct osprey_session_info {
+    size_t threads;
+    const char *instruction_set; /* "portable", "avx2", "avx512"; static storage */
+    const char *precision;       /* "fp32"; static storage */
+    size_t weight_bytes;         /* packed weights */
+    size_t arena_bytes;          /* working memory so far */
+} osprey_session_info;
+
+OSPREY_API osprey_session_info osprey_session_get_info(const osprey_session *session);
+
+OSPREY_API const osprey_model *osprey_session_get_model(const osprey_session *session);
+
+/* Takes NULL. */
+OSPREY_API void osprey_session_free(osprey_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The jobs: zero-shot classification against a set of labels, and a stream of preprocessed images
+ * that is decoded while the model runs.
+ *
+ *     const char *labels[] = {"dog", "cat"}, *templates[] = {"a photo of a {}."};
+ *     osprey_label_set *set = NULL;
+ *     osprey_label_set_options how = {.labels = labels, .label_count = 2,
+ *                                     .templates = templates, .template_count = 1};
+ *     osprey_label_set_create(session, &how, &set, &error);
+ *     osprey_score scores[2];
+ *     osprey_label_set_score(set, image_embedding, OSPREY_SCORE_SOFTMAX, scores, &error);
+ *     // scores[i]: label i's cosine and probability
+ *     osprey_label_set_free(set);
+ */
+#ifndef OSPREY_TASK_H
+#define OSPREY_TASK_H
+
+#include <osprey/error.h>
+#include <osprey/image.h>
+#include <osprey/session.h>
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Labels, encoded once. Not changed by scoring: any number of threads may score at once. */
+typedef struct osprey_label_set osprey_label_set;
+
+typedef enum osprey_ensemble {
+    OSPREY_ENSEMBLE_EMBEDDING,   /* mean of the templates' unit embeddings, made unit again */
+    OSPREY_ENSEMBLE_PROBABILITY, /* mean of the probabilities under each template */
+} osprey_ensemble;
+
+typedef struct osprey_label_set_options {
+    const char *const *labels; /* UTF-8; none empty */
+    size_t label_count;
+    const char *const *templates; /* "{}" or "{label}" once in each; none: the label alone */
+    size_t template_count;
+    osprey_ensemble ensemble;
+} osprey_label_set_options;
+
+/*
+ * Encodes every label in every template with the session's text tower. The session is not needed
+ * afterwards. The caller frees *set with osprey_label_set_free.
+ * Errors: OSPREY_INVALID_ARGUMENT (no labels, an empty label, a template without a place for the
+ * label: named), OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
+                                                 const osprey_label_set_options *options,
+                                                 osprey_label_set **set, osprey_error *error);
+
+typedef enum osprey_score_kind {
+    OSPREY_SCORE_SOFTMAX, /* over the labels: they sum to 1 */
+    OSPREY_SCORE_SIGMOID, /* each label by itself */
+} osprey_score_kind;
+
+typedef struct osprey_score {
+    size_t label; /* index into the labels */
+    float score;  /* probability, 0 to 1 */
+    float cosine; /* of image and label; the mean over templates where probabilities are averaged */
+} osprey_score;
+
+/* image: [D], unit length. scores: one for each label, in the labels' order. */
+OSPREY_API osprey_status osprey_label_set_score(const osprey_label_set *set, const float *image,
+                                                osprey_score_kind kind, osprey_score *scores,
+                                                osprey_error *error);
+
+/*
+ * Sorts scores by falling score (equal ones by label), keeps at most top of those that are not
+ * below threshold at the front, and returns how many these are. top 0: all.
+ */
+OSPREY_API size_t osprey_scores_rank(osprey_score *scores, size_t count, size_t top,
+                                     float threshold);
+
+OSPREY_API size_t osprey_label_set_count(const osprey_label_set *set);
+
+/* Label i, valid as long as the set. */
+OSPREY_API const char *osprey_label_set_label(const osprey_label_set *set, size_t index);
+
+/* [label_count, D] unit embeddings (the mean over the templates). */
+OSPREY_API const float *osprey_label_set_embeddings(const osprey_label_set *set);
+
+/* Takes NULL. */
+OSPREY_API void osprey_label_set_free(osprey_label_set *set);
+
+/*
+ * Built-in templates by name: "imagenet" (the 80 of the CLIP paper), "simple" (7 of them that do
+ * nearly as well) or "none" ("{}"). OSPREY_NOT_FOUND for another name. Static storage.
+ */
+OSPREY_API osprey_status osprey_templates_builtin(const char *name, const char *const **templates,
+                                                  size_t *count, osprey_error *error);
+
+/*
+ * Decodes and preprocesses files on its own threads, some batches ahead of the reader, and gives
+ * them out in order. One reader at a time.
+ */
+typedef struct osprey_image_stream osprey_image_stream;
+
+typedef struct osprey_image_stream_options {
+    const char *const *paths; /* have to outlive the stream */
+    size_t path_count;
+    const osprey_preprocessing *preprocessing;
+    osprey_image_options image;
+    size_t batch;   /* images in a batch; 0: 8 */
+    size_t threads; /* decoders; 0: as many as cores */
+} osprey_image_stream_options;
+
+OSPREY_API osprey_status osprey_image_stream_create(const osprey_image_stream_options *options,
+                                                    osprey_image_stream **stream,
+                                                    osprey_error *error);
+
+/* One batch, valid until the next call. A bad image takes its place in errors, not in pixels. */
+typedef struct osprey_image_batch {
+    size_t first;               /* index of the first path */
+    size_t count;               /* paths in this batch; 0 at the end */
+    const float *pixels;        /* [good, 3, H, W] */
+    size_t good;                /* images that could be read */
+    const osprey_error *errors; /* [count]; status OSPREY_OK where the image is in pixels */
+} osprey_image_batch;
+
+OSPREY_API osprey_status osprey_image_stream_next(osprey_image_stream *stream,
+                                                  osprey_image_batch *batch, osprey_error *error);
+
+/* Takes NULL, and a stream that was not read to its end. */
+OSPREY_API void osprey_image_stream_free(osprey_image_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

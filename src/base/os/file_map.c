@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/os/file_map.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static osprey_status open_failed(const char *path, osprey_error *error)
+{
+    osprey_status status = errno == ENOENT || errno == ENOTDIR ? OSPREY_NOT_FOUND : OSPREY_IO;
+    return osprey__fail(error, status, path, "cannot open it: %s", strerror(errno));
+}
+
+osprey_status osprey__file_map_open(const char *path, osprey__file_map *map, osprey_error *error)
+{
+    *map = (osprey__file_map){0};
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return open_failed(path, error);
+    osprey_status status = OSPREY_OK;
+    struct stat info;
+    if (fstat(file, &info) != 0) {
+        status = osprey__fail(error, OSPREY_IO, path, "cannot look at it: %s", strerror(errno));
+    } else if (!S_ISREG(info.st_mode)) {
+        status = osprey__fail(error, OSPREY_IO, path, "not a regular file");
+    } else if (info.st_size > 0) {
+        void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (bytes == MAP_FAILED)
+            status = osprey__fail(error, OSPREY_IO, path, "cannot map it: %s", strerror(errno));
+        else
+            *map = (osprey__file_map){bytes, (size_t)info.st_size};
+    }
+    close(file);
+    return status;
+}
+
+void osprey__file_map_close(osprey__file_map *map)
+{
+    if (map->bytes) munmap((void *)(uintptr_t)map->bytes, map->length);
+    *map = (osprey__file_map){0};
+}
+
+static osprey_status read_all(int file, const char *path, size_t limit, char **text, size_t *length,
+                              osprey_error *error)
+{
+    size_t capacity = 0, used = 0;
+    char *bytes = NULL;
+    for (;;) {
+        if (capacity - used < 2) {
+            size_t larger = capacity ? capacity * 2 : 4096;
+            char *grown = osprey__realloc(bytes, larger, 1);
+            if (!grown) {
+                osprey__free(bytes);
+                return osprey__fail_memory(error, larger);
+            }
+            bytes = grown;
+            capacity = larger;
+        }
+        ssize_t got = read(file, bytes + used, capacity - used - 1);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            osprey__free(bytes);
+            return osprey__fail(error, OSPREY_IO, path, "cannot read it: %s", strerror(errno));
+        }
+        if (got == 0) break;
+        used += (size_t)got;
+        if (used > limit) {
+            osprey__free(bytes);
+            return osprey__fail(error, OSPREY_LIMIT, path, "larger than %zu bytes", limit);
+        }
+    }
+    bytes[used] = '\0';
+    *text = bytes;
+    *length = used;
+    return OSPREY_OK;
+}
+
+osprey_status osprey__file_read(const char *path, size_t limit, char **text, size_t *length,
+                                osprey_error *error)
+{
+    if (strcmp(path, "-") == 0)
+        return read_all(STDIN_FILENO, "standard input", limit, text, length, error);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return open_failed(path, error);
+    osprey_status status = read_all(file, path, limit, text, length, error);
+    close(file);
+    return status;
+}
+
+static bool write_all(int file, const char *bytes, size_t length)
+{
+    while (length) {
+        ssize_t written = write(file, bytes, length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return false;
+        bytes += written;
+        length -= (size_t)written;
+    }
+    return true;
+}
+
+osprey_status osprey__file_write(const char *path, const void *bytes, size_t length,
+                                 osprey_error *error)
+{
+    char temporary[4096];
+    int needed = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    if (needed < 0 || (size_t)needed >= sizeof temporary)
+        return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
+    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0)
+        return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
+    bool written = write_all(file, bytes, length) && fsync(file) == 0;
+    int reason = errno;
+    if (close(file) != 0 && written) {
+        written = false;
+        reason = errno;
+    }
+    if (written && rename(temporary, path) != 0) {
+        written = false;
+        reason = errno;
+    }
+    if (written) return OSPREY_OK;
+    unlink(temporary);
+    return osprey__fail(error, OSPREY_IO, path, "cannot write it: %s", strerror(reason));
+}
+
+bool osprey__file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool osprey__is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+osprey_status osprey__path_join(char *path, size_t capacity, const char *directory,
+                                const char *name, osprey_error *error)
+{
+    int needed = snprintf(path, capacity, "%s/%s", directory, name);
+    if (needed < 0 || (size_t)needed >= capacity)
+        return osprey__fail(error, OSPREY_LIMIT, directory, "the path is too long");
+    return OSPREY_OK;
+}

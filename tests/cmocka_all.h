@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmocka wants these four before itself. */
+#ifndef OSPREY_TESTS_CMOCKA_ALL_H
+#define OSPREY_TESTS_CMOCKA_ALL_H
+
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#endif
