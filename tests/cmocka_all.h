@@ -3,10 +3,13 @@
 #ifndef OSPREY_TESTS_CMOCKA_ALL_H
 #define OSPREY_TESTS_CMOCKA_ALL_H
 
-#include <cmocka.h>
+/* clang-format off: the order matters */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+/* clang-format on */
 
 #endif
