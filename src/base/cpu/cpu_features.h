@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the processor can do, found once: instruction sets, cache sizes, cores that this process
+ * may use. Kernels are chosen by it. Any thread may call.
+ *
+ * The environment variable OSPREY_CPU restricts it to one of the names in OSPREY__CPU_NAMES, each
+ * of which takes in those before it. Nothing can make the answer promise more than there is.
+ *
+ *     const osprey__cpu_features *features;
+ *     OSPREY_TRY(osprey__cpu_features_get(&features, error));
+ *     kernel = features->level >= OSPREY__CPU_AVX512 ? kernel__avx512 : kernel_portable;
+ */
+#ifndef OSPREY_BASE_CPU_FEATURES_H
+#define OSPREY_BASE_CPU_FEATURES_H
+
+#include <osprey/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The values of OSPREY_CPU. */
+#define OSPREY__CPU_NAMES "portable, avx2, avx512, avx512vnni, avx512bf16, amx"
+
+typedef enum osprey__cpu_level {
+    OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
+    OSPREY__CPU_AVX2,     /* AVX2, FMA, F16C */
+    OSPREY__CPU_AVX512,   /* and AVX-512 F, BW, DQ, VL, CD */
+} osprey__cpu_level;
+
+#define OSPREY__CPU_LEVELS 3
+
+typedef struct osprey__cpu_features {
+    osprey__cpu_level level;
+    bool vnni;        /* AVX512_VNNI; implies OSPREY__CPU_AVX512, as the next three do */
+    bool avx512_bf16; /* AVX512_BF16 */
+    bool amx_bf16;    /* AMX tiles, with the kernel's permission to use them */
+    bool amx_int8;
+    const char *level_name; /* "portable", "avx2", "avx512"; static storage */
+    size_t l1d_bytes;       /* of one core; never 0 */
+    size_t l2_bytes;        /* of one core; never 0 */
+    size_t l3_bytes;        /* 0 where there is none */
+    size_t usable_cores;    /* by affinity and cgroup quota (rounded up); at least 1 */
+} osprey__cpu_features;
+
+/*
+ * *features: static storage.
+ * Errors: OSPREY_UNSUPPORTED (OSPREY_CPU holds an unknown name, or one that this machine lacks).
+ */
+osprey_status osprey__cpu_features_get(const osprey__cpu_features **features, osprey_error *error);
+
+/* "portable", "avx2", "avx512". Static storage. */
+const char *osprey__cpu_level_name(osprey__cpu_level level);
+
+/* Whether this machine can run level, whatever OSPREY_CPU says. With it a test visits them all. */
+bool osprey__cpu_level_supported(osprey__cpu_level level);
+
+/*
+ * *features: machine without what lies above name, one of OSPREY__CPU_NAMES.
+ * Errors: as osprey__cpu_features_get, which passes OSPREY_CPU's value.
+ */
+osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine, const char *name,
+                                            osprey__cpu_features *features, osprey_error *error);
+
+#endif

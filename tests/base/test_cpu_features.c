@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the processor can do, and how OSPREY_CPU restricts it. */
+#include "base/cpu/cpu_features.h"
+#include "base/cpu/usable_cores.h"
+#include "cmocka_all.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static void test_levels_below_the_best_are_supported(void **state)
+{
+    (void)state;
+    const osprey__cpu_features *features;
+    osprey_error error;
+    assert_int_equal(osprey__cpu_features_get(&features, &error), OSPREY_OK);
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        bool supported = osprey__cpu_level_supported((osprey__cpu_level)level);
+        if ((osprey__cpu_level)level <= features->level) assert_true(supported);
+        print_message("%s: %s\n", osprey__cpu_level_name((osprey__cpu_level)level),
+                      supported ? "yes" : "not on this machine");
+    }
+    assert_string_equal(features->level_name, osprey__cpu_level_name(features->level));
+    print_message("caches: %zu, %zu, %zu bytes; %zu cores\n", features->l1d_bytes,
+                  features->l2_bytes, features->l3_bytes, features->usable_cores);
+    assert_in_range(features->usable_cores, 1, 65536);
+    assert_true(features->l1d_bytes >= 4096);
+    assert_true(features->l2_bytes >= features->l1d_bytes);
+}
+
+static void test_a_name_takes_away_what_lies_above(void **state)
+{
+    (void)state;
+    const osprey__cpu_features machine = {
+        .level = OSPREY__CPU_AVX512,
+        .vnni = true,
+        .avx512_bf16 = true,
+        .amx_bf16 = true,
+        .amx_int8 = true,
+        .usable_cores = 3,
+    };
+    osprey__cpu_features features;
+    osprey_error error;
+    assert_int_equal(osprey__cpu_features_restrict(&machine, "avx2", &features, &error), OSPREY_OK);
+    assert_int_equal(features.level, OSPREY__CPU_AVX2);
+    assert_string_equal(features.level_name, "avx2");
+    assert_false(features.vnni || features.avx512_bf16 || features.amx_bf16 || features.amx_int8);
+    assert_int_equal(features.usable_cores, 3);
+    assert_int_equal(osprey__cpu_features_restrict(&machine, "avx512vnni", &features, &error),
+                     OSPREY_OK);
+    assert_true(features.level == OSPREY__CPU_AVX512 && features.vnni && !features.avx512_bf16);
+    assert_int_equal(osprey__cpu_features_restrict(&machine, "amx", &features, &error), OSPREY_OK);
+    assert_true(features.amx_bf16 && features.amx_int8);
+}
+
+static void test_what_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    const osprey__cpu_features machine = {.level = OSPREY__CPU_AVX2};
+    osprey__cpu_features features;
+    osprey_error error;
+    assert_int_equal(osprey__cpu_features_restrict(&machine, "avx512", &features, &error),
+                     OSPREY_UNSUPPORTED);
+    assert_string_equal(error.subject, "OSPREY_CPU");
+    assert_int_equal(osprey__cpu_features_restrict(&machine, "AVX2", &features, &error),
+                     OSPREY_UNSUPPORTED);
+    assert_non_null(strstr(error.message, OSPREY__CPU_NAMES));
+}
+
+static void test_quota_is_rounded_up(void **state)
+{
+    (void)state;
+    assert_int_equal(osprey__cgroup_quota_cores("150000 100000\n"), 2);
+    assert_int_equal(osprey__cgroup_quota_cores("200000 100000\n"), 2);
+    assert_int_equal(osprey__cgroup_quota_cores("1000 100000\n"), 1);
+    assert_int_equal(osprey__cgroup_quota_cores("max 100000\n"), SIZE_MAX);
+    assert_int_equal(osprey__cgroup_quota_cores("5 0\n"), SIZE_MAX);
+    assert_int_equal(osprey__cgroup_quota_cores(""), SIZE_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_levels_below_the_best_are_supported),
+        cmocka_unit_test(test_a_name_takes_away_what_lies_above),
+        cmocka_unit_test(test_what_is_not_there_is_refused),
+        cmocka_unit_test(test_quota_is_rounded_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
