@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scaled dot-product attention of one head over one sequence:
+ *     out[i] = sum over j of softmax_j(scale * q[i] . k[j]) * v[j]
+ * (Vaswani et al., 2017). With causal, row i sees the keys 0..i only; then query_rows == key_rows.
+ */
+#ifndef OSPREY_KERNELS_ATTENTION_H
+#define OSPREY_KERNELS_ATTENTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct osprey__attention_f32_args {
+    size_t query_rows, key_rows, head_dim;
+    const float *q; /* [query_rows][head_dim], rows q_stride floats apart */
+    size_t q_stride;
+    const float *k, *v; /* [key_rows][head_dim], rows kv_stride floats apart */
+    size_t kv_stride;
+    float *out; /* [query_rows][head_dim], rows out_stride floats apart */
+    size_t out_stride;
+    float scale;
+    bool causal;
+    float *scratch; /* as many floats as scratch_floats() says, 64-byte aligned */
+} osprey__attention_f32_args;
+
+typedef void osprey__attention_f32_function(const osprey__attention_f32_args *args);
+
+typedef struct osprey__attention_f32_kernel {
+    osprey__attention_f32_function *run;
+    size_t (*scratch_floats)(size_t query_rows, size_t key_rows, size_t head_dim);
+} osprey__attention_f32_kernel;
+
+#endif

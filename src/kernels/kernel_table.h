@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a CPU executes: one function pointer an operator, chosen once for an instruction set.
+ *
+ * The portable C version is the reference; kernels.def lists the faster ones, and those replace it
+ * where the machine can run them. Kernels work on one thread's share, allocate nothing, and may be
+ * called from any number of threads on separate outputs. A row of a result never depends on the
+ * other rows of the call, nor on how many there are.
+ */
+#ifndef OSPREY_KERNELS_KERNEL_TABLE_H
+#define OSPREY_KERNELS_KERNEL_TABLE_H
+
+#include "kernels/attention.h"
+#include "kernels/gemm.h"
+#include "kernels/image_ops.h"
+#include "kernels/row_ops.h"
+
+typedef struct osprey__kernels {
+    const char *instruction_set; /* "portable", "avx2", "avx512" */
+    osprey__gemm_f32_kernel gemm_f32;
+    osprey__attention_f32_kernel attention_f32;
+    osprey__layer_norm_f32_function *layer_norm_f32;
+    osprey__activation_f32_function *activation_f32;
+    osprey__add_f32_function *add_f32;
+    osprey__average_pool_f32_function *average_pool_f32;
+} osprey__kernels;
+
+/* The table for a level of osprey__cpu_level that the machine supports. Static storage. */
+const osprey__kernels *osprey__kernels_for(int cpu_level);
+
+#endif

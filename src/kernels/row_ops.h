@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators on rows of floats: layer norm, activations, addition. */
+#ifndef OSPREY_KERNELS_ROW_OPS_H
+#define OSPREY_KERNELS_ROW_OPS_H
+
+#include <osprey/model.h>
+
+#include <stddef.h>
+
+/*
+ * out[r] = (x[r] - mean) / sqrt(variance + epsilon) * scale + shift over each row of width floats
+ * (Ba et al., 2016); the variance is the biased one, as in PyTorch. out may be x.
+ */
+typedef void osprey__layer_norm_f32_function(size_t rows, size_t width, const float *x,
+                                             const float *scale, const float *shift, float epsilon,
+                                             float *out);
+
+/* out[i] = activation(x[i]); out may be x. Largest error is stated at each implementation. */
+typedef void osprey__activation_f32_function(osprey_activation activation, size_t count,
+                                             const float *x, float *out);
+
+/* out[i] = activation(x[i] + y[i]); out may be x or y. */
+typedef void osprey__add_f32_function(osprey_activation activation, size_t count, const float *x,
+                                      const float *y, float *out);
+
+#endif
