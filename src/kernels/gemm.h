@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Matrix product with packed weights and a fused epilogue:
- *     c[m][n] = activation(sum over k of a[m][k] * weight[n][k] + bias[n]) + residual[m][n]
+ *     c[m][n] = activation(sum over k of a[m][k] * weight[n][k] + bias[n] + residual[m][n])
  *
  * Weights are packed into panels of `columns` output channels, zero-padded at the end:
  * packed[panel][k][columns]; a panel is read front to back.
