@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a model's configuration files say, in one neutral form for all layouts.
+ *
+ * A reader checks each value by itself and against its neighbours (ranges, heads that divide the
+ * width, preprocessing that ends at the model's image size), not against the weights: that is the
+ * model layer's. A setting that changes the result and that osprey does not have is refused by
+ * name, never ignored. Any thread may call.
+ *
+ *     osprey__model_config config;
+ *     OSPREY_TRY(osprey__hf_config_read("clip-vit-base-patch32", &config, error));
+ *     // config.image.width == 768
+ */
+#ifndef OSPREY_FORMAT_MODEL_CONFIG_H
+#define OSPREY_FORMAT_MODEL_CONFIG_H
+
+#include <osprey/error.h>
+#include <osprey/image.h>
+#include <osprey/model.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Nothing published comes near these; they keep products of sizes far from overflow. */
+#define OSPREY__CONFIG_BYTES_MAX      (16u << 20) /* of one configuration file */
+#define OSPREY__CONFIG_WIDTH_MAX      65536u
+#define OSPREY__CONFIG_LAYERS_MAX     1024u
+#define OSPREY__CONFIG_IMAGE_MAX      16384u
+#define OSPREY__CONFIG_CONTEXT_MAX    65536u
+#define OSPREY__CONFIG_VOCABULARY_MAX 16777216u
+
+typedef enum osprey__image_kind {
+    OSPREY__IMAGE_VIT,
+    OSPREY__IMAGE_MODIFIED_RESNET, /* CLIP's, with three-convolution stem and attention pool */
+} osprey__image_kind;
+
+typedef enum osprey__text_pooling {
+    OSPREY__POOL_HIGHEST_ID, /* the first token with the text's highest id */
+    OSPREY__POOL_FIRST_END,  /* the first token with end_id */
+} osprey__text_pooling;
+
+typedef struct osprey__image_config {
+    osprey__image_kind kind;
+    size_t image_height, image_width; /* of the input */
+    size_t width;                     /* of the residual stream; a ResNet's first stage */
+    size_t layers;                    /* blocks; a ResNet's bottlenecks in all stages */
+    size_t stage_layers[4];           /* ResNet: bottlenecks of each stage */
+    size_t heads;                     /* ResNet: of the attention pool */
+    size_t mlp_width;                 /* 0 in a ResNet */
+    size_t patch_size;                /* 0 in a ResNet */
+    osprey_activation activation;
+    float layer_norm_epsilon; /* 0 in a ResNet */
+} osprey__image_config;
+
+typedef struct osprey__text_config {
+    size_t vocabulary;
+    size_t context_length;
+    size_t width;
+    size_t layers;
+    size_t heads;
+    size_t mlp_width;
+    osprey_activation activation;
+    float layer_norm_epsilon;
+    osprey__text_pooling pooling;
+    size_t end_id; /* OSPREY__POOL_FIRST_END */
+} osprey__text_config;
+
+typedef struct osprey__model_config {
+    const char *layout; /* "huggingface" or "openclip"; static storage, as the names below */
+    const char *file;   /* "config.json", ... */
+    const char *preprocessing_file; /* NULL where there is none besides file */
+    size_t embed_dim;
+    osprey__image_config image;
+    osprey__text_config text;
+    osprey_preprocessing preprocessing;
+    bool has_logit_bias;   /* a tensor logit_bias is among the weights */
+    bool text_is_prefixed; /* OpenCLIP's custom_text: the text tower's names begin with "text." */
+} osprey__model_config;
+
+/*
+ * Hugging Face: directory/config.json of model_type "clip", full, sparse or legacy
+ * (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
+ * CLIPConfig; then preprocessing from processor_config.json or preprocessor_config.json, or
+ * CLIP's own where neither is there.
+ * Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the
+ * setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
+ */
+osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
+                                     osprey_error *error);
+
+/* OpenCLIP: directory/open_clip_config.json, with the defaults of open_clip's CLIPVisionCfg,
+ * CLIPTextCfg and PreprocessCfg. Errors as above. */
+osprey_status osprey__openclip_config_read(const char *directory, osprey__model_config *config,
+                                           osprey_error *error);
+
+/*
+ * The same from parsed JSON; file is what errors name. osprey__hf_config_parse leaves the
+ * preprocessing that the model has without a file of its own.
+ */
+osprey_status osprey__hf_config_parse(const json_t *root, const char *file,
+                                      osprey__model_config *config, osprey_error *error);
+osprey_status osprey__openclip_config_parse(const json_t *root, const char *file,
+                                            osprey__model_config *config, osprey_error *error);
+
+/*
+ * Preprocessing of transformers' CLIPImageProcessor, old and new form, for a model whose image
+ * size is config's, which came from model_file. root: preprocessor_config.json, or the
+ * "image_processor" of processor_config.json.
+ */
+osprey_status osprey__preprocessor_config_parse(const json_t *root, const char *file,
+                                                const char *model_file,
+                                                osprey__model_config *config, osprey_error *error);
+
+#endif
