@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads a written directory with its own library, in fp32, and keeps what it answers."""
+
+import json
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from transformers import CLIPModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+import golden_vocabulary
+
+PICTURE = "picture.png"
+TEXTS = [
+    "a photo of a cat",
+    "",
+    "A  DIAGRAM\tof 12 things, isn't it? We'll see...",
+    "Straße naïve e\u0301 Ünïcode 北京の犬 Ελλάς 🦅",
+    "dog",
+    "a cat <|endoftext|> on a tree",
+    " ".join(["a bright picture of something red with 1234567890 parts"] * 30),
+]
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+
+
+def keep(folder, pixels, preprocessed, ids, image_raw, text_raw, logit_scale):
+    arrays = {
+        "pixels": pixels.numpy(), "preprocessed": preprocessed.numpy(),
+        "image_embeds_raw": image_raw.numpy(), "image_embeds": unit(image_raw.numpy()),
+        "text_embeds_raw": text_raw.numpy(), "text_embeds": unit(text_raw.numpy()),
+    }
+    for name, array in arrays.items():
+        assert np.isfinite(array).all(), name
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array, dtype=np.float32))
+    for name in ("image_embeds", "text_embeds"):
+        cosines = arrays[name] @ arrays[name].T
+        np.fill_diagonal(cosines, -1)
+        assert cosines.max() < 0.98, f"{folder.name}: {name} hardly differ, so they test nothing"
+    expected = {
+        "texts": [{"text": text, "ids": row} for text, row in zip(TEXTS, ids)],
+        "logit_scale": float(logit_scale.exp()), "image": PICTURE,
+    }
+    text = json.dumps(expected, indent=1, ensure_ascii=True)
+    (folder / "expected.json").write_text(text + "\n", "utf-8")
+
+
+def builtin_vocabulary():
+    """The vocabulary in open_clip's wheel, with CLIP's names for the two special tokens."""
+    simple = open_clip.SimpleTokenizer()
+    tokens = sorted(simple.encoder, key=simple.encoder.get)
+    tokens[-2:] = [golden_vocabulary.START, golden_vocabulary.END]
+    return {token: index for index, token in enumerate(tokens)}, list(simple.bpe_ranks)
+
+
+def tokenize(tokenizer, context):
+    ids = [tokenizer(text, truncation=True, max_length=context)["input_ids"] for text in TEXTS]
+    assert len(ids[-1]) == context and len(ids[1]) == 2
+    return ids
+
+
+def some_pixels(preprocessed, seed):
+    """The picture, and noise in the range of normalised pixels."""
+    noise = torch.randn(preprocessed.shape, generator=torch.Generator().manual_seed(seed))
+    return torch.cat([preprocessed, noise])
+
+
+@torch.inference_mode()
+def huggingface(folder, pictures, seed):
+    # The plain loops, not a fused kernel: these are the reference.
+    model, report = CLIPModel.from_pretrained(folder, dtype=torch.float32,
+                                              attn_implementation="eager",
+                                              output_loading_info=True)
+    model.eval()
+    assert not report["missing_keys"] and not report["mismatched_keys"], report
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    context = model.config.text_config.max_position_embeddings
+    ids = tokenize(tokenizer, context)
+
+    processor = CLIPImageProcessorPil.from_pretrained(folder)
+    picture = Image.open(pictures / PICTURE)
+    preprocessed = processor(picture, return_tensors="pt")["pixel_values"].float()
+    pixels = some_pixels(preprocessed, seed)
+    text = torch.cat([model.get_text_features(torch.tensor([row])).pooler_output for row in ids])
+    image = model.get_image_features(pixels).pooler_output
+    keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale)
+
+
+@torch.inference_mode()
+def openclip(folder, pictures, seed):
+    name = f"local-dir:{folder}"
+    model, preprocess = open_clip.create_model_from_pretrained(name, precision="fp32")
+    model.eval()
+    tokenizer = open_clip.get_tokenizer(name)
+    if (folder / "vocab.json").exists():
+        vocabulary, merges = golden_vocabulary.build()
+    else:
+        vocabulary, merges = builtin_vocabulary()
+    ids = tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), tokenizer.context_length)
+    tokens = torch.zeros(len(ids), tokenizer.context_length, dtype=torch.long)
+    for row, known, text in zip(tokens, ids, TEXTS):
+        row[:len(known)] = torch.tensor(known)
+        # OpenCLIP's own tokenizer spells the special tokens otherwise, and cleans HTML.
+        assert "<|" in text or tokenizer(text)[0, :len(known)].tolist() == known, text
+
+    picture = Image.open(pictures / PICTURE)
+    preprocessed = preprocess(picture)[None]
+    pixels = some_pixels(preprocessed, seed)
+    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels),
+         model.encode_text(tokens), model.logit_scale)

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes tests/golden/models: tiny random CLIP models exactly as they are published, and what
+their own libraries make of them.
+
+    pip install -r tests/golden/requirements.txt
+    OMP_NUM_THREADS=1 python tests/golden/make_models.py [name...]
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+import golden_expect
+import golden_vocabulary
+from golden_weights import randomise, settle_batch_norms
+
+HERE = Path(__file__).resolve().parent
+VOCABULARY = len(golden_vocabulary.build()[0])
+START, END = VOCABULARY - 2, VOCABULARY - 1
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
+def make_picture():
+    """A gradient with a disc, a grid and noise; neither square nor even."""
+    random = np.random.default_rng(7)
+    y, x = np.mgrid[0:67, 0:91].astype(np.float64)
+    red = 255 * x / 90
+    green = 255 * ((x - 40) ** 2 + (y - 30) ** 2 < 400)
+    blue = np.where((x // 5 + y // 3) % 2, 200, 30)
+    picture = np.stack([red, green, blue], axis=-1) + random.normal(0, 20, (67, 91, 3))
+    (HERE / "pictures").mkdir(exist_ok=True)
+    Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(
+        HERE / "pictures" / golden_expect.PICTURE, optimize=True)
+
+
+def hf_model(seed, logit_scale, projection, text, vision):
+    tokens = {"vocab_size": VOCABULARY, "bos_token_id": START, "eos_token_id": END,
+              "pad_token_id": END}
+    config = CLIPConfig(text_config=tokens | text, vision_config=vision,
+                        projection_dim=projection)
+    return randomise(CLIPModel(config), seed, logit_scale)
+
+
+def position_ids(text, vision):
+    """Buffers that older versions of transformers saved with the weights."""
+    return {"text_model.embeddings.position_ids": torch.arange(text)[None],
+            "vision_model.embeddings.position_ids": torch.arange(vision)[None]}
+
+
+def save_weights(folder, tensors, dtype):
+    tensors = {name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
+               for name, tensor in tensors.items()}
+    save_file(tensors, folder, metadata={"format": "pt"})
+
+
+def hf_vit_p32_quickgelu(folder):
+    """All as transformers 5 saves it; the fast tokenizer with every file beside it."""
+    model = hf_model(11, 100, 24,
+                     {"hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 2,
+                      "num_attention_heads": 2, "projection_dim": 24},
+                     {"hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 2,
+                      "num_attention_heads": 2, "image_size": 64, "patch_size": 32,
+                      "projection_dim": 24})
+    model.save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": 64},
+                          crop_size={"height": 64, "width": 64}).save_pretrained(folder)
+    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_fast(folder)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
+def hf_vit_p16_gelu_sharded(folder):
+    """GELU with erf, weights in shards, vocab.json and merges.txt only, a short context, other
+    layer norm epsilon, mean, deviation and filter, resize to a fixed size without a crop."""
+    model = hf_model(12, 31.5, 20,
+                     {"hidden_size": 16, "intermediate_size": 40, "num_hidden_layers": 2,
+                      "num_attention_heads": 2, "max_position_embeddings": 40,
+                      "hidden_act": "gelu", "layer_norm_eps": 1e-3},
+                     {"hidden_size": 24, "intermediate_size": 72, "num_hidden_layers": 2,
+                      "num_attention_heads": 3, "image_size": 48, "patch_size": 16,
+                      "hidden_act": "gelu", "layer_norm_eps": 1e-3})
+    model.save_pretrained(folder, max_shard_size="90KB")
+    CLIPImageProcessorPil(size={"height": 48, "width": 48}, do_center_crop=False, resample=2,
+                          image_mean=[0.5, 0.4, 0.3],
+                          image_std=[0.2, 0.25, 0.3]).save_pretrained(folder)
+    golden_vocabulary.save_plain(folder)
+
+
+def hf_vit_p14_bf16_sparse(folder):
+    """BF16 with position_ids, a configuration without what equals the defaults (activation,
+    heads, context, projection_dim, epsilon), the old eos_token_id, and the old preprocessor."""
+    text = {"hidden_size": 64, "intermediate_size": 72, "num_hidden_layers": 1}
+    vision = {"hidden_size": 40, "intermediate_size": 96, "num_hidden_layers": 2,
+              "num_attention_heads": 5, "image_size": 42, "patch_size": 14}
+    model = hf_model(13, 14.3, 512, text, vision)
+    save_weights(folder / "model.safetensors", model.state_dict() | position_ids(77, 10),
+                 torch.bfloat16)
+    write_json(folder / "config.json", {
+        "architectures": ["CLIPModel"], "model_type": "clip", "torch_dtype": "bfloat16",
+        "text_config": {"model_type": "clip_text_model", "vocab_size": VOCABULARY,
+                        "bos_token_id": 0, "eos_token_id": 2} | text,
+        "vision_config": {"model_type": "clip_vision_model"} | vision})
+    write_json(folder / "preprocessor_config.json", {
+        "crop_size": 42, "do_center_crop": True, "do_normalize": True, "do_resize": True,
+        "feature_extractor_type": "CLIPFeatureExtractor",
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3, "size": 42})
+    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
+def hf_vit_p14_f16_config_dict(folder):
+    """F16, both tanh-GELUs, one head of 64, text_config_dict and vision_config_dict that overrule
+    the plain ones, projection widths in the towers that do not count, and the keys that older
+    versions wrote for every model."""
+    text = {"hidden_size": 32, "intermediate_size": 72, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "hidden_act": "gelu_new"}
+    vision = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+              "num_attention_heads": 1, "image_size": 28, "patch_size": 14,
+              "hidden_act": "gelu_pytorch_tanh"}
+    model = hf_model(14, 55, 32, text, vision)
+    save_weights(folder / "model.safetensors", model.state_dict() | position_ids(77, 5),
+                 torch.float16)
+    legacy = {"_name_or_path": "", "add_cross_attention": False, "architectures": None,
+              "attention_dropout": 0.0, "bad_words_ids": None, "chunk_size_feed_forward": 0,
+              "dropout": 0.0, "id2label": {"0": "LABEL_0", "1": "LABEL_1"}, "is_decoder": False,
+              "label2id": {"LABEL_0": 0, "LABEL_1": 1}, "output_attentions": False,
+              "pruned_heads": {}, "task_specific_params": None, "temperature": 1.0, "top_k": 50,
+              "torchscript": False, "use_bfloat16": False}
+    tokens = {"vocab_size": VOCABULARY, "bos_token_id": START, "eos_token_id": END}
+    write_json(folder / "config.json", {
+        "_commit_hash": None, "architectures": ["CLIPModel"], "initializer_factor": 1.0,
+        "logit_scale_init_value": 2.6592, "model_type": "clip", "projection_dim": 32,
+        # layer_norm_eps is not in text_config_dict, so its default overrules this one.
+        "text_config": legacy | tokens | text | {"hidden_act": "quick_gelu",
+                                                 "layer_norm_eps": 0.1, "projection_dim": 512},
+        "text_config_dict": tokens | text,
+        "torch_dtype": "float16", "transformers_version": None,
+        "vision_config": legacy | vision | {"image_size": 224, "num_channels": 3,
+                                            "projection_dim": 512},
+        "vision_config_dict": vision})
+    write_json(folder / "preprocessor_config.json", {
+        "crop_size": {"height": 28, "width": 28}, "do_center_crop": True,
+        "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_processor_type": "CLIPImageProcessor",
+        "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3,
+        "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 28}})
+    golden_vocabulary.save_fast(folder)
+
+
+def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None):
+    """config and preprocessing: model_cfg and preprocess_cfg of open_clip_config.json."""
+    model = randomise(open_clip.CLIP(**config), seed, logit_scale)
+    settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed)
+    tensors = model.state_dict()
+    if used_tokens is not None:
+        unused = torch.ones(len(tensors["token_embedding.weight"]), dtype=torch.bool)
+        unused[used_tokens] = False
+        tensors["token_embedding.weight"][unused] = 0
+    save_weights(folder / "open_clip_model.safetensors", tensors, dtype)
+    write_json(folder / "open_clip_config.json",
+               {"model_cfg": config, "preprocess_cfg": preprocessing})
+
+
+OPENAI_NORM = {"mean": [0.48145466, 0.4578275, 0.40821073],
+               "std": [0.26862954, 0.26130258, 0.27577711]}
+
+
+def openclip_vit_p16_gelu(folder):
+    """GELU is OpenCLIP's default; tokenizer files beside it; squashed bilinear pictures."""
+    write_openclip(folder, 15, 70, {
+        "embed_dim": 20,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 24, "head_width": 8,
+                       "patch_size": 16},
+        "text_cfg": {"context_length": 32, "vocab_size": VOCABULARY, "width": 8, "heads": 1,
+                     "layers": 2, "hf_tokenizer_name": "golden"}},
+        {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear",
+         "resize_mode": "squash"}, torch.float32)
+    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_fast(folder)
+    golden_vocabulary.save_special_tokens(folder, 32)
+
+
+def openclip_vit_p14_quickgelu_builtin(folder):
+    """QuickGELU, an uneven mlp_ratio, F16, no tokenizer files: CLIP's own vocabulary. To stay
+    small, tokens that the expected texts do not use are zero."""
+    vocabulary, merges = golden_expect.builtin_vocabulary()
+    ids = golden_expect.tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), 77)
+    write_openclip(folder, 16, 20, {
+        "embed_dim": 16, "quick_gelu": True,
+        "vision_cfg": {"image_size": 28, "layers": 2, "width": 32, "head_width": 16,
+                       "mlp_ratio": 2.75, "patch_size": 14},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 4, "heads": 1,
+                     "layers": 2}},
+        OPENAI_NORM, torch.float16, used_tokens=sorted({token for row in ids for token in row}))
+
+
+def openclip_rn(folder):
+    """CLIP's modified ResNet with all its batch norm buffers."""
+    write_openclip(folder, 17, 100, {
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": 64, "layers": [1, 2, 1, 1], "width": 4, "patch_size": None},
+        "text_cfg": {"context_length": 77, "vocab_size": VOCABULARY, "width": 12, "heads": 1,
+                     "layers": 2, "hf_tokenizer_name": "golden"}},
+        OPENAI_NORM, torch.float32)
+    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
+MODELS = {
+    "hf-vit-p32-quickgelu": (hf_vit_p32_quickgelu, golden_expect.huggingface),
+    "hf-vit-p16-gelu-sharded": (hf_vit_p16_gelu_sharded, golden_expect.huggingface),
+    "hf-vit-p14-bf16-sparse": (hf_vit_p14_bf16_sparse, golden_expect.huggingface),
+    "hf-vit-p14-f16-config-dict": (hf_vit_p14_f16_config_dict, golden_expect.huggingface),
+    "openclip-vit-p16-gelu": (openclip_vit_p16_gelu, golden_expect.openclip),
+    "openclip-vit-p14-quickgelu-builtin": (openclip_vit_p14_quickgelu_builtin,
+                                           golden_expect.openclip),
+    "openclip-rn": (openclip_rn, golden_expect.openclip),
+}
+
+
+def main(names):
+    torch.set_num_threads(1)
+    make_picture()
+    for seed, (name, (write, expect)) in enumerate(MODELS.items()):
+        if names and name not in names:
+            continue
+        folder = HERE / "models" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write(folder)
+        expect(folder, HERE / "pictures", seed)
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        print(f"{name}: {size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
