@@ -30,6 +30,7 @@ typedef struct osprey__tensor {
     size_t rank;               /* 0: a single number */
     size_t dims[OSPREY__TENSOR_RANK];
     size_t elements;
+    size_t bytes;
     const void *data; /* little-endian, row-major; at any alignment */
 } osprey__tensor;
 
