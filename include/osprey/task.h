@@ -20,6 +20,7 @@
 #include <osprey/image.h>
 #include <osprey/session.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -37,16 +38,16 @@ typedef enum osprey_ensemble {
 typedef struct osprey_label_set_options {
     const char *const *labels; /* UTF-8; none empty */
     size_t label_count;
-    const char *const *templates; /* "{}" or "{label}" once in each; none: the label alone */
-    size_t template_count;
+    const char *const *templates; /* "{}" or "{label}" once in each; other braces are text */
+    size_t template_count;        /* 0: the label alone */
     osprey_ensemble ensemble;
 } osprey_label_set_options;
 
 /*
  * Encodes every label in every template with the session's text tower. The session is not needed
  * afterwards. The caller frees *set with osprey_label_set_free.
- * Errors: OSPREY_INVALID_ARGUMENT (no labels, an empty label, a template without a place for the
- * label: named), OSPREY_OUT_OF_MEMORY.
+ * Errors: OSPREY_INVALID_ARGUMENT (no labels, an empty label, a template that has no place for the
+ * label or more than one: it is the error's subject), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
                                                  const osprey_label_set_options *options,
@@ -54,23 +55,27 @@ OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
 
 typedef enum osprey_score_kind {
     OSPREY_SCORE_SOFTMAX, /* over the labels: they sum to 1 */
-    OSPREY_SCORE_SIGMOID, /* each label by itself */
+    OSPREY_SCORE_SIGMOID, /* each label by itself, for models trained so (SigLIP) */
 } osprey_score_kind;
 
 typedef struct osprey_score {
     size_t label; /* index into the labels */
-    float score;  /* probability, 0 to 1 */
+    float score;  /* of logit_scale * cosine + logit_bias; 0 to 1 */
     float cosine; /* of image and label; the mean over templates where probabilities are averaged */
 } osprey_score;
 
-/* image: [D], unit length. scores: one for each label, in the labels' order. */
+/*
+ * image: [D], unit length. scores: one for each label, in the labels' order.
+ * Errors: OSPREY_OUT_OF_MEMORY.
+ */
 OSPREY_API osprey_status osprey_label_set_score(const osprey_label_set *set, const float *image,
                                                 osprey_score_kind kind, osprey_score *scores,
                                                 osprey_error *error);
 
 /*
  * Sorts scores by falling score (equal ones by label), keeps at most top of those that are not
- * below threshold at the front, and returns how many these are. top 0: all.
+ * below threshold at the front, and returns how many these are. top 0: all. A score that is not a
+ * number goes last and is never kept.
  */
 OSPREY_API size_t osprey_scores_rank(osprey_score *scores, size_t count, size_t top,
                                      float threshold);
@@ -80,7 +85,7 @@ OSPREY_API size_t osprey_label_set_count(const osprey_label_set *set);
 /* Label i, valid as long as the set. */
 OSPREY_API const char *osprey_label_set_label(const osprey_label_set *set, size_t index);
 
-/* [label_count, D] unit embeddings (the mean over the templates). */
+/* [label_count, D]: the mean over the templates, of unit length, whatever the ensemble. */
 OSPREY_API const float *osprey_label_set_embeddings(const osprey_label_set *set);
 
 /* Takes NULL. */
@@ -88,26 +93,35 @@ OSPREY_API void osprey_label_set_free(osprey_label_set *set);
 
 /*
  * Built-in templates by name: "imagenet" (the 80 of the CLIP paper), "simple" (7 of them that do
- * nearly as well) or "none" ("{}"). OSPREY_NOT_FOUND for another name. Static storage.
+ * nearly as well) or "none" ("{}"). Static storage. Errors: OSPREY_NOT_FOUND (another name).
  */
 OSPREY_API osprey_status osprey_templates_builtin(const char *name, const char *const **templates,
                                                   size_t *count, osprey_error *error);
 
 /*
- * Decodes and preprocesses files on its own threads, some batches ahead of the reader, and gives
- * them out in order. One reader at a time.
+ * Decodes and preprocesses files on its own threads, a few batches ahead of the reader, and gives
+ * them out in order. Memory does not grow with the number of files. One reader at a time.
+ *
+ *     osprey_image_batch batch;
+ *     while (osprey_image_stream_next(stream, &batch))
+ *         osprey_session_embed_pixels(session, batch.pixels, batch.good, form, rows, &error);
  */
 typedef struct osprey_image_stream osprey_image_stream;
 
 typedef struct osprey_image_stream_options {
     const char *const *paths; /* have to outlive the stream */
     size_t path_count;
-    const osprey_preprocessing *preprocessing;
+    const osprey_preprocessing *preprocessing; /* copied */
     osprey_image_options image;
     size_t batch;   /* images in a batch; 0: 8 */
-    size_t threads; /* decoders; 0: as many as cores */
+    size_t threads; /* decoders, at most 256; 0: as many as cores */
 } osprey_image_stream_options;
 
+/*
+ * Starts the decoders. The caller frees *stream with osprey_image_stream_free.
+ * Errors: OSPREY_LIMIT (a batch that no memory could hold), OSPREY_OUT_OF_MEMORY (also where a
+ * thread cannot be started), OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set).
+ */
 OSPREY_API osprey_status osprey_image_stream_create(const osprey_image_stream_options *options,
                                                     osprey_image_stream **stream,
                                                     osprey_error *error);
@@ -115,14 +129,14 @@ OSPREY_API osprey_status osprey_image_stream_create(const osprey_image_stream_op
 /* One batch, valid until the next call. A bad image takes its place in errors, not in pixels. */
 typedef struct osprey_image_batch {
     size_t first;               /* index of the first path */
-    size_t count;               /* paths in this batch; 0 at the end */
-    const float *pixels;        /* [good, 3, H, W] */
-    size_t good;                /* images that could be read */
+    size_t count;               /* paths in this batch, at least 1 */
+    const float *pixels;        /* [good, 3, H, W], the readable images one after the other */
+    size_t good;                /* images that could be read; may be 0 */
     const osprey_error *errors; /* [count]; status OSPREY_OK where the image is in pixels */
 } osprey_image_batch;
 
-OSPREY_API osprey_status osprey_image_stream_next(osprey_image_stream *stream,
-                                                  osprey_image_batch *batch, osprey_error *error);
+/* Waits for the next batch. False at the end, with *batch zeroed. */
+OSPREY_API bool osprey_image_stream_next(osprey_image_stream *stream, osprey_image_batch *batch);
 
 /* Takes NULL, and a stream that was not read to its end. */
 OSPREY_API void osprey_image_stream_free(osprey_image_stream *stream);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decoders take images from one counter and write into a ring of batches; the reader takes the
+ * batches in order. A decoder waits when the ring is full, so memory does not grow with the number
+ * of files. All fields under `mutex` unless they never change after creation.
+ */
+#include "base/cpu/cpu_features.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <osprey/task.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_BATCH 8
+#define MAX_DECODERS  256
+
+typedef struct batch_slot {
+    float *pixels;        /* [batch, 3, H, W] */
+    osprey_error *errors; /* [batch] */
+    size_t done;          /* images of the batch that are decoded or have failed */
+} batch_slot;
+
+struct osprey_image_stream {
+    osprey_image_stream_options options; /* batch and threads resolved */
+    osprey_preprocessing preprocessing;
+    size_t image_elems;
+    size_t batch_count;
+    size_t slot_count;
+    batch_slot *slots; /* batch b lives in slot b % slot_count */
+    pthread_t *decoders;
+    size_t decoders_started;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t room_made;  /* a slot became free, or stop */
+    pthread_cond_t batch_done; /* the last image of some batch is there */
+    size_t images_taken;       /* by decoders */
+    size_t batches_read;       /* given to the reader */
+    size_t batches_released;   /* that the reader has finished with */
+    bool stop;
+};
+
+static size_t images_in_batch(const osprey_image_stream *stream, size_t batch)
+{
+    size_t left = stream->options.path_count - batch * stream->options.batch;
+    return left < stream->options.batch ? left : stream->options.batch;
+}
+
+static void decode_image(osprey_image_stream *stream, size_t index)
+{
+    size_t place = index % stream->options.batch;
+    batch_slot *slot = &stream->slots[index / stream->options.batch % stream->slot_count];
+    osprey_error *error = &slot->errors[place];
+    const char *path = stream->options.paths[index];
+    osprey_image *image = NULL;
+    *error = (osprey_error){0};
+    osprey_status status = osprey_image_open(path, &stream->options.image, &image, error);
+    if (status == OSPREY_OK)
+        status = osprey_image_preprocess(image, &stream->preprocessing,
+                                         slot->pixels + place * stream->image_elems, error);
+    osprey_image_free(image);
+    error->status = status;
+    if (status != OSPREY_OK && !error->subject[0])
+        snprintf(error->subject, sizeof error->subject, "%s", path);
+}
+
+static bool ring_is_full(const osprey_image_stream *stream)
+{
+    return stream->images_taken / stream->options.batch >=
+           stream->batches_released + stream->slot_count;
+}
+
+static void *run_decoder(void *argument)
+{
+    osprey_image_stream *stream = argument;
+    pthread_mutex_lock(&stream->mutex);
+    while (!stream->stop && stream->images_taken < stream->options.path_count) {
+        if (ring_is_full(stream)) {
+            pthread_cond_wait(&stream->room_made, &stream->mutex);
+            continue;
+        }
+        size_t index = stream->images_taken++;
+        pthread_mutex_unlock(&stream->mutex);
+        decode_image(stream, index);
+        pthread_mutex_lock(&stream->mutex);
+        size_t batch = index / stream->options.batch;
+        batch_slot *slot = &stream->slots[batch % stream->slot_count];
+        if (++slot->done == images_in_batch(stream, batch))
+            pthread_cond_signal(&stream->batch_done);
+    }
+    pthread_mutex_unlock(&stream->mutex);
+    return NULL;
+}
+
+static osprey_status resolve_options(osprey_image_stream *stream,
+                                     const osprey_image_stream_options *options,
+                                     osprey_error *error)
+{
+    osprey_image_stream_options *resolved = &stream->options;
+    *resolved = *options;
+    stream->preprocessing = *options->preprocessing;
+    resolved->preprocessing = &stream->preprocessing;
+    if (resolved->batch == 0) resolved->batch = DEFAULT_BATCH;
+    if (resolved->batch > resolved->path_count && resolved->path_count)
+        resolved->batch = resolved->path_count;
+    if (resolved->threads == 0) {
+        const osprey__cpu_features *features;
+        OSPREY_TRY(osprey__cpu_features_get(&features, error));
+        resolved->threads = features->usable_cores;
+    }
+    if (resolved->threads > MAX_DECODERS) resolved->threads = MAX_DECODERS;
+    if (resolved->threads > resolved->path_count) resolved->threads = resolved->path_count;
+    stream->batch_count =
+        resolved->path_count / resolved->batch + (resolved->path_count % resolved->batch != 0);
+    /* One batch with the reader, one that fills up, and enough more that no decoder idles. */
+    stream->slot_count = 2 + resolved->threads / resolved->batch;
+    if (stream->slot_count > stream->batch_count) stream->slot_count = stream->batch_count;
+    return OSPREY_OK;
+}
+
+static osprey_status allocate_slots(osprey_image_stream *stream, osprey_error *error)
+{
+    size_t batch = stream->options.batch, elems, bytes;
+    const osprey_preprocessing *how = &stream->preprocessing;
+    if (!osprey__multiply(how->crop_height, how->crop_width, &elems) ||
+        !osprey__multiply(elems, 3, &stream->image_elems) ||
+        !osprey__multiply(stream->image_elems, batch, &elems) ||
+        !osprey__multiply(elems, sizeof(float), &bytes))
+        return osprey__fail(error, OSPREY_LIMIT, NULL,
+                            "a batch of %zu images of %zu x %zu pixels does not fit into memory",
+                            batch, how->crop_width, how->crop_height);
+    stream->slots = osprey__calloc(stream->slot_count, sizeof *stream->slots);
+    if (!stream->slots) return osprey__fail_memory(error, sizeof *stream->slots);
+    for (size_t i = 0; i < stream->slot_count; i++) {
+        stream->slots[i].pixels = osprey__aligned_alloc(bytes);
+        stream->slots[i].errors = osprey__calloc(batch, sizeof(osprey_error));
+        if (!stream->slots[i].pixels || !stream->slots[i].errors)
+            return osprey__fail_memory(error, bytes);
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status start_decoders(osprey_image_stream *stream, osprey_error *error)
+{
+    size_t threads = stream->options.threads;
+    stream->decoders = osprey__calloc(threads, sizeof *stream->decoders);
+    if (!stream->decoders) return osprey__fail_memory(error, threads * sizeof *stream->decoders);
+    for (; stream->decoders_started < threads; stream->decoders_started++) {
+        pthread_t *decoder = &stream->decoders[stream->decoders_started];
+        int reason = pthread_create(decoder, NULL, run_decoder, stream);
+        if (reason != 0)
+            return osprey__fail(error, OSPREY_OUT_OF_MEMORY, NULL,
+                                "decoder thread %zu could not be started: %s",
+                                stream->decoders_started + 1, strerror(reason));
+    }
+    return OSPREY_OK;
+}
+
+osprey_status osprey_image_stream_create(const osprey_image_stream_options *options,
+                                         osprey_image_stream **stream, osprey_error *error)
+{
+    *stream = NULL;
+    osprey_image_stream *made = osprey__calloc(1, sizeof *made);
+    if (!made) return osprey__fail_memory(error, sizeof *made);
+    pthread_mutex_init(&made->mutex, NULL);
+    pthread_cond_init(&made->room_made, NULL);
+    pthread_cond_init(&made->batch_done, NULL);
+    osprey_status status;
+    OSPREY_TRY_GOTO(resolve_options(made, options, error));
+    OSPREY_TRY_GOTO(allocate_slots(made, error));
+    OSPREY_TRY_GOTO(start_decoders(made, error));
+    *stream = made;
+    return OSPREY_OK;
+fail:
+    osprey_image_stream_free(made);
+    return status;
+}
+
+/* Waits for the next batch; NULL at the end. */
+static batch_slot *take_batch(osprey_image_stream *stream, size_t *batch)
+{
+    batch_slot *slot = NULL;
+    pthread_mutex_lock(&stream->mutex);
+    if (stream->batches_released < stream->batches_read) {
+        stream->slots[stream->batches_released % stream->slot_count].done = 0;
+        stream->batches_released++;
+        pthread_cond_broadcast(&stream->room_made);
+    }
+    if (stream->batches_read < stream->batch_count) {
+        *batch = stream->batches_read++;
+        slot = &stream->slots[*batch % stream->slot_count];
+        while (slot->done < images_in_batch(stream, *batch))
+            pthread_cond_wait(&stream->batch_done, &stream->mutex);
+    }
+    pthread_mutex_unlock(&stream->mutex);
+    return slot;
+}
+
+bool osprey_image_stream_next(osprey_image_stream *stream, osprey_image_batch *batch)
+{
+    size_t index = 0, elems = stream->image_elems, good = 0;
+    *batch = (osprey_image_batch){0};
+    const batch_slot *slot = take_batch(stream, &index);
+    if (!slot) return false;
+    size_t count = images_in_batch(stream, index);
+    for (size_t i = 0; i < count; i++) {
+        if (slot->errors[i].status != OSPREY_OK) continue;
+        if (good != i)
+            memcpy(slot->pixels + good * elems, slot->pixels + i * elems,
+                   elems * sizeof *slot->pixels);
+        good++;
+    }
+    *batch = (osprey_image_batch){.first = index * stream->options.batch,
+                                  .count = count,
+                                  .pixels = slot->pixels,
+                                  .good = good,
+                                  .errors = slot->errors};
+    return true;
+}
+
+void osprey_image_stream_free(osprey_image_stream *stream)
+{
+    if (!stream) return;
+    pthread_mutex_lock(&stream->mutex);
+    stream->stop = true;
+    pthread_cond_broadcast(&stream->room_made);
+    pthread_mutex_unlock(&stream->mutex);
+    for (size_t i = 0; i < stream->decoders_started; i++) pthread_join(stream->decoders[i], NULL);
+    for (size_t i = 0; stream->slots && i < stream->slot_count; i++) {
+        osprey__aligned_free(stream->slots[i].pixels);
+        osprey__free(stream->slots[i].errors);
+    }
+    osprey__free(stream->slots);
+    osprey__free(stream->decoders);
+    pthread_cond_destroy(&stream->batch_done);
+    pthread_cond_destroy(&stream->room_made);
+    pthread_mutex_destroy(&stream->mutex);
+    osprey__free(stream);
+}

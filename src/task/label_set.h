@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What label_set.c encodes and label_score.c reads. */
+#ifndef OSPREY_TASK_LABEL_SET_H
+#define OSPREY_TASK_LABEL_SET_H
+
+#include <osprey/task.h>
+
+#include <stddef.h>
+
+struct osprey_label_set {
+    size_t label_count, embed_dim;
+    size_t template_count; /* whose probabilities are averaged; 1 for an ensemble of embeddings */
+    float logit_scale, logit_bias;
+    char **labels;            /* [label_count] */
+    float *embeddings;        /* [label_count, D], unit length */
+    float *prompt_embeddings; /* [template_count, label_count, D]; NULL where template_count is 1 */
+};
+
+#endif
