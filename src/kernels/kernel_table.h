@@ -2,14 +2,15 @@
 /*
  * What a CPU executes: one function pointer an operator, chosen once for an instruction set.
  *
- * The portable C version is the reference; kernels.def lists the faster ones, and those replace it
- * where the machine can run them. Kernels work on one thread's share, allocate nothing, and may be
- * called from any number of threads on separate outputs. A row of a result never depends on the
- * other rows of the call, nor on how many there are.
+ * The portable C version is the reference; kernels.def lists it and the faster ones. Kernels work
+ * on one thread's share, allocate nothing, and may be called from any number of threads on separate
+ * outputs. A row of a result never depends on the other rows of the call, nor on how many there
+ * are.
  */
 #ifndef OSPREY_KERNELS_KERNEL_TABLE_H
 #define OSPREY_KERNELS_KERNEL_TABLE_H
 
+#include "base/cpu/cpu_features.h"
 #include "kernels/attention.h"
 #include "kernels/gemm.h"
 #include "kernels/image_ops.h"
@@ -25,7 +26,7 @@ typedef struct osprey__kernels {
     osprey__average_pool_f32_function *average_pool_f32;
 } osprey__kernels;
 
-/* The table for a level of osprey__cpu_level that the machine supports. Static storage. */
-const osprey__kernels *osprey__kernels_for(int cpu_level);
+/* The table for a level that the machine supports. Static storage. */
+const osprey__kernels *osprey__kernels_for(osprey__cpu_level level);
 
 #endif

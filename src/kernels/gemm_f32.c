@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing for every instruction set, and the portable product. */
+#include "base/memory.h"
+#include "kernels/gemm.h"
+#include "kernels/kernel_list.h"
+
+#include <string.h>
+
+enum { ROWS = OSPREY__ROWS_gemm_f32_portable, COLUMNS = OSPREY__COLUMNS_gemm_f32_portable };
+
+size_t osprey__gemm_f32_packed_floats(const osprey__gemm_f32_kernel *kernel, size_t n, size_t k)
+{
+    return osprey__round_up(n, kernel->columns) * k;
+}
+
+void osprey__gemm_f32_pack(const osprey__gemm_f32_kernel *kernel, size_t n, size_t k,
+                           const float *weight, size_t stride_n, size_t stride_k, float *packed)
+{
+    size_t columns = kernel->columns;
+    for (size_t first = 0; first < n; first += columns, packed += columns * k) {
+        size_t used = n - first < columns ? n - first : columns;
+        /* Rows of the weight are read front to back: a panel fits the cache, a matrix may not. */
+        for (size_t column = 0; column < used; column++) {
+            const float *source = weight + (first + column) * stride_n;
+            for (size_t i = 0; i < k; i++) packed[i * columns + column] = source[i * stride_k];
+        }
+        for (size_t i = 0; used < columns && i < k; i++)
+            memset(packed + i * columns + used, 0, (columns - used) * sizeof *packed);
+    }
+}
+
+/* The fixed bounds let the compiler keep sums in registers; rows past the end repeat the last. */
+static void tile(size_t k, const float *const a[ROWS], const float *panel,
+                 float sums[ROWS][COLUMNS])
+{
+    memset(sums, 0, ROWS * COLUMNS * sizeof(float));
+    for (size_t i = 0; i < k; i++, panel += COLUMNS)
+        for (size_t row = 0; row < ROWS; row++)
+            for (size_t column = 0; column < COLUMNS; column++)
+                sums[row][column] += a[row][i] * panel[column];
+}
+
+static void finish_row(const osprey__gemm_f32_args *args, size_t row, size_t first, size_t columns,
+                       const float *sums)
+{
+    float *c = args->c + row * args->ldc + first;
+    float values[COLUMNS];
+    for (size_t i = 0; i < columns; i++)
+        values[i] = args->bias ? sums[i] + args->bias[first + i] : sums[i];
+    osprey__activation_f32__portable(args->activation, columns, values, values);
+    if (args->residual) {
+        const float *residual = args->residual + row * args->ldc + first;
+        for (size_t i = 0; i < columns; i++) values[i] += residual[i];
+    }
+    memcpy(c, values, columns * sizeof *c);
+}
+
+void osprey__gemm_f32__portable(const osprey__gemm_f32_args *args)
+{
+    const float *panel = args->packed;
+    for (size_t first = 0; first < args->n; first += COLUMNS, panel += COLUMNS * args->k) {
+        size_t columns = args->n - first < COLUMNS ? args->n - first : COLUMNS;
+        for (size_t row = 0; row < args->m; row += ROWS) {
+            size_t rows = args->m - row < ROWS ? args->m - row : ROWS;
+            const float *a[ROWS];
+            for (size_t i = 0; i < ROWS; i++)
+                a[i] = args->a + (row + (i < rows ? i : rows - 1)) * args->lda;
+            float sums[ROWS][COLUMNS];
+            tile(args->k, a, panel, sums);
+            for (size_t i = 0; i < rows; i++) finish_row(args, row + i, first, columns, sums[i]);
+        }
+    }
+}
