@@ -12,6 +12,10 @@ osprey_status osprey__json_parse(const char *bytes, size_t length, const char *f
 {
     json_error_t reason;
     *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &reason);
+    /* transformers writes a model_max_length of 10^30, which no integer type holds. */
+    if (!*root && json_error_code(&reason) == json_error_numeric_overflow)
+        *root =
+            json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &reason);
     if (*root) return OSPREY_OK;
     return osprey__fail(error, OSPREY_FORMAT, file, "not valid JSON: line %d, column %d: %s",
                         reason.line, reason.column, reason.text);

@@ -14,7 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Parses length bytes; duplicate keys and trailing bytes are refused. The caller decrefs *root. */
+/*
+ * Parses length bytes; duplicate keys and trailing bytes are refused. Where a whole number does not
+ * fit 64 bits, every number of the text is a real. The caller decrefs *root.
+ */
 osprey_status osprey__json_parse(const char *bytes, size_t length, const char *file, json_t **root,
                                  osprey_error *error);
 

@@ -91,6 +91,12 @@ static void test_json_names_the_key(void **state)
     assert_int_equal(osprey__json_parse("{\"a\":1,\"a\":2}", 13, "b.json", &root, &error),
                      OSPREY_FORMAT);
     assert_non_null(strstr(error.message, "line 1"));
+    const char *huge = "{\"most\": 1000000000000000019884624838656, \"name\": \"b\"}";
+    assert_int_equal(osprey__json_parse(huge, strlen(huge), "c.json", &root, &error), OSPREY_OK);
+    assert_int_equal(osprey__json_string(root, "name", "c.json", &name, &error), OSPREY_OK);
+    assert_string_equal(name, "b");
+    assert_int_equal(osprey__json_size(root, "most", "c.json", &width, &error), OSPREY_FORMAT);
+    json_decref(root);
 }
 
 static void test_half_precision_is_exact(void **state)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Byte-pair merges and their application to one word, in O(n log n), as tokenizers' BPE does it:
+ * always the pair of lowest rank, the leftmost among equals. Merges do not change once they are
+ * built, so threads may share them; a scratch belongs to one thread.
+ */
+#ifndef OSPREY_INPUT_TEXT_BPE_MERGES_H
+#define OSPREY_INPUT_TEXT_BPE_MERGES_H
+
+#include <osprey/error.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct osprey__bpe_merge {
+    uint64_t pair; /* left id << 32 | right id; UINT64_MAX: a free slot */
+    uint32_t rank;
+    int32_t id; /* of the two together */
+} osprey__bpe_merge;
+
+/* A hash table with open addressing. */
+typedef struct osprey__bpe_merges {
+    osprey__bpe_merge *slots;
+    size_t mask; /* slots - 1; a power of two less one */
+} osprey__bpe_merges;
+
+typedef struct osprey__bpe_symbol osprey__bpe_symbol;
+
+/* Zero-initialise, use for any number of words, free. */
+typedef struct osprey__bpe_scratch {
+    osprey__bpe_symbol *symbols;
+    uint64_t *heap;
+    size_t capacity; /* symbols */
+} osprey__bpe_scratch;
+
+/* Room for count merges. */
+osprey_status osprey__bpe_merges_create(osprey__bpe_merges *merges, size_t count,
+                                        osprey_error *error);
+
+/* No more than the table was made for. A pair that is there already takes the new rank and id. */
+void osprey__bpe_merges_insert(osprey__bpe_merges *merges, int32_t left, int32_t right,
+                               uint32_t rank, int32_t id);
+
+/* Merges count ids in place, and sets *count to how many are left. */
+osprey_status osprey__bpe_merges_apply(const osprey__bpe_merges *merges,
+                                       osprey__bpe_scratch *scratch, int32_t *ids, size_t *count,
+                                       osprey_error *error);
+
+/* Both take zeroed ones. */
+void osprey__bpe_merges_free(osprey__bpe_merges *merges);
+void osprey__bpe_scratch_free(osprey__bpe_scratch *scratch);
+
+#endif

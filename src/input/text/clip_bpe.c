@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoding, in the steps of transformers' CLIPTokenizerFast: added tokens are found in the raw
+ * text; what lies between them is normalised; added tokens that ask for it are found in that; the
+ * rest is split by the pattern, and each piece goes through the byte alphabet and the merges.
+ */
+#include "input/text/clip_bpe.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "input/text/clip_bpe_build.h"
+
+#include <string.h>
+
+/* Symbols of a word are numbered in 32 bits, and a code point takes up to four bytes. */
+#define TEXT_BYTES_LIMIT ((size_t)1 << 30)
+
+typedef struct encode_job {
+    const osprey_tokenizer *tokenizer;
+    int32_t *ids;
+    size_t count, capacity; /* the capacity without the end token */
+    osprey__code_points normal;
+    osprey__bpe_scratch merging;
+    int32_t *word; /* ids of the piece at hand */
+    size_t word_capacity;
+    osprey_error *error;
+} encode_job;
+
+typedef struct span {
+    const int32_t *at;
+    size_t count;
+} span;
+
+static bool is_full(const encode_job *job)
+{
+    return job->count == job->capacity;
+}
+
+static osprey_status reserve_word(encode_job *job, size_t bytes)
+{
+    if (bytes <= job->word_capacity) return OSPREY_OK;
+    size_t capacity = bytes < 256 ? 256 : bytes;
+    int32_t *grown = osprey__realloc(job->word, capacity, sizeof *grown);
+    if (!grown) return osprey__fail_memory(job->error, capacity * sizeof *grown);
+    job->word = grown;
+    job->word_capacity = capacity;
+    return OSPREY_OK;
+}
+
+static size_t put_utf8(int32_t point, uint8_t bytes[4])
+{
+    if (point < 0x80) {
+        bytes[0] = (uint8_t)point;
+        return 1;
+    }
+    size_t length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--) {
+        bytes[i] = (uint8_t)(0x80 | (point & 0x3f));
+        point >>= 6;
+    }
+    bytes[0] = (uint8_t)(0xf00 >> length | point);
+    return length;
+}
+
+static osprey_status encode_piece(encode_job *job, span piece)
+{
+    const osprey_tokenizer *tokenizer = job->tokenizer;
+    OSPREY_TRY(reserve_word(job, piece.count * 4));
+    size_t count = 0;
+    uint8_t last = 0;
+    for (size_t i = 0; i < piece.count; i++) {
+        uint8_t bytes[4];
+        size_t length = put_utf8(piece.at[i], bytes);
+        for (size_t j = 0; j < length; j++) job->word[count++] = tokenizer->byte_ids[bytes[j]];
+        last = bytes[length - 1];
+    }
+    job->word[count - 1] = tokenizer->byte_end_ids[last];
+    OSPREY_TRY(
+        osprey__bpe_merges_apply(&tokenizer->merges, &job->merging, job->word, &count, job->error));
+    size_t room = job->capacity - job->count;
+    if (count > room) count = room;
+    memcpy(job->ids + job->count, job->word, count * sizeof *job->word);
+    job->count += count;
+    return OSPREY_OK;
+}
+
+/* Code points of literal at the front of text, or 0 where text does not begin with it. */
+static size_t match_literal(span text, const char *literal)
+{
+    size_t length = strlen(literal);
+    if (length > text.count) return 0;
+    for (size_t i = 0; i < length; i++)
+        if (text.at[i] != literal[i]) return 0;
+    return length;
+}
+
+/* 's|'t|'re|'ve|'m|'ll|'d */
+static size_t match_contraction(span text)
+{
+    static const char *const contractions[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
+    if (text.at[0] != '\'') return 0;
+    for (size_t i = 0; i < sizeof contractions / sizeof *contractions; i++) {
+        size_t length = match_literal(text, contractions[i]);
+        if (length) return length;
+    }
+    return 0;
+}
+
+/* [\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+, or a white space. */
+static size_t match_class(span text, osprey__code_point_class *class)
+{
+    *class = osprey__code_point_classify(text.at[0]);
+    if (*class == OSPREY__NUMBER || *class == OSPREY__SPACE) return 1;
+    size_t length = 1;
+    while (length < text.count && osprey__code_point_classify(text.at[length]) == *class) length++;
+    return length;
+}
+
+/* A special token in the pattern is one piece; the byte-level step then cuts it into three. */
+static osprey_status encode_special_literal(encode_job *job, span piece)
+{
+    OSPREY_TRY(encode_piece(job, (span){piece.at, 2}));
+    OSPREY_TRY(encode_piece(job, (span){piece.at + 2, piece.count - 4}));
+    return encode_piece(job, (span){piece.at + piece.count - 2, 2});
+}
+
+static size_t match_special_literal(span text)
+{
+    size_t length = match_literal(text, OSPREY__CLIP_START);
+    return length ? length : match_literal(text, OSPREY__CLIP_END);
+}
+
+/* Splits normalised text by CLIP's pattern, whose first matching alternative counts. */
+static osprey_status encode_normal(encode_job *job, span text)
+{
+    while (text.count && !is_full(job)) {
+        osprey__code_point_class class = OSPREY__OTHER;
+        size_t length = job->tokenizer->splits_special ? match_special_literal(text) : 0;
+        if (length) {
+            OSPREY_TRY(encode_special_literal(job, (span){text.at, length}));
+        } else {
+            length = match_contraction(text);
+            if (!length) length = match_class(text, &class);
+            if (class != OSPREY__SPACE) OSPREY_TRY(encode_piece(job, (span){text.at, length}));
+        }
+        text = (span){text.at + length, text.count - length};
+    }
+    return OSPREY_OK;
+}
+
+/* The longest added token of that kind at the front of text, or NULL. */
+static const osprey__added_token *match_added(const osprey_tokenizer *tokenizer, span text,
+                                              bool normalized)
+{
+    const osprey__added_token *longest = NULL;
+    for (size_t i = 0; i < tokenizer->added_count; i++) {
+        const osprey__added_token *token = &tokenizer->added[i];
+        const osprey__code_points *content = &token->content;
+        if (content->at[0] != text.at[0] || token->normalized != normalized) continue;
+        if (content->count > text.count || (longest && content->count <= longest->content.count))
+            continue;
+        if (memcmp(content->at, text.at, content->count * sizeof *text.at) == 0) longest = token;
+    }
+    return longest;
+}
+
+typedef osprey_status encode_between(encode_job *job, span text);
+
+/* Finds the added tokens of that kind, and gives what lies between them to encode. */
+static osprey_status split_added(encode_job *job, span text, bool normalized,
+                                 encode_between *encode)
+{
+    size_t begin = 0;
+    for (size_t at = 0; at < text.count && !is_full(job);) {
+        const osprey__added_token *token =
+            match_added(job->tokenizer, (span){text.at + at, text.count - at}, normalized);
+        if (!token) {
+            at++;
+            continue;
+        }
+        OSPREY_TRY(encode(job, (span){text.at + begin, at - begin}));
+        if (!is_full(job)) job->ids[job->count++] = token->id;
+        at += token->content.count;
+        begin = at;
+    }
+    return encode(job, (span){text.at + begin, text.count - begin});
+}
+
+static osprey_status encode_raw(encode_job *job, span text)
+{
+    if (!text.count || is_full(job)) return OSPREY_OK;
+    OSPREY_TRY(osprey__code_points_normalize(&job->normal, text.at, text.count, job->error));
+    return split_added(job, (span){job->normal.at, job->normal.count}, true, encode_normal);
+}
+
+osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer, const char *text,
+                                      size_t text_bytes, int32_t *ids, size_t capacity,
+                                      size_t *count, osprey_error *error)
+{
+    if (capacity < 2)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "capacity",
+                            "%zu; the start and the end token alone take 2", capacity);
+    if (text_bytes > TEXT_BYTES_LIMIT)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "text_bytes",
+                            "%zu; at most %zu are taken", text_bytes, TEXT_BYTES_LIMIT);
+    encode_job job = {
+        .tokenizer = tokenizer, .ids = ids, .count = 1, .capacity = capacity - 1, .error = error};
+    osprey__code_points raw = {0};
+    ids[0] = tokenizer->start_id;
+    osprey_status status = osprey__code_points_decode(&raw, text, text_bytes, error);
+    if (status == OSPREY_OK)
+        status = split_added(&job, (span){raw.at, raw.count}, false, encode_raw);
+    ids[job.count] = tokenizer->end_id;
+    *count = job.count + 1;
+    osprey__code_points_free(&raw);
+    osprey__code_points_free(&job.normal);
+    osprey__bpe_scratch_free(&job.merging);
+    osprey__free(job.word);
+    return status;
+}
+
+osprey_tokenizer_info osprey_tokenizer_get_info(const osprey_tokenizer *tokenizer)
+{
+    return (osprey_tokenizer_info){.kind = "clip_bpe",
+                                   .vocabulary = tokenizer->vocabulary,
+                                   .start_id = tokenizer->start_id,
+                                   .end_id = tokenizer->end_id};
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a CLIP tokenizer consists of, and the steps in which the readers of its files build one:
+ * fill a token map, begin, add each merge in order of rank, add the special tokens. For
+ * src/input/text only.
+ */
+#ifndef OSPREY_INPUT_TEXT_CLIP_BPE_BUILD_H
+#define OSPREY_INPUT_TEXT_CLIP_BPE_BUILD_H
+
+#include "input/text/bpe_merges.h"
+#include "input/text/code_points.h"
+#include "input/text/token_map.h"
+
+#include <osprey/error.h>
+#include <osprey/tokenizer.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OSPREY__CLIP_START       "<|startoftext|>"
+#define OSPREY__CLIP_END         "<|endoftext|>"
+#define OSPREY__CLIP_WORD_END    "</w>"
+#define OSPREY__CLIP_ADDED_LIMIT ((size_t)4096)
+
+/* A token that is found in the text as a whole, before anything is split. */
+typedef struct osprey__added_token {
+    osprey__code_points content;
+    int32_t id;
+    bool normalized; /* looked for after normalisation, and itself normalised */
+} osprey__added_token;
+
+struct osprey_tokenizer {
+    osprey__bpe_merges merges;
+    int32_t byte_ids[256];     /* of each byte's symbol */
+    int32_t byte_end_ids[256]; /* the same with </w> */
+    osprey__added_token *added;
+    size_t added_count;
+    size_t vocabulary;
+    int32_t start_id, end_id;
+    /* Whether the split pattern begins with the two special tokens, as that of transformers 5. */
+    bool splits_special;
+};
+
+/* The character that stands for a byte in tokens (GPT-2's table), in UTF-8; returns its length. */
+size_t osprey__clip_byte_symbol(uint8_t byte, char symbol[2]);
+
+/* start, end and unknown have to be tokens of the map. */
+osprey_status osprey__clip_bpe_begin(const osprey__token_map *map, size_t merge_count,
+                                     const char *start, const char *end, const char *unknown,
+                                     osprey_tokenizer **tokenizer, osprey_error *error);
+
+/* file and number say which merge errors are about. */
+osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const osprey__token_map *map,
+                                         const char *left, size_t left_length, const char *right,
+                                         size_t right_length, const char *file, size_t number,
+                                         osprey_error *error);
+
+/* An added token of the same content is replaced. */
+osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char *content,
+                                         size_t length, int32_t id, bool normalized,
+                                         const char *file, osprey_error *error);
+
+#endif
