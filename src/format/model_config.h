@@ -74,8 +74,9 @@ typedef struct osprey__model_config {
     osprey__image_config image;
     osprey__text_config text;
     osprey_preprocessing preprocessing;
-    bool has_logit_bias;   /* a tensor logit_bias is among the weights */
-    bool text_is_prefixed; /* OpenCLIP's custom_text: the text tower's names begin with "text." */
+    bool has_logit_bias;    /* a tensor logit_bias is among the weights */
+    bool text_is_prefixed;  /* OpenCLIP's custom_text: the text tower's names begin with "text." */
+    bool foreign_tokenizer; /* OpenCLIP's hf_tokenizer_name: not CLIP's own vocabulary */
 } osprey__model_config;
 
 /*
@@ -98,9 +99,9 @@ osprey_status osprey__openclip_config_read(const char *directory, osprey__model_
  * The same from parsed JSON; file is what errors name. osprey__hf_config_parse leaves the
  * preprocessing that the model has without a file of its own.
  */
-osprey_status osprey__hf_config_parse(const json_t *root, const char *file,
-                                      osprey__model_config *config, osprey_error *error);
-osprey_status osprey__openclip_config_parse(const json_t *root, const char *file,
+osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__model_config *config,
+                                      osprey_error *error);
+osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
                                             osprey__model_config *config, osprey_error *error);
 
 /*
@@ -108,7 +109,7 @@ osprey_status osprey__openclip_config_parse(const json_t *root, const char *file
  * size is config's, which came from model_file. root: preprocessor_config.json, or the
  * "image_processor" of processor_config.json.
  */
-osprey_status osprey__preprocessor_config_parse(const json_t *root, const char *file,
+osprey_status osprey__preprocessor_config_parse(json_t *root, const char *file,
                                                 const char *model_file,
                                                 osprey__model_config *config, osprey_error *error);
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.json as transformers' CLIPConfig reads it, with the defaults that a sparse one leaves
+ * out. */
+#include "base/json.h"
+#include "base/os/file_map.h"
+#include "base/status.h"
+#include "format/config_values.h"
+#include "format/model_config.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* Files saved before transformers 4.31 carry this end id, which never was the tokenizer's;
+ * CLIPTextModel takes it as the sign to pool at the highest id. */
+#define LEGACY_END_ID 2
+
+/* transformers' ACT2FN has several names for one function. */
+static const struct {
+    const char *name;
+    osprey_activation activation;
+} activations[] = {
+    {"quick_gelu", OSPREY_ACTIVATION_QUICK_GELU},
+    {"gelu", OSPREY_ACTIVATION_GELU},
+    {"gelu_python", OSPREY_ACTIVATION_GELU},
+    {"gelu_new", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_fast", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_accurate", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_pytorch_tanh", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_python_tanh", OSPREY_ACTIVATION_GELU_TANH},
+    {"relu", OSPREY_ACTIVATION_RELU},
+};
+
+static osprey_status read_activation(const osprey__config_section *section,
+                                     osprey_activation *activation, osprey_error *error)
+{
+    const char *name = "quick_gelu";
+    OSPREY_TRY(osprey__json_string(section->object, "hidden_act", section->label, &name, error));
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
+        if (strcmp(activations[i].name, name) != 0) continue;
+        *activation = activations[i].activation;
+        return OSPREY_OK;
+    }
+    return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                        "\"hidden_act\" is \"%s\"; supported are quick_gelu, gelu, "
+                        "gelu_pytorch_tanh and relu",
+                        name);
+}
+
+static osprey_status read_epsilon(const osprey__config_section *section, float *epsilon,
+                                  osprey_error *error)
+{
+    *epsilon = 1e-5F;
+    OSPREY_TRY(
+        osprey__json_float(section->object, "layer_norm_eps", section->label, epsilon, error));
+    if (*epsilon >= 0 && *epsilon < 1) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, section->label,
+                        "\"layer_norm_eps\" is %g; it has to be between 0 and 1", *epsilon);
+}
+
+/*
+ * "text_config_dict" is how old versions saved a section. transformers completes it with the
+ * defaults and lets it win over the section at every key, so that the latter has no effect at all.
+ */
+static osprey_status open_section(const osprey__config_section *whole, const char *key,
+                                  const char *legacy_key, osprey__config_section *section,
+                                  osprey_error *error)
+{
+    OSPREY_TRY(osprey__config_section_open(whole, legacy_key, section, error));
+    if (section->object) return OSPREY_OK;
+    return osprey__config_section_open(whole, key, section, error);
+}
+
+static osprey_status read_image(const osprey__config_section *section, osprey__image_config *image,
+                                osprey_error *error)
+{
+    *image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT,
+                                    .image_height = 224,
+                                    .width = 768,
+                                    .layers = 12,
+                                    .heads = 12,
+                                    .mlp_width = 3072,
+                                    .patch_size = 32};
+    size_t channels = 3;
+    OSPREY_TRY(osprey__config_dimension(section, "hidden_size", OSPREY__CONFIG_WIDTH_MAX,
+                                        &image->width, error));
+    OSPREY_TRY(osprey__config_dimension(section, "intermediate_size", OSPREY__CONFIG_WIDTH_MAX,
+                                        &image->mlp_width, error));
+    OSPREY_TRY(osprey__config_dimension(section, "num_hidden_layers", OSPREY__CONFIG_LAYERS_MAX,
+                                        &image->layers, error));
+    OSPREY_TRY(osprey__config_dimension(section, "num_attention_heads", OSPREY__CONFIG_WIDTH_MAX,
+                                        &image->heads, error));
+    OSPREY_TRY(osprey__config_dimension(section, "image_size", OSPREY__CONFIG_IMAGE_MAX,
+                                        &image->image_height, error));
+    OSPREY_TRY(osprey__config_dimension(section, "patch_size", image->image_height,
+                                        &image->patch_size, error));
+    OSPREY_TRY(
+        osprey__json_size(section->object, "num_channels", section->label, &channels, error));
+    if (channels != 3)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"num_channels\" is %zu; osprey reads pictures with 3", channels);
+    image->image_width = image->image_height;
+    OSPREY_TRY(read_activation(section, &image->activation, error));
+    OSPREY_TRY(read_epsilon(section, &image->layer_norm_epsilon, error));
+    return osprey__config_check_heads(section, image->width, image->heads, error);
+}
+
+static osprey_status read_pooling(const osprey__config_section *section, osprey__text_config *text,
+                                  osprey_error *error)
+{
+    text->end_id = 49407;
+    OSPREY_TRY(
+        osprey__json_size(section->object, "eos_token_id", section->label, &text->end_id, error));
+    text->pooling =
+        text->end_id == LEGACY_END_ID ? OSPREY__POOL_HIGHEST_ID : OSPREY__POOL_FIRST_END;
+    if (text->end_id < text->vocabulary) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, section->label,
+                        "\"eos_token_id\" is %zu, outside the vocabulary of %zu", text->end_id,
+                        text->vocabulary);
+}
+
+static osprey_status read_text(const osprey__config_section *section, osprey__text_config *text,
+                               osprey_error *error)
+{
+    *text = (osprey__text_config){.vocabulary = 49408,
+                                  .context_length = 77,
+                                  .width = 512,
+                                  .layers = 12,
+                                  .heads = 8,
+                                  .mlp_width = 2048};
+    OSPREY_TRY(osprey__config_dimension(section, "vocab_size", OSPREY__CONFIG_VOCABULARY_MAX,
+                                        &text->vocabulary, error));
+    OSPREY_TRY(osprey__config_dimension(section, "max_position_embeddings",
+                                        OSPREY__CONFIG_CONTEXT_MAX, &text->context_length, error));
+    OSPREY_TRY(osprey__config_dimension(section, "hidden_size", OSPREY__CONFIG_WIDTH_MAX,
+                                        &text->width, error));
+    OSPREY_TRY(osprey__config_dimension(section, "intermediate_size", OSPREY__CONFIG_WIDTH_MAX,
+                                        &text->mlp_width, error));
+    OSPREY_TRY(osprey__config_dimension(section, "num_hidden_layers", OSPREY__CONFIG_LAYERS_MAX,
+                                        &text->layers, error));
+    OSPREY_TRY(osprey__config_dimension(section, "num_attention_heads", OSPREY__CONFIG_WIDTH_MAX,
+                                        &text->heads, error));
+    OSPREY_TRY(read_activation(section, &text->activation, error));
+    OSPREY_TRY(read_epsilon(section, &text->layer_norm_epsilon, error));
+    OSPREY_TRY(read_pooling(section, text, error));
+    return osprey__config_check_heads(section, text->width, text->heads, error);
+}
+
+static osprey_status check_kind(const osprey__config_section *whole, osprey_error *error)
+{
+    const char *file = whole->label, *type = NULL;
+    OSPREY_TRY(osprey__json_string(whole->object, "model_type", file, &type, error));
+    if (!type)
+        return osprey__fail(error, OSPREY_FORMAT, file,
+                            "it has no \"model_type\"; a CLIP model's says \"clip\"");
+    if (strcmp(type, "clip") != 0)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                            "\"model_type\" is \"%s\"; supported is \"clip\"", type);
+    if (json_is_object(json_object_get(whole->object, "quantization_config")))
+        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                            "\"quantization_config\": osprey reads weights in F32, F16 and BF16");
+    return OSPREY_OK;
+}
+
+osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__model_config *config,
+                                      osprey_error *error)
+{
+    osprey__config_section whole, section;
+    OSPREY_TRY(osprey__config_section_whole(root, file, &whole, error));
+    OSPREY_TRY(check_kind(&whole, error));
+    *config =
+        (osprey__model_config){.layout = "huggingface", .file = "config.json", .embed_dim = 512};
+    OSPREY_TRY(osprey__config_dimension(&whole, "projection_dim", OSPREY__CONFIG_WIDTH_MAX,
+                                        &config->embed_dim, error));
+    OSPREY_TRY(open_section(&whole, "vision_config", "vision_config_dict", &section, error));
+    OSPREY_TRY(read_image(&section, &config->image, error));
+    OSPREY_TRY(open_section(&whole, "text_config", "text_config_dict", &section, error));
+    OSPREY_TRY(read_text(&section, &config->text, error));
+    config->preprocessing =
+        osprey__clip_preprocessing(config->image.image_height, config->image.image_width);
+    return OSPREY_OK;
+}
+
+/* Reads the preprocessing from directory/name; *found stays false where that has none. */
+static osprey_status read_preprocessing(const char *directory, const char *name,
+                                        const char *section, const char *model_file,
+                                        osprey__model_config *config, osprey_error *error)
+{
+    char path[PATH_MAX];
+    OSPREY_TRY(osprey__path_join(path, sizeof path, directory, name, error));
+    json_t *root = NULL;
+    osprey_status status = osprey__json_read(path, OSPREY__CONFIG_BYTES_MAX, &root, error);
+    if (status == OSPREY_NOT_FOUND) return OSPREY_OK;
+    OSPREY_TRY(status);
+    json_t *object = section ? json_object_get(root, section) : root;
+    if (object) {
+        config->preprocessing_file = name;
+        status = osprey__preprocessor_config_parse(object, path, model_file, config, error);
+    }
+    json_decref(root);
+    return status;
+}
+
+osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
+                                     osprey_error *error)
+{
+    char path[PATH_MAX];
+    OSPREY_TRY(osprey__path_join(path, sizeof path, directory, "config.json", error));
+    json_t *root = NULL;
+    OSPREY_TRY(osprey__json_read(path, OSPREY__CONFIG_BYTES_MAX, &root, error));
+    osprey_status status = osprey__hf_config_parse(root, path, config, error);
+    json_decref(root);
+    OSPREY_TRY(status);
+    /* transformers 5 saves the image processor inside the processor's file, which wins. */
+    OSPREY_TRY(read_preprocessing(directory, "processor_config.json", "image_processor", path,
+                                  config, error));
+    if (config->preprocessing_file) return OSPREY_OK;
+    return read_preprocessing(directory, "preprocessor_config.json", NULL, path, config, error);
+}
