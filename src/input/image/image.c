@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
+#include "base/os/file_map.h"
+#include "base/status.h"
+#include "input/image/image_decoders.h"
+#include "input/image/image_object.h"
+
+#include <string.h>
+
+#define DEFAULT_MAX_PIXELS ((size_t)178956970)
+#define DEFAULT_MAX_BYTES  ((size_t)256 << 20)
+
+osprey_status osprey__image_create(size_t width, size_t height, size_t max_pixels,
+                                   osprey_image **image, osprey_error *error)
+{
+    if (width == 0 || height == 0)
+        return osprey__fail(error, OSPREY_FORMAT, NULL, "the image has %zu x %zu pixels", width,
+                            height);
+    if (width > max_pixels / height)
+        return osprey__fail(error, OSPREY_LIMIT, NULL,
+                            "the image has %zu x %zu pixels, more than the limit of %zu", width,
+                            height, max_pixels);
+    size_t bytes;
+    if (!osprey__multiply(width * height, 3, &bytes) || bytes > SIZE_MAX - OSPREY__IMAGE_SLACK)
+        return osprey__fail_memory(error, SIZE_MAX);
+    osprey_image *created = osprey__calloc(1, sizeof *created);
+    if (!created) return osprey__fail_memory(error, sizeof *created);
+    created->rgb = osprey__aligned_alloc(bytes + OSPREY__IMAGE_SLACK);
+    if (!created->rgb) {
+        osprey__free(created);
+        return osprey__fail_memory(error, bytes);
+    }
+    memset(created->rgb + bytes, 0, OSPREY__IMAGE_SLACK);
+    created->width = width;
+    created->height = height;
+    *image = created;
+    return OSPREY_OK;
+}
+
+typedef struct signature {
+    size_t offset;
+    const char *bytes;
+    size_t length;
+    const char *name;
+    osprey__image_decoder *decode; /* NULL: known by name only */
+} signature;
+
+static const signature signatures[] = {
+    {0, "\xff\xd8\xff", 3, "JPEG", osprey__jpeg_decode},
+    {0, "\x89PNG\r\n\x1a\n", 8, "PNG", osprey__png_decode},
+    {8, "WEBP", 4, "WebP", osprey__webp_decode},
+    {0, "GIF8", 4, "GIF", NULL},
+    {0, "BM", 2, "BMP", NULL},
+    {0, "II*\0", 4, "TIFF", NULL},
+    {0, "MM\0*", 4, "TIFF", NULL},
+    {4, "ftypavif", 8, "AVIF", NULL},
+    {4, "ftypavis", 8, "AVIF", NULL},
+    {4, "ftyphei", 7, "HEIC", NULL},
+    {4, "ftyphev", 7, "HEIC", NULL},
+    {4, "ftypmif1", 8, "HEIF", NULL},
+    {0, "\0\0\0\x0cjP  ", 8, "JPEG 2000", NULL},
+    {0, "\xff\x4f\xff\x51", 4, "JPEG 2000", NULL},
+    {0, "\xff\x0a", 2, "JPEG XL", NULL},
+    {0, "\0\0\0\x0cJXL ", 8, "JPEG XL", NULL},
+    {0, "\0\0\1\0", 4, "ICO", NULL},
+    {0, "8BPS", 4, "Photoshop", NULL},
+    {0, "%PDF", 4, "PDF", NULL},
+    {0, "<svg", 4, "SVG", NULL},
+};
+
+static osprey_status find_decoder(const uint8_t *bytes, size_t length,
+                                  osprey__image_decoder **decode, osprey_error *error)
+{
+    if (length == 0) return osprey__fail(error, OSPREY_FORMAT, NULL, "there is not a single byte");
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        const signature *s = &signatures[i];
+        if (length < s->offset || length - s->offset < s->length ||
+            memcmp(bytes + s->offset, s->bytes, s->length) != 0)
+            continue;
+        *decode = s->decode;
+        if (s->decode) return OSPREY_OK;
+        return osprey__fail(error, OSPREY_UNSUPPORTED, NULL,
+                            "a %s file; osprey reads JPEG, PNG and WebP", s->name);
+    }
+    return osprey__fail(error, OSPREY_UNSUPPORTED, NULL,
+                        "no image that osprey knows; it reads JPEG, PNG and WebP");
+}
+
+osprey_status osprey_image_decode(const void *bytes, size_t length,
+                                  const osprey_image_options *options, osprey_image **image,
+                                  osprey_error *error)
+{
+    static const osprey_image_options defaults;
+    if (!options) options = &defaults;
+    size_t max_pixels = options->max_pixels ? options->max_pixels : DEFAULT_MAX_PIXELS;
+    size_t max_bytes = options->max_bytes ? options->max_bytes : DEFAULT_MAX_BYTES;
+    *image = NULL;
+    if (length > max_bytes)
+        return osprey__fail(error, OSPREY_LIMIT, NULL, "%zu bytes, more than the limit of %zu",
+                            length, max_bytes);
+    osprey__image_decoder *decode = NULL;
+    OSPREY_TRY(find_decoder(bytes, length, &decode, error));
+    osprey_image *decoded = NULL;
+    unsigned orientation = 1;
+    OSPREY_TRY(decode(bytes, length, max_pixels, &decoded, &orientation, error));
+    if (!options->ignore_exif) {
+        osprey_status status = osprey__image_orient(&decoded, orientation, error);
+        if (status != OSPREY_OK) {
+            osprey_image_free(decoded);
+            return status;
+        }
+    }
+    *image = decoded;
+    return OSPREY_OK;
+}
+
+osprey_status osprey_image_open(const char *path, const osprey_image_options *options,
+                                osprey_image **image, osprey_error *error)
+{
+    *image = NULL;
+    size_t limit = options && options->max_bytes ? options->max_bytes : DEFAULT_MAX_BYTES;
+    char *bytes = NULL;
+    size_t length = 0;
+    OSPREY_TRY(osprey__file_read(path, limit, &bytes, &length, error));
+    osprey_error reason;
+    osprey_status status = osprey_image_decode(bytes, length, options, image, &reason);
+    osprey__free(bytes);
+    if (status == OSPREY_OK) return OSPREY_OK;
+    return osprey__fail(error, status, path, "%s", reason.message);
+}
+
+osprey_status osprey_image_from_rgb(const uint8_t *rgb, size_t width, size_t height,
+                                    size_t row_bytes, osprey_image **image, osprey_error *error)
+{
+    *image = NULL;
+    if (width == 0 || height == 0 || row_bytes / 3 < width)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, NULL,
+                            "%zu x %zu pixels cannot have rows of %zu bytes", width, height,
+                            row_bytes);
+    OSPREY_TRY(osprey__image_create(width, height, DEFAULT_MAX_PIXELS, image, error));
+    for (size_t y = 0; y < height; y++)
+        memcpy((*image)->rgb + y * width * 3, rgb + y * row_bytes, width * 3);
+    return OSPREY_OK;
+}
+
+size_t osprey_image_width(const osprey_image *image)
+{
+    return image->width;
+}
+
+size_t osprey_image_height(const osprey_image *image)
+{
+    return image->height;
+}
+
+const uint8_t *osprey_image_rgb(const osprey_image *image)
+{
+    return image->rgb;
+}
+
+void osprey_image_free(osprey_image *image)
+{
+    if (!image) return;
+    osprey__aligned_free(image->rgb);
+    osprey__free(image);
+}
