@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The matrix product over the register tile, for gemm_f32_avx2.c and gemm_f32_avx512.c. */
+#ifndef OSPREY_KERNELS_X86_GEMM_F32_X86_H
+#define OSPREY_KERNELS_X86_GEMM_F32_X86_H
+
+#include "base/memory.h"
+#include "kernels/gemm.h"
+#include "kernels/x86/tile_f32.h"
+#include "kernels/x86/vec_math_f32.h"
+
+enum {
+    /* Rows of a that stay in the second-level cache while the panels pass: 384 KiB. */
+    BLOCK_FLOATS = 96 * 1024,
+};
+
+/* Where a tile's sums go. */
+typedef struct tile_place {
+    size_t row, rows, column, columns;
+} tile_place;
+
+OSPREY__INLINE vec load_up_to(const float *p, size_t count)
+{
+    return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
+}
+
+/* activation is a constant at every call. */
+OSPREY__INLINE void finish_tile_with(const osprey__gemm_f32_args *args, tile_place place,
+                                     const float *sums, const osprey_activation activation)
+{
+    for (size_t i = 0; i < TILE_VECS && i * VEC_FLOATS < place.columns; i++) {
+        size_t column = place.column + i * VEC_FLOATS;
+        size_t count = place.columns - i * VEC_FLOATS;
+        vec bias = args->bias ? load_up_to(args->bias + column, count) : vec_set(0.0f);
+        size_t offset = place.row * args->ldc + column;
+        for (size_t row = 0; row < place.rows; row++, offset += args->ldc) {
+            vec x = vec_load(sums + row * TILE_COLUMNS + i * VEC_FLOATS) + bias;
+            x = vec_activate(activation, x);
+            if (args->residual) x += load_up_to(args->residual + offset, count);
+            if (count >= VEC_FLOATS)
+                vec_store(args->c + offset, x);
+            else
+                vec_store_first(args->c + offset, count, x);
+        }
+    }
+}
+
+static void finish_tile(const osprey__gemm_f32_args *args, tile_place place, const float *sums)
+{
+    switch (args->activation) {
+    case OSPREY_ACTIVATION_NONE:
+        finish_tile_with(args, place, sums, OSPREY_ACTIVATION_NONE);
+        break;
+    case OSPREY_ACTIVATION_RELU:
+        finish_tile_with(args, place, sums, OSPREY_ACTIVATION_RELU);
+        break;
+    case OSPREY_ACTIVATION_GELU:
+        finish_tile_with(args, place, sums, OSPREY_ACTIVATION_GELU);
+        break;
+    case OSPREY_ACTIVATION_GELU_TANH:
+        finish_tile_with(args, place, sums, OSPREY_ACTIVATION_GELU_TANH);
+        break;
+    case OSPREY_ACTIVATION_QUICK_GELU:
+        finish_tile_with(args, place, sums, OSPREY_ACTIVATION_QUICK_GELU);
+        break;
+    }
+}
+
+/* One panel with the tiles first_tile..last_tile-1; the next panel is fetched meanwhile. */
+static void multiply_panel(const osprey__gemm_f32_args *args, size_t panel, size_t first_tile,
+                           size_t last_tile)
+{
+    _Alignas(OSPREY__ALIGNMENT) float sums[TILE_ROWS * TILE_COLUMNS];
+    size_t column = panel * TILE_COLUMNS, left = args->n - column;
+    tile_place place = {.column = column, .columns = left < TILE_COLUMNS ? left : TILE_COLUMNS};
+    const float *b = args->packed + column * args->k;
+    tile_job job = {.k = args->k,
+                    .lda = args->lda,
+                    .b = b,
+                    .out = sums,
+                    .ldo = TILE_COLUMNS,
+                    .prefetch = (const char *)b};
+    size_t fetched_a_step = 0;
+    if (left > TILE_COLUMNS) {
+        job.prefetch = (const char *)(b + TILE_COLUMNS * args->k);
+        fetched_a_step = TILE_COLUMNS * sizeof(float) / (last_tile - first_tile);
+    }
+    job.prefetch_step = fetched_a_step;
+    for (size_t t = first_tile; t < last_tile; t++) {
+        place.row = tile_start(t, args->m);
+        place.rows = tile_start(t + 1, args->m) - place.row;
+        job.a = args->a + place.row * args->lda;
+        tile(&job, place.rows);
+        job.prefetch += args->k * job.prefetch_step;
+        finish_tile(args, place, sums);
+    }
+}
+
+static void gemm_f32(const osprey__gemm_f32_args *args)
+{
+    size_t tiles = tile_count(args->m), panels = (args->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    size_t block = BLOCK_FLOATS / (TILE_ROWS * (args->k ? args->k : 1));
+    if (block == 0) block = 1;
+    for (size_t first = 0; first < tiles; first += block) {
+        size_t last = first + block < tiles ? first + block : tiles;
+        for (size_t panel = 0; panel < panels; panel++) multiply_panel(args, panel, first, last);
+    }
+}
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The register tile: rows x TILE_COLUMNS sums that stay in registers while k runs. Every product
+ * of fp32 matrices goes through it. Each sum is one chain of fused multiply-adds over k from zero,
+ * whatever the number of rows: so an element never depends on the tile that it falls into.
+ */
+#ifndef OSPREY_KERNELS_X86_TILE_F32_H
+#define OSPREY_KERNELS_X86_TILE_F32_H
+
+#include "kernels/kernel_list.h"
+#include "kernels/x86/vec_f32.h"
+
+#if defined(__AVX512F__)
+enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx512, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_avx512 };
+#else
+enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx2, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_avx2 };
+#endif
+
+enum { TILE_VECS = TILE_COLUMNS / VEC_FLOATS };
+
+typedef struct tile_job {
+    size_t k;
+    const float *a; /* [rows][k], rows lda floats apart */
+    size_t lda;
+    const float *b; /* [k][TILE_COLUMNS] */
+    float *out;     /* [rows][TILE_COLUMNS], rows ldo floats apart */
+    size_t ldo;
+    const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step of k */
+    size_t prefetch_step;
+} tile_job;
+
+/* rows is a constant at every call, so that the sums become registers. */
+OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
+{
+    enum { GROUP = 5 };
+    vec sums[TILE_ROWS][TILE_VECS];
+#pragma GCC unroll 16
+    for (size_t row = 0; row < rows; row++)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < TILE_VECS; i++) sums[row][i] = vec_set(0.0f);
+
+    const float *b = job->b;
+    const char *prefetch = job->prefetch;
+    size_t lda = job->lda;
+    /* A pointer for five rows: one a row would not fit the integer registers. */
+    const float *a0 = job->a, *a1 = a0 + GROUP * lda, *a2 = a1 + GROUP * lda;
+    for (size_t k = job->k; k > 0; k--) {
+        vec columns[TILE_VECS];
+#pragma GCC unroll 4
+        for (size_t i = 0; i < TILE_VECS; i++) columns[i] = vec_load(b + i * VEC_FLOATS);
+#pragma GCC unroll 16
+        for (size_t row = 0; row < rows; row++) {
+            const float *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
+            vec factor = vec_set(group[row % GROUP * lda]);
+#pragma GCC unroll 4
+            for (size_t i = 0; i < TILE_VECS; i++)
+                sums[row][i] = vec_fma(factor, columns[i], sums[row][i]);
+        }
+        _mm_prefetch(prefetch, _MM_HINT_T1);
+        prefetch += job->prefetch_step;
+        b += TILE_COLUMNS;
+        a0++, a1++, a2++;
+        /* Keeps the compiler from making a pointer of each row again. */
+        __asm__("" : "+r"(a0), "+r"(a1), "+r"(a2));
+    }
+
+#pragma GCC unroll 16
+    for (size_t row = 0; row < rows; row++)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < TILE_VECS; i++)
+            vec_store(job->out + row * job->ldo + i * VEC_FLOATS, sums[row][i]);
+}
+
+/* 1 to TILE_ROWS rows. */
+static void tile(const tile_job *job, size_t rows)
+{
+    switch (rows) {
+#if defined(__AVX512F__)
+    case 14:
+        tile_of_rows(job, 14);
+        break;
+    case 13:
+        tile_of_rows(job, 13);
+        break;
+    case 12:
+        tile_of_rows(job, 12);
+        break;
+    case 11:
+        tile_of_rows(job, 11);
+        break;
+    case 10:
+        tile_of_rows(job, 10);
+        break;
+    case 9:
+        tile_of_rows(job, 9);
+        break;
+    case 8:
+        tile_of_rows(job, 8);
+        break;
+    case 7:
+        tile_of_rows(job, 7);
+        break;
+#endif
+    case 6:
+        tile_of_rows(job, 6);
+        break;
+    case 5:
+        tile_of_rows(job, 5);
+        break;
+    case 4:
+        tile_of_rows(job, 4);
+        break;
+    case 3:
+        tile_of_rows(job, 3);
+        break;
+    case 2:
+        tile_of_rows(job, 2);
+        break;
+    default:
+        tile_of_rows(job, 1);
+    }
+}
+
+/*
+ * The rows of a matrix are spread evenly over as few tiles as can be: 50 are 12 + 13 + 12 + 13, not
+ * 14 + 14 + 14 + 8. Tile t begins at row tile_start(t).
+ */
+OSPREY__INLINE size_t tile_count(size_t rows)
+{
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+OSPREY__INLINE size_t tile_start(size_t t, size_t rows)
+{
+    return t * rows / tile_count(rows);
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exp and the activations on vectors. The polynomials are minimax fits made for this file. */
+#ifndef OSPREY_KERNELS_X86_VEC_MATH_F32_H
+#define OSPREY_KERNELS_X86_VEC_MATH_F32_H
+
+#include "kernels/x86/vec_f32.h"
+
+#include <osprey/model.h>
+
+/*
+ * e^x = 2^n * e^r with |r| <= ln(2)/2, n * ln(2) taken off in two parts (Cody and Waite). Zero
+ * below -104, infinity above 89; NaN stays. The polynomial is within 3.1e-9 of e^r.
+ */
+OSPREY__INLINE vec vec_exp(vec x)
+{
+    x = vec_min(vec_set(89.0f), vec_max(vec_set(-104.0f), x));
+    vec n = VEC_ROUND_NEAREST(x * vec_set(0x1.715476p+0f));
+    vec r = vec_fma(n, vec_set(-0x1.62e400p-1f), x);
+    r = vec_fma(n, vec_set(-0x1.7f7d1cp-20f), r);
+    vec p = vec_set(0x1.6a23d0p-10f);
+    p = vec_fma(p, r, vec_set(0x1.1239e2p-7f));
+    p = vec_fma(p, r, vec_set(0x1.5558f2p-5f));
+    p = vec_fma(p, r, vec_set(0x1.555492p-3f));
+    p = vec_fma(p, r, vec_set(0x1.fffffcp-2f));
+    p = vec_fma(p, r * r, r) + vec_set(1.0f);
+    return vec_scale_by_power(p, n);
+}
+
+/*
+ * x * Phi(x) = max(x, 0) - |x| * Phi(-|x|), and ln Phi(-y) is nearly a polynomial. The fit
+ * minimises the error of y * Phi(-y), 7.1e-9; at y = 6 and above that term is below 1e-8.
+ */
+OSPREY__INLINE vec vec_gelu(vec x)
+{
+    vec y = vec_min(vec_set(6.0f), vec_absolute(x));
+    vec p = vec_set(-1.1823823e-06f);
+    p = vec_fma(p, y, vec_set(1.7538223e-05f));
+    p = vec_fma(p, y, vec_set(-8.021959e-05f));
+    p = vec_fma(p, y, vec_set(-0.00022142708f));
+    p = vec_fma(p, y, vec_set(0.0050783902f));
+    p = vec_fma(p, y, vec_set(-0.036533922f));
+    p = vec_fma(p, y, vec_set(-0.31823725f));
+    p = vec_fma(p, y, vec_set(-0.7978971f));
+    p = vec_fma(p, y, vec_set(-0.69314647f));
+    return vec_fma(-y, vec_exp(p), vec_max(vec_set(0.0f), x));
+}
+
+/* Below -128 both rounded results are zero; clamped, minus infinity gives zero too, not NaN. */
+OSPREY__INLINE vec vec_times_sigmoid(vec x, vec argument)
+{
+    return x / (vec_set(1.0f) + vec_exp(-argument));
+}
+
+OSPREY__INLINE vec vec_quick_gelu(vec x)
+{
+    x = vec_max(vec_set(-128.0f), x);
+    return vec_times_sigmoid(x, x * vec_set(1.702f));
+}
+
+/* 1 + tanh(u) = 2 * sigmoid(2 * u), u = sqrt(2 / pi) * (x + 0.044715 * x^3). */
+OSPREY__INLINE vec vec_gelu_tanh(vec x)
+{
+    x = vec_max(vec_set(-128.0f), x);
+    vec cubic = vec_fma(x * x, vec_set(0.0713548163f), vec_set(1.59576912f));
+    return vec_times_sigmoid(x, x * cubic);
+}
+
+OSPREY__INLINE vec vec_activate(osprey_activation activation, vec x)
+{
+    switch (activation) {
+    case OSPREY_ACTIVATION_NONE:
+        break;
+    case OSPREY_ACTIVATION_RELU:
+        return vec_max(vec_set(0.0f), x);
+    case OSPREY_ACTIVATION_GELU:
+        return vec_gelu(x);
+    case OSPREY_ACTIVATION_GELU_TANH:
+        return vec_gelu_tanh(x);
+    case OSPREY_ACTIVATION_QUICK_GELU:
+        return vec_quick_gelu(x);
+    }
+    return x;
+}
+
+#endif

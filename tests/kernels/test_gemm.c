@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The matrix product: the portable one against doubles, the others against the portable one. */
+#include "base/memory.h"
+#include "cmocka_all.h"
+#include "kernels/guarded.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* One product with everything it reads and writes; `result` belongs to the call. */
+typedef struct problem {
+    size_t m, n, k, lda, ldc;
+    guarded a, weight, bias, residual;
+    osprey_activation activation;
+    bool has_bias, has_residual;
+    bool weight_is_k_by_n;
+} problem;
+
+static problem problem_new(size_t m, size_t n, size_t k)
+{
+    problem p = {.m = m, .n = n, .k = k};
+    p.lda = k + random_below(3) * 5;
+    p.ldc = n + random_below(3) * 7;
+    p.activation = (osprey_activation)random_below(OSPREY_ACTIVATION_QUICK_GELU + 1);
+    p.has_bias = random_below(2);
+    p.has_residual = random_below(2);
+    p.weight_is_k_by_n = random_below(2);
+    p.a = guarded_random((m - 1) * p.lda + k, 1);
+    p.weight = guarded_random(n * k, 1);
+    p.bias = guarded_random(n, 1);
+    p.residual = guarded_random((m - 1) * p.ldc + n, 1);
+    return p;
+}
+
+static void problem_free(problem *p)
+{
+    guarded_free(&p->a);
+    guarded_free(&p->weight);
+    guarded_free(&p->bias);
+    guarded_free(&p->residual);
+}
+
+static guarded pack(const problem *p, const osprey__gemm_f32_kernel *kernel)
+{
+    guarded packed = guarded_random(osprey__gemm_f32_packed_floats(kernel, p->n, p->k), 1);
+    osprey__gemm_f32_pack(kernel, p->n, p->k, p->weight.floats, p->weight_is_k_by_n ? 1 : p->k,
+                          p->weight_is_k_by_n ? p->n : 1, packed.floats);
+    return packed;
+}
+
+/* The product of rows row..row+m-1 and columns column..column+n-1 into c, which is whole. */
+static void run_part(const problem *p, const osprey__gemm_f32_kernel *kernel, const guarded *packed,
+                     size_t row, size_t m, size_t column, size_t n, const float *residual, float *c)
+{
+    size_t offset = row * p->ldc + column;
+    osprey__gemm_f32_args args = {
+        .m = m,
+        .n = n,
+        .k = p->k,
+        .a = p->a.floats + row * p->lda,
+        .lda = p->lda,
+        .packed = packed->floats + column * p->k,
+        .bias = p->has_bias ? p->bias.floats + column : NULL,
+        .activation = p->activation,
+        .residual = p->has_residual ? residual + offset : NULL,
+        .c = c + offset,
+        .ldc = p->ldc,
+    };
+    kernel->run(&args);
+}
+
+/* The residual is the output itself: what lies between the rows has to stay. */
+static guarded run_in_place(const problem *p, const osprey__gemm_f32_kernel *kernel)
+{
+    guarded packed = pack(p, kernel), c = guarded_copy(&p->residual);
+    run_part(p, kernel, &packed, 0, p->m, 0, p->n, c.floats, c.floats);
+    guarded_free(&packed);
+    return c;
+}
+
+static double activate(osprey_activation activation, double x)
+{
+    switch (activation) {
+    case OSPREY_ACTIVATION_NONE:
+        break;
+    case OSPREY_ACTIVATION_RELU:
+        return x < 0 ? 0 : x;
+    case OSPREY_ACTIVATION_GELU:
+        return x * 0.5 * erfc(-x * sqrt(0.5));
+    case OSPREY_ACTIVATION_GELU_TANH:
+        return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    case OSPREY_ACTIVATION_QUICK_GELU:
+        return x / (1 + exp(-1.702 * x));
+    }
+    return x;
+}
+
+static guarded exact_result(const problem *p)
+{
+    guarded c = guarded_copy(&p->residual);
+    for (size_t row = 0; row < p->m; row++)
+        for (size_t column = 0; column < p->n; column++) {
+            double sum = p->has_bias ? (double)p->bias.floats[column] : 0;
+            for (size_t i = 0; i < p->k; i++) {
+                size_t at = p->weight_is_k_by_n ? i * p->n + column : column * p->k + i;
+                sum += (double)p->a.floats[row * p->lda + i] * (double)p->weight.floats[at];
+            }
+            float *out = &c.floats[row * p->ldc + column];
+            *out = (float)(activate(p->activation, sum) + (p->has_residual ? (double)*out : 0));
+        }
+    return c;
+}
+
+static size_t random_size(size_t bound)
+{
+    return 1 + random_below(random_below(3) ? bound : 17);
+}
+
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    for (size_t repeat = 0; repeat < 300; repeat++) {
+        problem p = problem_new(random_size(64), random_size(140), random_size(100));
+        double tolerance = 1e-7 * (10 + (double)p.k);
+        guarded expected = exact_result(&p);
+        for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+            if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
+            const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
+            guarded c = run_in_place(&p, &kernels->gemm_f32);
+            assert_near(expected.floats, c.floats, c.count, tolerance);
+            /* The portable result is what the others are compared with. */
+            if (level == OSPREY__CPU_PORTABLE)
+                memcpy(expected.floats, c.floats, c.count * sizeof(float));
+            guarded_free(&c);
+        }
+        guarded_free(&expected);
+        problem_free(&p);
+    }
+}
+
+static void test_large_shapes(void **state)
+{
+    (void)state;
+    /* More rows than stay in cache, so that the kernels block them; a model's k. */
+    const size_t shapes[][3] = {{150, 40, 1500}, {50, 64, 768}, {3, 33, 20000}, {300, 17, 800}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        problem p = problem_new(shapes[i][0], shapes[i][1], shapes[i][2]);
+        guarded expected = run_in_place(&p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm_f32);
+        for (int level = 1; level < OSPREY__CPU_LEVELS; level++) {
+            const osprey__kernels *kernels =
+                kernels_or_say_so("large shapes", (osprey__cpu_level)level);
+            if (!kernels) continue;
+            guarded c = run_in_place(&p, &kernels->gemm_f32);
+            assert_near(expected.floats, c.floats, c.count, 1e-7 * (10 + (double)p.k));
+            guarded_free(&c);
+        }
+        guarded_free(&expected);
+        problem_free(&p);
+    }
+}
+
+/* Bit for bit: rows alone, rows in random groups, and panels apart. */
+static void check_parts(const problem *p, const osprey__gemm_f32_kernel *kernel)
+{
+    guarded packed = pack(p, kernel);
+    guarded whole = guarded_copy(&p->residual), parts = guarded_copy(&p->residual);
+    run_part(p, kernel, &packed, 0, p->m, 0, p->n, p->residual.floats, whole.floats);
+    for (size_t row = 0; row < p->m;) {
+        size_t m = 1 + random_below(p->m - row);
+        for (size_t column = 0; column < p->n;) {
+            size_t n = kernel->columns * (1 + random_below(3));
+            if (n > p->n - column) n = p->n - column;
+            run_part(p, kernel, &packed, row, m, column, n, p->residual.floats, parts.floats);
+            column += n;
+        }
+        row += m;
+    }
+    assert_same_bits(whole.floats, parts.floats, whole.count);
+    guarded_free(&packed);
+    guarded_free(&whole);
+    guarded_free(&parts);
+}
+
+static void test_a_row_does_not_depend_on_the_others(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("rows alone", (osprey__cpu_level)level);
+        if (!kernels) continue;
+        for (size_t repeat = 0; repeat < 60; repeat++) {
+            problem p = problem_new(random_size(64), random_size(140), random_size(100));
+            check_parts(&p, &kernels->gemm_f32);
+            problem_free(&p);
+        }
+        problem p = problem_new(150, 70, 1200);
+        check_parts(&p, &kernels->gemm_f32);
+        problem_free(&p);
+    }
+}
+
+static void test_padding_is_zero(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__gemm_f32_kernel *kernel =
+            &osprey__kernels_for((osprey__cpu_level)level)->gemm_f32;
+        problem p = problem_new(1, kernel->columns + 1, 3);
+        guarded packed = pack(&p, kernel);
+        assert_int_equal(packed.count, 2 * kernel->columns * 3);
+        for (size_t i = 0; i < 3; i++)
+            for (size_t column = 1; column < kernel->columns; column++)
+                assert_true(packed.floats[(3 + i) * kernel->columns + column] == 0);
+        guarded_free(&packed);
+        problem_free(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_large_shapes),
+        cmocka_unit_test(test_a_row_does_not_depend_on_the_others),
+        cmocka_unit_test(test_padding_is_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
