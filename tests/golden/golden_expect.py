@@ -49,14 +49,6 @@ def keep(folder, pixels, preprocessed, ids, image_raw, text_raw, logit_scale):
     (folder / "expected.json").write_text(text + "\n", "utf-8")
 
 
-def builtin_vocabulary():
-    """The vocabulary in open_clip's wheel, with CLIP's names for the two special tokens."""
-    simple = open_clip.SimpleTokenizer()
-    tokens = sorted(simple.encoder, key=simple.encoder.get)
-    tokens[-2:] = [golden_vocabulary.START, golden_vocabulary.END]
-    return {token: index for index, token in enumerate(tokens)}, list(simple.bpe_ranks)
-
-
 def tokenize(tokenizer, context):
     ids = [tokenizer(text, truncation=True, max_length=context)["input_ids"] for text in TEXTS]
     assert len(ids[-1]) == context and len(ids[1]) == 2
@@ -99,7 +91,7 @@ def openclip(folder, pictures, seed):
     if (folder / "vocab.json").exists():
         vocabulary, merges = golden_vocabulary.build()
     else:
-        vocabulary, merges = builtin_vocabulary()
+        vocabulary, merges = golden_vocabulary.builtin()
     ids = tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), tokenizer.context_length)
     tokens = torch.zeros(len(ids), tokenizer.context_length, dtype=torch.long)
     for row, known, text in zip(tokens, ids, TEXTS):

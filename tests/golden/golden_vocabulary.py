@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small byte-pair vocabulary in CLIP's file formats, trained on the sentences below."""
+"""CLIP's tokenizer files, for CLIP's own vocabulary or a small one trained on some sentences."""
 
 import json
 from collections import Counter
 
+import open_clip
 from transformers import CLIPTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -64,9 +65,16 @@ def build():
     return vocabulary, merges
 
 
-def save_plain(folder):
+def builtin():
+    """The vocabulary in open_clip's wheel, with CLIP's names for the two special tokens."""
+    simple = open_clip.SimpleTokenizer()
+    tokens = sorted(simple.encoder, key=simple.encoder.get)
+    tokens[-2:] = [START, END]
+    return {token: index for index, token in enumerate(tokens)}, list(simple.bpe_ranks)
+
+
+def save_plain(folder, vocabulary, merges):
     """vocab.json and merges.txt, nothing else."""
-    vocabulary, merges = build()
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), "utf-8")
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
@@ -90,8 +98,7 @@ def save_special_tokens(folder, context):
     (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
 
 
-def save_fast(folder):
+def save_fast(folder, vocabulary, merges):
     """tokenizer.json alone."""
-    vocabulary, merges = build()
     tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges)
     (folder / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(), "utf-8")

@@ -24,7 +24,8 @@ import golden_vocabulary
 from golden_weights import randomise, settle_batch_norms
 
 HERE = Path(__file__).resolve().parent
-VOCABULARY = len(golden_vocabulary.build()[0])
+SMALL = golden_vocabulary.build()
+VOCABULARY = len(SMALL[0])
 START, END = VOCABULARY - 2, VOCABULARY - 1
 
 
@@ -76,8 +77,8 @@ def hf_vit_p32_quickgelu(folder):
     model.save_pretrained(folder)
     CLIPImageProcessorPil(size={"shortest_edge": 64},
                           crop_size={"height": 64, "width": 64}).save_pretrained(folder)
-    golden_vocabulary.save_plain(folder)
-    golden_vocabulary.save_fast(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_fast(folder, *SMALL)
     golden_vocabulary.save_special_tokens(folder, 77)
 
 
@@ -95,7 +96,7 @@ def hf_vit_p16_gelu_sharded(folder):
     CLIPImageProcessorPil(size={"height": 48, "width": 48}, do_center_crop=False, resample=2,
                           image_mean=[0.5, 0.4, 0.3],
                           image_std=[0.2, 0.25, 0.3]).save_pretrained(folder)
-    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
 
 
 def hf_vit_p14_bf16_sparse(folder):
@@ -117,7 +118,7 @@ def hf_vit_p14_bf16_sparse(folder):
         "feature_extractor_type": "CLIPFeatureExtractor",
         "image_mean": [0.48145466, 0.4578275, 0.40821073],
         "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3, "size": 42})
-    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
     golden_vocabulary.save_special_tokens(folder, 77)
 
 
@@ -158,7 +159,7 @@ def hf_vit_p14_f16_config_dict(folder):
         "image_processor_type": "CLIPImageProcessor",
         "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3,
         "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 28}})
-    golden_vocabulary.save_fast(folder)
+    golden_vocabulary.save_fast(folder, *SMALL)
 
 
 def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None):
@@ -189,15 +190,15 @@ def openclip_vit_p16_gelu(folder):
                      "layers": 2, "hf_tokenizer_name": "golden"}},
         {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear",
          "resize_mode": "squash"}, torch.float32)
-    golden_vocabulary.save_plain(folder)
-    golden_vocabulary.save_fast(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_fast(folder, *SMALL)
     golden_vocabulary.save_special_tokens(folder, 32)
 
 
 def openclip_vit_p14_quickgelu_builtin(folder):
     """QuickGELU, an uneven mlp_ratio, F16, no tokenizer files: CLIP's own vocabulary. To stay
     small, tokens that the expected texts do not use are zero."""
-    vocabulary, merges = golden_expect.builtin_vocabulary()
+    vocabulary, merges = golden_vocabulary.builtin()
     ids = golden_expect.tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), 77)
     write_openclip(folder, 16, 20, {
         "embed_dim": 16, "quick_gelu": True,
@@ -216,7 +217,7 @@ def openclip_rn(folder):
         "text_cfg": {"context_length": 77, "vocab_size": VOCABULARY, "width": 12, "heads": 1,
                      "layers": 2, "hf_tokenizer_name": "golden"}},
         OPENAI_NORM, torch.float32)
-    golden_vocabulary.save_plain(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
     golden_vocabulary.save_special_tokens(folder, 77)
 
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random models in the published sizes and layouts, for `make parity` and `make bench`."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import CLIPConfig, CLIPModel
+from transformers.initialization import no_init_weights
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "golden"))
+import golden_vocabulary
+from golden_weights import randomise, settle_batch_norms
+
+
+def hf_config(embed, act, text, vision):
+    def tower(width, layers, heads):
+        return {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads,
+                "intermediate_size": 4 * width, "hidden_act": act, "projection_dim": embed}
+
+    return CLIPConfig(projection_dim=embed, text_config=tower(*text),
+                      vision_config=tower(*vision[:3]) | {"patch_size": vision[3]})
+
+
+# Text: width, layers, heads. Vision: the same and the patch size.
+HUGGINGFACE = {
+    "vit-b-32": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 32)),
+    "vit-l-14": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14)),
+    "vit-h-14": lambda: hf_config(1024, "gelu", (1024, 24, 16), (1280, 32, 16, 14)),
+}
+OPENCLIP = {"rn50x4": "RN50x4"}
+NAMES = [*HUGGINGFACE, *OPENCLIP]
+
+
+def make(name, folder):
+    """Writes the model into folder, unless an earlier call has done it."""
+    done = folder / "complete"
+    if done.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if name in HUGGINGFACE:
+        with no_init_weights():
+            model = CLIPModel(HUGGINGFACE[name]())
+        randomise(model, seed=1, logit_scale=100).save_pretrained(folder, max_shard_size="2GB")
+        CLIPImageProcessorPil().save_pretrained(folder)
+        golden_vocabulary.save_plain(folder, *golden_vocabulary.builtin())
+        golden_vocabulary.save_special_tokens(folder, 77)
+    else:
+        config = open_clip.get_model_config(OPENCLIP[name])
+        model = randomise(open_clip.CLIP(**config), seed=1, logit_scale=100)
+        settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed=1)
+        # The pool's input is not normalised: with weights as sharp as behind a layer norm,
+        # PyTorch's own rounding (fp32 against fp64) would come to 3e-5; so to 9e-6.
+        with torch.no_grad():
+            for parameter in model.visual.attnpool.q_proj.parameters():
+                parameter *= 0.25
+        save_file(model.state_dict(), folder / "open_clip_model.safetensors",
+                  metadata={"format": "pt"})
+        preprocessing = {"mean": open_clip.OPENAI_DATASET_MEAN,
+                         "std": open_clip.OPENAI_DATASET_STD}
+        (folder / "open_clip_config.json").write_text(
+            json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing}), "utf-8")
+    done.touch()
+
+
+def make_photo(path):
+    """A JPEG of camera-like smoothness: noise at several scales, and some hard edges."""
+    random = np.random.default_rng(3)
+    width, height = 640, 427
+    picture = np.zeros((height, width, 3))
+    for cells in (4, 16, 64):
+        noise = random.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        layer = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+        picture += np.asarray(layer, dtype=np.float64) / 3
+    picture[100:220, 300:520] = (230, 40, 30)
+    Image.fromarray(picture.astype(np.uint8)).save(path, quality=90)

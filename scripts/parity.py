@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares osprey with transformers and open_clip in fp32 on full-size models with random weights.
+
+    scripts/venv.sh && .venv/bin/python scripts/parity.py [--models vit-b-32,rn50x4]
+
+Exit 1: something differs by more than its limit. Needs up to 10 GiB of memory and 4 GiB of disk.
+"""
+
+import argparse
+import multiprocessing
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+MIN_COSINE = 0.99999
+MAX_DIFFERENCE = 5e-5
+# One step of an 8-bit colour, in the units of normalised pixels.
+ONE_LEVEL = 1 / 255 / 0.26130258
+# Above this, two different inputs are too alike for the comparison to mean anything.
+MAX_COSINE_BETWEEN_INPUTS = 0.97
+TEXTS = [
+    "a photo of a cat", "dog", "", "the quick brown fox jumps over the lazy dog",
+    "A close-up photo of 12 red apples, isn't it?", "Straße in 北京 🦅",
+    "a bad photo of a very large electric locomotive at the station " * 12,
+    "a satellite photo of a river",
+]
+
+
+def reference(name, model_dir, work):
+    """What the model's own library answers. Runs in a process of its own to free its memory."""
+    import torch
+    from PIL import Image
+
+    import full_size_models
+
+    torch.set_num_threads(2)
+    full_size_models.make(name, model_dir)
+    photo = work / "photo.jpg"
+    full_size_models.make_photo(photo)
+    with torch.inference_mode():
+        if name in full_size_models.HUGGINGFACE:
+            from transformers import CLIPModel, CLIPTokenizer
+            from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()
+            model = CLIPModel.from_pretrained(model_dir, dtype=torch.float32).eval()
+            processor = CLIPImageProcessorPil.from_pretrained(model_dir)
+            seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
+            tokens = CLIPTokenizer.from_pretrained(model_dir)(
+                TEXTS, padding=True, truncation=True, max_length=77, return_tensors="pt")
+            texts = model.get_text_features(**tokens).pooler_output
+
+            def embed(pixels):
+                return model.get_image_features(pixels).pooler_output
+        else:
+            import open_clip
+
+            source = f"local-dir:{model_dir}"
+            model, preprocess = open_clip.create_model_from_pretrained(source, precision="fp32")
+            model.eval()
+            embed = model.encode_image
+            seen = preprocess(Image.open(photo))[None]
+            texts = model.encode_text(open_clip.get_tokenizer(source)(TEXTS))
+        noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(5))
+        pixels = torch.cat([seen, noise])
+        images = embed(pixels)
+    for stem, value in {"pixels": pixels, "photo": seen, "images": images,
+                        "texts": texts}.items():
+        np.save(work / f"reference-{stem}.npy", np.ascontiguousarray(value.numpy()))
+
+
+def osprey(binary, *arguments):
+    command = [str(binary), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}\nfailed with {done.returncode}: {done.stderr.strip()}")
+
+
+def unit(rows):
+    rows = rows.astype(np.float64)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@dataclass
+class Row:
+    model: str
+    what: str
+    cosine: float
+    difference: float
+    between_inputs: float = float("nan")
+    max_difference: float = MAX_DIFFERENCE
+
+    @property
+    def verdict(self):
+        if self.between_inputs > MAX_COSINE_BETWEEN_INPUTS:
+            return "VOID"
+        # Written so that a NaN fails.
+        good = self.cosine >= MIN_COSINE and self.difference <= self.max_difference
+        return "PASS" if good else "FAIL"
+
+    def __str__(self):
+        between = "" if np.isnan(self.between_inputs) else f"{self.between_inputs:.3f}"
+        return (f"{self.model:10} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
+                f"{self.max_difference:9.1e} {between:>8}  {self.verdict}")
+
+
+def compare_embeddings(model, what, ours, theirs, several=True):
+    if ours.shape != theirs.shape:
+        sys.exit(f"{model}, {what}: shape {ours.shape}, and the reference has {theirs.shape}")
+    ours, theirs = unit(ours), unit(theirs)
+    between = float("nan")
+    if several:
+        cosines = theirs @ theirs.T
+        between = cosines[~np.eye(len(cosines), dtype=bool)].max()
+    return Row(model, what, (ours * theirs).sum(axis=1).min(), np.abs(ours - theirs).max(),
+               between)
+
+
+def compare_pixels(model, ours, theirs):
+    if ours.shape != theirs.shape:
+        sys.exit(f"{model}: pixels of shape {ours.shape}, and the reference has {theirs.shape}")
+    flat = [values.reshape(1, -1) for values in (ours, theirs)]
+    cosine = (unit(flat[0]) * unit(flat[1])).sum()
+    return Row(model, "photo, pixels", cosine, np.abs(ours - theirs).max(),
+               max_difference=1.01 * ONE_LEVEL)
+
+
+def check(name, binary, work, keep):
+    model_dir = work / name
+    process = multiprocessing.get_context("spawn").Process(
+        target=reference, args=(name, model_dir, work))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        sys.exit(f"{name}: the reference failed with {process.exitcode}")
+
+    texts = work / "texts.txt"
+    texts.write_text("\n".join(TEXTS) + "\n", "utf-8")
+    embed = ["embed", "-m", model_dir, "--format", "npy"]
+    osprey(binary, *embed, "--pixels", work / "reference-pixels.npy", "-o", work / "images.npy")
+    osprey(binary, *embed, "--texts", f"@{texts}", "-o", work / "texts.npy")
+    osprey(binary, "preprocess", "-m", model_dir, work / "photo.jpg", "-o", work / "photo.npy")
+    osprey(binary, *embed, work / "photo.jpg", "-o", work / "photo-embedding.npy")
+
+    def load(stem):
+        return np.load(work / f"{stem}.npy")
+
+    yield compare_embeddings(name, "image tower", load("images"), load("reference-images"))
+    yield compare_embeddings(name, "text tower", load("texts"), load("reference-texts"))
+    yield compare_pixels(name, load("photo"), load("reference-photo"))
+    yield compare_embeddings(name, "photo, whole", load("photo-embedding"),
+                             load("reference-images")[:1], several=False)
+    if not keep:
+        shutil.rmtree(model_dir)
+
+
+def main():
+    names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4"]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default=",".join(names), help="comma-separated")
+    parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "parity")
+    parser.add_argument("--keep", action="store_true", help="leave the models for the next run")
+    options = parser.parse_args()
+    chosen = options.models.split(",")
+    if unknown := set(chosen) - set(names):
+        parser.error(f"no such model: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if not options.osprey.is_file():
+        parser.error(f"{options.osprey} is missing: run make first")
+    options.work.mkdir(parents=True, exist_ok=True)
+
+    print(f"{'model':10} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
+          f"{'between':>8}  (cosine >= {MIN_COSINE}; between: of two different inputs)")
+    failed = False
+    for name in chosen:
+        for row in check(name, options.osprey.resolve(), options.work.resolve(), options.keep):
+            print(row, flush=True)
+            failed |= row.verdict != "PASS"
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
