@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <osprey/model.h>
+
+const char *osprey_activation_name(osprey_activation activation)
+{
+    switch (activation) {
+    case OSPREY_ACTIVATION_NONE:
+        return "none";
+    case OSPREY_ACTIVATION_RELU:
+        return "relu";
+    case OSPREY_ACTIVATION_GELU:
+        return "gelu";
+    case OSPREY_ACTIVATION_GELU_TANH:
+        return "gelu_tanh";
+    case OSPREY_ACTIVATION_QUICK_GELU:
+        return "quick_gelu";
+    }
+    return "unknown";
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The intermediate representation: a tower as a list of nodes in the order in which they run.
+ *
+ * Values are numbered; a node computes one value from others. Activations are channels-last. The
+ * leading extent of a value is symbolic: one slice a sequence (an image or a text), or one a token
+ * (texts are packed one after the other without padding). A graph is built by src/model, rewritten
+ * by src/passes and read by src/plan; one thread at a time.
+ */
+#ifndef OSPREY_GRAPH_GRAPH_H
+#define OSPREY_GRAPH_GRAPH_H
+
+#include "base/dtype.h"
+
+#include <osprey/error.h>
+#include <osprey/model.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t osprey__value_id;
+#define OSPREY__NO_VALUE UINT32_MAX
+
+#define OSPREY__MAX_DIMS   4
+#define OSPREY__MAX_INPUTS 5
+
+typedef enum osprey__extent {
+    OSPREY__ONCE,         /* constants */
+    OSPREY__PER_SEQUENCE, /* dims, for each image or text */
+    OSPREY__PER_TOKEN,    /* dims, for each token of all texts */
+} osprey__extent;
+
+typedef struct osprey__shape {
+    osprey__extent extent;
+    size_t rank; /* of dims; the symbolic extent is not counted */
+    size_t dims[OSPREY__MAX_DIMS];
+} osprey__shape;
+
+typedef enum osprey__value_kind {
+    OSPREY__INPUT,
+    OSPREY__CONSTANT,
+    OSPREY__COMPUTED,
+} osprey__value_kind;
+
+typedef struct osprey__value {
+    const char *name; /* the tensor's, for constants; else the node's. Owned by the graph */
+    osprey__value_kind kind;
+    osprey__dtype dtype;
+    osprey__shape shape;
+    const void *data; /* constants: row-major, owned by the model's mapping or by the graph */
+} osprey__value;
+
+/* Name in dumps, inputs (optional ones in brackets), what it computes. */
+#define OSPREY__OP_MAP(X)                                                                          \
+    X(LINEAR, "linear")             /* x, weight [out][in], [bias], [residual] */                  \
+    X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
+    X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
+    X(LAYER_NORM, "layer_norm")     /* x, scale, shift */                                          \
+    X(ATTENTION, "attention")       /* q, k, v, each [rows][heads * head_dim] */                   \
+    X(ACTIVATION, "activation")     /* x */                                                        \
+    X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
+    X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
+    X(MEAN, "mean")                 /* x [rows][c] -> [1][c] */                                    \
+    X(CONCAT, "concat")             /* x [m][c], y [n][c] -> [m + n][c]; either may be constant */ \
+    X(SLICE, "slice")               /* x [rows][c] -> [count][c], from row `start` */              \
+    X(GATHER, "gather")             /* table, index: a row of the table for each index */          \
+    X(RESHAPE, "reshape")           /* x, to other dims of as many elements */
+
+typedef enum osprey__op {
+#define OSPREY__OP_ENUM(name, text) OSPREY__OP_##name,
+    OSPREY__OP_MAP(OSPREY__OP_ENUM)
+#undef OSPREY__OP_ENUM
+} osprey__op;
+
+/* Those that an op does not have are 0. */
+typedef struct osprey__attributes {
+    osprey_activation activation; /* linear, conv2d: after bias and residual */
+    bool transposed;              /* linear: the weight is stored as [in][out] */
+    float epsilon;                /* batch_norm, layer_norm */
+    size_t heads;                 /* attention */
+    float scale;                  /* attention: of q . k */
+    bool causal;                  /* attention */
+    size_t stride, padding;       /* conv2d */
+    bool planar;                  /* conv2d: x is [c][h][w] */
+    size_t size;                  /* average_pool */
+    size_t start, count;          /* slice */
+    osprey__shape shape;          /* reshape */
+} osprey__attributes;
+
+typedef struct osprey__node {
+    osprey__op op;
+    osprey__value_id inputs[OSPREY__MAX_INPUTS]; /* OSPREY__NO_VALUE for an absent optional one */
+    osprey__value_id output;
+    osprey__attributes attributes;
+} osprey__node;
+
+typedef struct osprey__graph {
+    const char *name;
+    osprey__value *values;
+    size_t value_count, value_capacity;
+    osprey__node *nodes;
+    size_t node_count, node_capacity;
+    osprey__value_id output;
+    void **owned; /* names and computed constants */
+    size_t owned_count, owned_capacity;
+    /* The first failure while building: later calls do nothing, and osprey__graph_finish tells. */
+    osprey_error failure;
+} osprey__graph;
+
+/* name: static storage. The caller frees with osprey__graph_free. */
+osprey_status osprey__graph_create(const char *name, osprey__graph **graph, osprey_error *error);
+
+/* Takes NULL. */
+void osprey__graph_free(osprey__graph *graph);
+
+/*
+ * Building. Each call returns the new value, or OSPREY__NO_VALUE after a failure, which the graph
+ * keeps; so a builder can be written without a check after each line.
+ */
+osprey__value_id osprey__graph_input(osprey__graph *graph, const char *name, osprey__dtype dtype,
+                                     osprey__shape shape);
+
+/* data is not copied and has to outlive the graph. name is copied. */
+osprey__value_id osprey__graph_constant(osprey__graph *graph, const char *name, osprey__dtype dtype,
+                                        size_t rank, const size_t *dims, const void *data);
+
+/* A constant of count floats that the graph owns, for a pass to fill through *data. */
+osprey__value_id osprey__graph_new_constant(osprey__graph *graph, const char *name, size_t rank,
+                                            const size_t *dims, float **data);
+
+/* name is copied. attributes may be NULL. Infers and checks the output's shape. */
+osprey__value_id osprey__graph_node(osprey__graph *graph, osprey__op op, const char *name,
+                                    const osprey__value_id *inputs, size_t input_count,
+                                    const osprey__attributes *attributes);
+
+/* Records a failure that the builder itself found, unless there is one. */
+void osprey__graph_fail(osprey__graph *graph, const osprey_error *error);
+
+/* Sets the output and verifies the whole. */
+osprey_status osprey__graph_finish(osprey__graph *graph, osprey__value_id output,
+                                   osprey_error *error);
+
+/* The shape that the node's output must have; OSPREY_INVALID_ARGUMENT says what does not fit. */
+osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey__node *node,
+                                        osprey__shape *shape, osprey_error *error);
+
+/*
+ * Checks that nodes use only what was computed before, that every value is computed once, that
+ * shapes are what inference says, and that the output exists. Run between passes.
+ */
+osprey_status osprey__graph_verify(const osprey__graph *graph, osprey_error *error);
+
+/* The graph as text, a line a node; *text is NUL-terminated, freed with osprey__free. */
+osprey_status osprey__graph_dump(const osprey__graph *graph, char **text, osprey_error *error);
+
+const char *osprey__op_name(osprey__op op);
+
+/* Elements of one slice of the leading extent. */
+size_t osprey__shape_elements(const osprey__shape *shape);
+bool osprey__shape_equal(const osprey__shape *a, const osprey__shape *b);
+
+/* How many inputs of all nodes, and the output, refer to value. */
+size_t osprey__graph_uses(const osprey__graph *graph, osprey__value_id value);
+
+/* The index of the node that computes value; SIZE_MAX for inputs and constants. */
+size_t osprey__graph_producer(const osprey__graph *graph, osprey__value_id value);
+
+/* Takes the nodes of which remove[index] is true out of the list. */
+void osprey__graph_remove_nodes(osprey__graph *graph, const bool *remove);
+
+/* A constant's elements as a new block of floats (freed with osprey__free), or NULL. */
+float *osprey__graph_constant_f32(const osprey__value *value);
+
+#endif

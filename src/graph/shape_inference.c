@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/status.h"
+#include "graph/graph.h"
+
+typedef struct inference {
+    const osprey__graph *graph;
+    const osprey__node *node;
+    osprey_error *error;
+} inference;
+
+static osprey_status wrong(const inference *in, const char *what)
+{
+    return osprey__fail(in->error, OSPREY_INVALID_ARGUMENT, in->graph->name, "%s: %s",
+                        osprey__op_name(in->node->op), what);
+}
+
+/* Input i's shape, or NULL where it is absent. */
+static const osprey__shape *input(const inference *in, size_t i)
+{
+    osprey__value_id id = in->node->inputs[i];
+    return id == OSPREY__NO_VALUE ? NULL : &in->graph->values[id].shape;
+}
+
+/* Whether input i is a constant vector of that length, or absent where that is allowed. */
+static bool is_vector(const inference *in, size_t i, size_t length, bool optional)
+{
+    const osprey__shape *shape = input(in, i);
+    if (!shape) return optional;
+    return shape->extent == OSPREY__ONCE && shape->rank == 1 && shape->dims[0] == length;
+}
+
+/* linear and conv2d: bias of `channels`, residual of the output's shape. */
+static osprey_status check_epilogue(const inference *in, size_t channels, const osprey__shape *out)
+{
+    if (!is_vector(in, 2, channels, true)) return wrong(in, "the bias has another length");
+    const osprey__shape *residual = input(in, 3);
+    if (residual && !osprey__shape_equal(residual, out))
+        return wrong(in, "the residual has another shape");
+    return OSPREY_OK;
+}
+
+static osprey_status infer_linear(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0), *weight = input(in, 1);
+    if (x->rank < 1 || weight->rank != 2) return wrong(in, "the weight is no matrix");
+    bool transposed = in->node->attributes.transposed;
+    if (weight->dims[transposed ? 0 : 1] != x->dims[x->rank - 1])
+        return wrong(in, "the weight's inputs are not the width of x");
+    *out = *x;
+    out->dims[x->rank - 1] = weight->dims[transposed ? 1 : 0];
+    return check_epilogue(in, out->dims[x->rank - 1], out);
+}
+
+static osprey_status infer_conv2d(const inference *in, osprey__shape *out)
+{
+    const osprey__attributes *a = &in->node->attributes;
+    const osprey__shape *x = input(in, 0), *weight = input(in, 1);
+    if (x->rank != 3 || weight->rank != 4) return wrong(in, "x is no image or weight no filter");
+    size_t height = x->dims[a->planar ? 1 : 0], width = x->dims[a->planar ? 2 : 1];
+    if (weight->dims[1] != x->dims[a->planar ? 0 : 2])
+        return wrong(in, "the filter has another number of channels than x");
+    size_t padded_height = height + 2 * a->padding, padded_width = width + 2 * a->padding;
+    if (!a->stride || padded_height < weight->dims[2] || padded_width < weight->dims[3])
+        return wrong(in, "the filter is larger than x");
+    *out = (osprey__shape){x->extent,
+                           3,
+                           {(padded_height - weight->dims[2]) / a->stride + 1,
+                            (padded_width - weight->dims[3]) / a->stride + 1, weight->dims[0]}};
+    return check_epilogue(in, weight->dims[0], out);
+}
+
+/* Operators with an output like x and constant vectors of x's width as inputs 1..vectors. */
+static osprey_status infer_norm(const inference *in, size_t vectors, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0);
+    for (size_t i = 1; i <= vectors; i++)
+        if (x->rank < 1 || !is_vector(in, i, x->dims[x->rank - 1], false))
+            return wrong(in, "scale and shift are not as wide as x");
+    *out = *x;
+    return OSPREY_OK;
+}
+
+static osprey_status infer_attention(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *q = input(in, 0), *k = input(in, 1), *v = input(in, 2);
+    size_t heads = in->node->attributes.heads;
+    if (!osprey__shape_equal(k, v)) return wrong(in, "k and v have different shapes");
+    if (q->extent != k->extent || q->rank != k->rank ||
+        q->rank != (q->extent == OSPREY__PER_TOKEN ? 1 : 2))
+        return wrong(in, "q and k do not fit");
+    size_t width = q->dims[q->rank - 1];
+    if (width != k->dims[k->rank - 1] || !heads || width % heads)
+        return wrong(in, "the width is no multiple of the heads");
+    *out = *q;
+    return OSPREY_OK;
+}
+
+static osprey_status infer_add(const inference *in, osprey__shape *out)
+{
+    osprey__shape y = *input(in, 1);
+    *out = *input(in, 0);
+    if (y.extent == OSPREY__ONCE) y.extent = out->extent;
+    return osprey__shape_equal(out, &y) ? OSPREY_OK : wrong(in, "x and y have different shapes");
+}
+
+static osprey_status infer_average_pool(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0);
+    size_t size = in->node->attributes.size;
+    if (x->rank != 3 || !size || x->dims[0] < size || x->dims[1] < size)
+        return wrong(in, "the window is larger than x");
+    *out = (osprey__shape){x->extent, 3, {x->dims[0] / size, x->dims[1] / size, x->dims[2]}};
+    return OSPREY_OK;
+}
+
+static osprey_status infer_concat(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0), *y = input(in, 1);
+    if (x->rank != 2 || y->rank != 2 || x->dims[1] != y->dims[1])
+        return wrong(in, "x and y have different widths");
+    *out = (osprey__shape){x->extent == OSPREY__ONCE ? y->extent : x->extent,
+                           2,
+                           {x->dims[0] + y->dims[0], x->dims[1]}};
+    return OSPREY_OK;
+}
+
+static osprey_status infer_rows(const inference *in, size_t start, size_t count, bool mean,
+                                osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0);
+    if (x->rank != 2 || (!mean && (start > x->dims[0] || count > x->dims[0] - start)))
+        return wrong(in, "the rows are not there");
+    *out = (osprey__shape){x->extent, 2, {mean ? 1 : count, x->dims[1]}};
+    return OSPREY_OK;
+}
+
+static osprey_status infer_gather(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *table = input(in, 0), *index = input(in, 1);
+    /* The rows of a table are its first dimension, or the tokens. */
+    bool constant = table->extent == OSPREY__ONCE;
+    if (index->rank != 0 || table->rank != (constant ? 2 : 1) ||
+        table->extent == OSPREY__PER_SEQUENCE)
+        return wrong(in, "no table of rows, or no list of indices");
+    *out = (osprey__shape){index->extent, 1, {table->dims[table->rank - 1]}};
+    return OSPREY_OK;
+}
+
+osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey__node *node,
+                                        osprey__shape *shape, osprey_error *error)
+{
+    static const size_t required_inputs[] = {
+        [OSPREY__OP_LINEAR] = 2,     [OSPREY__OP_CONV2D] = 2,       [OSPREY__OP_BATCH_NORM] = 5,
+        [OSPREY__OP_LAYER_NORM] = 3, [OSPREY__OP_ATTENTION] = 3,    [OSPREY__OP_ACTIVATION] = 1,
+        [OSPREY__OP_ADD] = 2,        [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
+        [OSPREY__OP_CONCAT] = 2,     [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
+        [OSPREY__OP_RESHAPE] = 1,
+    };
+    const inference in = {graph, node, error};
+    for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
+        if (i < required_inputs[node->op] && node->inputs[i] == OSPREY__NO_VALUE)
+            return wrong(&in, "an input is missing");
+        if (node->inputs[i] != OSPREY__NO_VALUE && node->inputs[i] >= graph->value_count)
+            return wrong(&in, "an input does not exist");
+    }
+    const osprey__attributes *a = &node->attributes;
+    switch (node->op) {
+    case OSPREY__OP_LINEAR:
+        return infer_linear(&in, shape);
+    case OSPREY__OP_CONV2D:
+        return infer_conv2d(&in, shape);
+    case OSPREY__OP_BATCH_NORM:
+        return infer_norm(&in, 4, shape);
+    case OSPREY__OP_LAYER_NORM:
+        return infer_norm(&in, 2, shape);
+    case OSPREY__OP_ATTENTION:
+        return infer_attention(&in, shape);
+    case OSPREY__OP_ACTIVATION:
+        return infer_norm(&in, 0, shape);
+    case OSPREY__OP_ADD:
+        return infer_add(&in, shape);
+    case OSPREY__OP_AVERAGE_POOL:
+        return infer_average_pool(&in, shape);
+    case OSPREY__OP_MEAN:
+        return infer_rows(&in, 0, 0, true, shape);
+    case OSPREY__OP_CONCAT:
+        return infer_concat(&in, shape);
+    case OSPREY__OP_SLICE:
+        return infer_rows(&in, a->start, a->count, false, shape);
+    case OSPREY__OP_GATHER:
+        return infer_gather(&in, shape);
+    case OSPREY__OP_RESHAPE:
+        *shape = a->shape;
+        if (shape->extent != input(&in, 0)->extent ||
+            osprey__shape_elements(shape) != osprey__shape_elements(input(&in, 0)))
+            return wrong(&in, "another number of elements");
+        return OSPREY_OK;
+    }
+    return wrong(&in, "unknown operator");
+}
