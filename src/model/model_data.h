@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an osprey_model is made of. */
+#ifndef OSPREY_MODEL_MODEL_DATA_H
+#define OSPREY_MODEL_MODEL_DATA_H
+
+#include "format/model_config.h"
+#include "format/weights.h"
+#include "model/tensor_names.h"
+
+#include <osprey/model.h>
+
+struct osprey_model {
+    char *name;
+    osprey__model_config config;
+    const osprey__layout_names *names;
+    osprey__weights *weights;
+    osprey_tokenizer *tokenizer;
+    osprey_model_info info;
+    char **files; /* what info.files points to, each owned */
+    size_t file_count, file_capacity;
+};
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/tensor_names.h"
+
+#include <stddef.h>
+
+#define HUGGINGFACE_BLOCK                                                                          \
+    {                                                                                              \
+        .norm1 = "layer_norm1.", .norm2 = "layer_norm2.", .q = "self_attn.q_proj.",                \
+        .k = "self_attn.k_proj.", .v = "self_attn.v_proj.",                                        \
+        .attention_out = "self_attn.out_proj.", .mlp_in = "mlp.fc1.", .mlp_out = "mlp.fc2."        \
+    }
+
+const osprey__layout_names osprey__huggingface_names = {
+    .image_blocks = {"vision_model.encoder.layers.", HUGGINGFACE_BLOCK},
+    .text_blocks = {"text_model.encoder.layers.", HUGGINGFACE_BLOCK},
+    .image_class = "vision_model.embeddings.class_embedding",
+    .image_patch = "vision_model.embeddings.patch_embedding.weight",
+    .image_position = "vision_model.embeddings.position_embedding.weight",
+    .image_pre_norm = "vision_model.pre_layrnorm.", /* so spelt in every published file */
+    .image_post_norm = "vision_model.post_layernorm.",
+    .image_projection = "visual_projection.weight",
+    .text_token = "text_model.embeddings.token_embedding.weight",
+    .text_position = "text_model.embeddings.position_embedding.weight",
+    .text_norm = "text_model.final_layer_norm.",
+    .text_projection = "text_projection.weight",
+    .projections_transposed = false,
+};
+
+#define OPENCLIP_BLOCK                                                                             \
+    {                                                                                              \
+        .norm1 = "ln_1.", .norm2 = "ln_2.", .qkv = "attn.in_proj_",                                \
+        .attention_out = "attn.out_proj.", .mlp_in = "mlp.c_fc.", .mlp_out = "mlp.c_proj."         \
+    }
+
+#define OPENCLIP_NAMES(text)                                                                       \
+    {                                                                                              \
+        .image_blocks = {"visual.transformer.resblocks.", OPENCLIP_BLOCK},                         \
+        .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK},                            \
+        .image_class = "visual.class_embedding", .image_patch = "visual.conv1.weight",             \
+        .image_position = "visual.positional_embedding", .image_pre_norm = "visual.ln_pre.",       \
+        .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                   \
+        .text_token = text "token_embedding.weight", .text_position = text "positional_embedding", \
+        .text_norm = text "ln_final.", .text_projection = text "text_projection",                  \
+        .projections_transposed = true,                                                            \
+    }
+
+const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("");
+const osprey__layout_names osprey__openclip_prefixed_names = OPENCLIP_NAMES("text.");

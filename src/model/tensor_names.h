@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each published layout calls its tensors, so that the builders are written once.
+ *
+ * A name that ends in "." or "_" is a prefix of "weight" and "bias".
+ */
+#ifndef OSPREY_MODEL_TENSOR_NAMES_H
+#define OSPREY_MODEL_TENSOR_NAMES_H
+
+#include <stdbool.h>
+
+/* Of one transformer block; relative to its prefix. */
+typedef struct osprey__block_names {
+    const char *norm1, *norm2;
+    const char *q, *k, *v; /* NULL where they are one matrix: */
+    const char *qkv;       /* the rows of q, then k, then v; or NULL */
+    const char *attention_out;
+    const char *mlp_in, *mlp_out;
+} osprey__block_names;
+
+typedef struct osprey__transformer_names {
+    const char *blocks; /* followed by the number of the block and a "." */
+    osprey__block_names names;
+} osprey__transformer_names;
+
+typedef struct osprey__layout_names {
+    osprey__transformer_names image_blocks, text_blocks;
+    const char *image_class, *image_patch, *image_position;
+    const char *image_pre_norm, *image_post_norm;
+    const char *image_projection;
+    const char *text_token, *text_position, *text_norm, *text_projection;
+    bool projections_transposed; /* stored as [width][embed_dim] */
+} osprey__layout_names;
+
+extern const osprey__layout_names osprey__huggingface_names;
+extern const osprey__layout_names osprey__openclip_names;
+extern const osprey__layout_names osprey__openclip_prefixed_names; /* custom_text */
+
+#endif

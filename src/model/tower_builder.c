@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/tower_builder.h"
+
+#include "base/status.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+osprey__tensor_name osprey__tensor_name_print(const char *format, ...)
+{
+    osprey__tensor_name name;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name.text, sizeof name.text, format, arguments);
+    va_end(arguments);
+    return name;
+}
+
+/* "[768, 3, 32, 32]" */
+static osprey__tensor_name print_dims(size_t rank, const size_t *dims)
+{
+    osprey__tensor_name out;
+    size_t used = 0;
+    out.text[0] = '\0';
+    for (size_t i = 0; i < rank && used < sizeof out.text - 24; i++)
+        used +=
+            (size_t)snprintf(out.text + used, sizeof out.text - used, i ? ", %zu" : "%zu", dims[i]);
+    return out;
+}
+
+/* The tensor if it has these dims and a type that floats can hold; else NULL, with the failure. */
+static const osprey__tensor *find(osprey__tower_builder *builder, const char *name, size_t rank,
+                                  const size_t *dims)
+{
+    osprey_error error;
+    const osprey__tensor *tensor;
+    const char *file = builder->model->config.file;
+    if (osprey__weights_get(builder->model->weights, name, &tensor, &error) != OSPREY_OK) {
+        osprey__graph_fail(builder->graph, &error);
+        return NULL;
+    }
+    bool same = tensor->rank == rank;
+    for (size_t i = 0; same && i < rank; i++) same = tensor->dims[i] == dims[i];
+    if (!same) {
+        osprey__fail(&error, OSPREY_FORMAT, tensor->file,
+                     "tensor \"%s\" has the shape [%s], but %s asks for [%s]", name,
+                     print_dims(tensor->rank, tensor->dims).text, file,
+                     print_dims(rank, dims).text);
+    } else if (tensor->dtype != OSPREY__F32 && tensor->dtype != OSPREY__F16 &&
+               tensor->dtype != OSPREY__BF16) {
+        osprey__fail(&error, OSPREY_UNSUPPORTED, tensor->file,
+                     "tensor \"%s\" is of type %s; osprey reads weights in F32, F16 and BF16", name,
+                     osprey__dtype_name(tensor->dtype));
+    } else {
+        return tensor;
+    }
+    osprey__graph_fail(builder->graph, &error);
+    return NULL;
+}
+
+/* count elements of the tensor, from element `first`, seen as dims. */
+static osprey__value_id add_constant(osprey__tower_builder *builder, const char *name,
+                                     const osprey__tensor *tensor, size_t first, size_t rank,
+                                     const size_t *dims)
+{
+    if (!tensor) return OSPREY__NO_VALUE;
+    const char *data = (const char *)tensor->data + first * osprey__dtype_bytes(tensor->dtype);
+    osprey__value_id id =
+        osprey__graph_constant(builder->graph, name, tensor->dtype, rank, dims, data);
+    if (id != OSPREY__NO_VALUE)
+        builder->parameters += osprey__shape_elements(&builder->graph->values[id].shape);
+    return id;
+}
+
+osprey__value_id osprey__build_tensor_as(osprey__tower_builder *builder, const char *name,
+                                         size_t rank, const size_t *dims, size_t seen_rank,
+                                         const size_t *seen_dims)
+{
+    const osprey__tensor *tensor = find(builder, name, rank, dims);
+    return add_constant(builder, name, tensor, 0, seen_rank, seen_dims);
+}
+
+osprey__value_id osprey__build_tensor(osprey__tower_builder *builder, const char *name, size_t rank,
+                                      const size_t *dims)
+{
+    return osprey__build_tensor_as(builder, name, rank, dims, rank, dims);
+}
+
+osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
+                                      osprey__value_id x, size_t in, size_t out)
+{
+    osprey__tensor_name weight = osprey__tensor_name_print("%sweight", prefix);
+    osprey__tensor_name bias = osprey__tensor_name_print("%sbias", prefix);
+    osprey__value_id inputs[] = {x,
+                                 osprey__build_tensor(builder, weight.text, 2, (size_t[]){out, in}),
+                                 osprey__build_tensor(builder, bias.text, 1, &out)};
+    return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, prefix, inputs, 3, NULL);
+}
+
+osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const char *name,
+                                          osprey__value_id x, size_t in, size_t out,
+                                          bool transposed)
+{
+    size_t dims[] = {transposed ? in : out, transposed ? out : in};
+    osprey__value_id inputs[] = {x, osprey__build_tensor(builder, name, 2, dims)};
+    osprey__attributes attributes = {.transposed = transposed};
+    return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, name, inputs, 2, &attributes);
+}
+
+osprey__value_id osprey__build_layer_norm(osprey__tower_builder *builder, const char *prefix,
+                                          osprey__value_id x, size_t width, float epsilon)
+{
+    osprey__tensor_name scale = osprey__tensor_name_print("%sweight", prefix);
+    osprey__tensor_name shift = osprey__tensor_name_print("%sbias", prefix);
+    osprey__value_id inputs[] = {x, osprey__build_tensor(builder, scale.text, 1, &width),
+                                 osprey__build_tensor(builder, shift.text, 1, &width)};
+    osprey__attributes attributes = {.epsilon = epsilon};
+    return osprey__graph_node(builder->graph, OSPREY__OP_LAYER_NORM, prefix, inputs, 3,
+                              &attributes);
+}
+
+/* Row block `part` (0: q, 1: k, 2: v) of the one matrix that PyTorch's attention keeps. */
+static osprey__value_id build_merged_part(osprey__tower_builder *builder, const char *prefix,
+                                          size_t part, osprey__value_id x, size_t width)
+{
+    static const char *const parts[] = {"q", "k", "v"};
+    osprey__tensor_name weight = osprey__tensor_name_print("%sweight", prefix);
+    osprey__tensor_name bias = osprey__tensor_name_print("%sbias", prefix);
+    osprey__tensor_name name = osprey__tensor_name_print("%s%s", prefix, parts[part]);
+    size_t all[] = {3 * width, width}, dims[] = {width, width};
+    const osprey__tensor *weights = find(builder, weight.text, 2, all);
+    const osprey__tensor *biases = find(builder, bias.text, 1, all);
+    osprey__value_id inputs[] = {
+        x, add_constant(builder, weight.text, weights, part * width * width, 2, dims),
+        add_constant(builder, bias.text, biases, part * width, 1, dims)};
+    return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, name.text, inputs, 3, NULL);
+}
+
+static osprey__value_id build_attention(osprey__tower_builder *builder,
+                                        const osprey__block_names *names, const char *block,
+                                        const osprey__transformer_shape *shape, osprey__value_id x)
+{
+    const char *const separate[] = {names->q, names->k, names->v};
+    osprey__value_id qkv[3];
+    for (size_t part = 0; part < 3; part++) {
+        const char *tail = names->qkv ? names->qkv : separate[part];
+        osprey__tensor_name prefix = osprey__tensor_name_print("%s%s", block, tail);
+        qkv[part] = names->qkv
+                        ? build_merged_part(builder, prefix.text, part, x, shape->width)
+                        : osprey__build_linear(builder, prefix.text, x, shape->width, shape->width);
+    }
+    osprey__attributes attributes = {
+        .heads = shape->heads,
+        .scale = 1.0F / sqrtf((float)(shape->width / shape->heads)),
+        .causal = shape->causal,
+    };
+    osprey__tensor_name name = osprey__tensor_name_print("%sattention", block);
+    osprey__value_id mixed =
+        osprey__graph_node(builder->graph, OSPREY__OP_ATTENTION, name.text, qkv, 3, &attributes);
+    osprey__tensor_name out = osprey__tensor_name_print("%s%s", block, names->attention_out);
+    return osprey__build_linear(builder, out.text, mixed, shape->width, shape->width);
+}
+
+static osprey__value_id build_add(osprey__tower_builder *builder, const char *block,
+                                  const char *name, osprey__value_id x, osprey__value_id y)
+{
+    osprey__tensor_name whole = osprey__tensor_name_print("%s%s", block, name);
+    return osprey__graph_node(builder->graph, OSPREY__OP_ADD, whole.text,
+                              (osprey__value_id[]){x, y}, 2, NULL);
+}
+
+static osprey__value_id build_block(osprey__tower_builder *builder,
+                                    const osprey__block_names *names, const char *block,
+                                    const osprey__transformer_shape *shape, osprey__value_id x)
+{
+    osprey__tensor_name norm1 = osprey__tensor_name_print("%s%s", block, names->norm1);
+    osprey__tensor_name norm2 = osprey__tensor_name_print("%s%s", block, names->norm2);
+    osprey__tensor_name mlp_in = osprey__tensor_name_print("%s%s", block, names->mlp_in);
+    osprey__tensor_name mlp_out = osprey__tensor_name_print("%s%s", block, names->mlp_out);
+    osprey__tensor_name act = osprey__tensor_name_print("%smlp.activation", block);
+    size_t width = shape->width;
+    osprey__value_id y =
+        osprey__build_layer_norm(builder, norm1.text, x, width, shape->layer_norm_epsilon);
+    x = build_add(builder, block, "attention.add", build_attention(builder, names, block, shape, y),
+                  x);
+    y = osprey__build_layer_norm(builder, norm2.text, x, width, shape->layer_norm_epsilon);
+    y = osprey__build_linear(builder, mlp_in.text, y, width, shape->mlp_width);
+    y = osprey__graph_node(builder->graph, OSPREY__OP_ACTIVATION, act.text, &y, 1,
+                           &(osprey__attributes){.activation = shape->activation});
+    y = osprey__build_linear(builder, mlp_out.text, y, shape->mlp_width, width);
+    return build_add(builder, block, "mlp.add", y, x);
+}
+
+osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
+                                           const osprey__transformer_names *names,
+                                           const osprey__transformer_shape *shape,
+                                           osprey__value_id x)
+{
+    for (size_t layer = 0; layer < shape->layers; layer++) {
+        osprey__tensor_name block = osprey__tensor_name_print("%s%zu.", names->blocks, layer);
+        x = build_block(builder, &names->names, block.text, shape, x);
+    }
+    return x;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the architectures are built with: checked tensors as constants, layer norm, linear layers
+ * and transformer blocks. Failures are kept by the graph (see graph.h).
+ */
+#ifndef OSPREY_MODEL_TOWER_BUILDER_H
+#define OSPREY_MODEL_TOWER_BUILDER_H
+
+#include "graph/graph.h"
+#include "model/model_data.h"
+
+typedef struct osprey__tower_builder {
+    const osprey_model *model;
+    osprey__graph *graph;
+    uint64_t parameters; /* elements of the tensors used so far */
+} osprey__tower_builder;
+
+/* A dense layer's output, its kind of weight, and what follows it. */
+typedef struct osprey__transformer_shape {
+    size_t width, heads, mlp_width, layers;
+    osprey_activation activation;
+    float layer_norm_epsilon;
+    bool causal;
+} osprey__transformer_shape;
+
+/* Formats into a static-size name; names longer than the buffer are a failure of the graph. */
+typedef struct osprey__tensor_name {
+    char text[256];
+} osprey__tensor_name;
+osprey__tensor_name osprey__tensor_name_print(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* The tensor of that name and exactly those dims; counts as parameters. */
+osprey__value_id osprey__build_tensor(osprey__tower_builder *builder, const char *name, size_t rank,
+                                      const size_t *dims);
+
+/* The same tensor with its elements seen as other dims. */
+osprey__value_id osprey__build_tensor_as(osprey__tower_builder *builder, const char *name,
+                                         size_t rank, const size_t *dims, size_t seen_rank,
+                                         const size_t *seen_dims);
+
+/* weight [out][in] (or [in][out]) and bias [out] of `prefix` applied to x. */
+osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
+                                      osprey__value_id x, size_t in, size_t out);
+
+/* A projection: a matrix without bias, whose name is whole. */
+osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const char *name,
+                                          osprey__value_id x, size_t in, size_t out,
+                                          bool transposed);
+
+osprey__value_id osprey__build_layer_norm(osprey__tower_builder *builder, const char *prefix,
+                                          osprey__value_id x, size_t width, float epsilon);
+
+/* shape->layers pre-norm blocks (attention, MLP) after x. */
+osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
+                                           const osprey__transformer_names *names,
+                                           const osprey__transformer_shape *shape,
+                                           osprey__value_id x);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The architectures: each builds its graph out of an opened model's tensors. */
+#ifndef OSPREY_MODEL_TOWERS_H
+#define OSPREY_MODEL_TOWERS_H
+
+#include "graph/graph.h"
+#include "model/tower_builder.h"
+
+#include <osprey/session.h>
+
+/*
+ * Names of the inputs. Image towers have one: float [sequence][3][height][width]. The text tower
+ * has three lists of int32: the id and the position of each token, and, for each text, the row
+ * among all tokens that its embedding is taken from.
+ */
+#define OSPREY__INPUT_PIXELS    "pixels"
+#define OSPREY__INPUT_IDS       "ids"
+#define OSPREY__INPUT_POSITIONS "positions"
+#define OSPREY__INPUT_POOLED    "pooled"
+
+/* Vision transformer with a class token (Dosovitskiy et al., 2021), as CLIP has it. */
+osprey__value_id osprey__build_vit(osprey__tower_builder *builder);
+
+/* CLIP's modified ResNet (Radford et al., 2021, section 2.4). */
+osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
+
+/* CLIP's causal text transformer (the same). */
+osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
+
+/*
+ * The graph of OSPREY_TOWER_IMAGE or OSPREY_TOWER_TEXT; its output is [sequence][embed_dim], not
+ * normalised. *parameters, which may be NULL, gets the number of elements used. The graph refers to
+ * the model's mapped tensors. The caller frees *graph with osprey__graph_free.
+ * Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT, OSPREY_UNSUPPORTED (the tensor is named).
+ */
+osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower tower,
+                                        osprey__graph **graph, uint64_t *parameters,
+                                        osprey_error *error);
+
+#endif
