@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What follows a linear or conv2d and can be done while its result is in registers: first the
+ * addition of another value (the residual), then the activation.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "passes/passes.h"
+
+/*
+ * The linear or conv2d that computes value and whose result only this one use sees; SIZE_MAX if
+ * there is none, or if it has an activation already.
+ */
+static size_t fusible_producer(const osprey__graph *graph, osprey__value_id value)
+{
+    size_t producer = osprey__graph_producer(graph, value);
+    if (producer == SIZE_MAX || osprey__graph_uses(graph, value) != 1) return SIZE_MAX;
+    const osprey__node *node = &graph->nodes[producer];
+    bool is_product = node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_CONV2D;
+    return is_product && !node->attributes.activation ? producer : SIZE_MAX;
+}
+
+/*
+ * Fuses the addition at index n into the product that computes one of its inputs. The product then
+ * runs where the addition was, as the other input may be computed in between.
+ */
+static void fuse_add(osprey__graph *graph, size_t n, bool *remove)
+{
+    osprey__node *add = &graph->nodes[n];
+    for (size_t side = 0; side < 2; side++) {
+        osprey__value_id residual = add->inputs[1 - side];
+        size_t producer = fusible_producer(graph, add->inputs[side]);
+        if (producer == SIZE_MAX || graph->nodes[producer].inputs[3] != OSPREY__NO_VALUE ||
+            graph->values[residual].shape.extent == OSPREY__ONCE)
+            continue;
+        osprey__node fused = graph->nodes[producer];
+        fused.inputs[3] = residual;
+        fused.output = add->output;
+        *add = fused;
+        remove[producer] = true;
+        return;
+    }
+}
+
+static bool fuse_activation(osprey__graph *graph, size_t n)
+{
+    const osprey__node *activation = &graph->nodes[n];
+    size_t producer = fusible_producer(graph, activation->inputs[0]);
+    if (producer == SIZE_MAX) return false;
+    graph->nodes[producer].attributes.activation = activation->attributes.activation;
+    graph->nodes[producer].output = activation->output;
+    return true;
+}
+
+osprey_status osprey__fuse_epilogue(osprey__graph *graph, osprey_error *error)
+{
+    bool *remove = osprey__calloc(graph->node_count, sizeof *remove);
+    if (!remove) return osprey__fail_memory(error, graph->node_count);
+    for (size_t n = 0; n < graph->node_count; n++) {
+        if (graph->nodes[n].op == OSPREY__OP_ADD)
+            fuse_add(graph, n, remove);
+        else if (graph->nodes[n].op == OSPREY__OP_ACTIVATION)
+            remove[n] = fuse_activation(graph, n);
+    }
+    osprey__graph_remove_nodes(graph, remove);
+    osprey__free(remove);
+    return OSPREY_OK;
+}
