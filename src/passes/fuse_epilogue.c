@@ -20,6 +20,13 @@ static size_t fusible_producer(const osprey__graph *graph, osprey__value_id valu
     return is_product && !node->attributes.activation ? producer : SIZE_MAX;
 }
 
+/* A node that is taken out must not count as a use of anything until then. */
+static const osprey__node nothing = {
+    .inputs = {OSPREY__NO_VALUE, OSPREY__NO_VALUE, OSPREY__NO_VALUE, OSPREY__NO_VALUE,
+               OSPREY__NO_VALUE},
+    .output = OSPREY__NO_VALUE,
+};
+
 /*
  * Fuses the addition at index n into the product that computes one of its inputs. The product then
  * runs where the addition was, as the other input may be computed in between.
@@ -37,6 +44,7 @@ static void fuse_add(osprey__graph *graph, size_t n, bool *remove)
         fused.inputs[3] = residual;
         fused.output = add->output;
         *add = fused;
+        graph->nodes[producer] = nothing;
         remove[producer] = true;
         return;
     }

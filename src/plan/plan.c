@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/plan.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+/* A bump allocator over the one block of weights: first run counts, second run places. */
+typedef struct weight_block {
+    float *base; /* NULL while counting */
+    size_t used; /* floats */
+} weight_block;
+
+static float *take(weight_block *block, size_t floats)
+{
+    float *place = block->base ? block->base + block->used : NULL;
+    block->used += osprey__round_up(floats, OSPREY__ALIGNMENT / sizeof(float));
+    return place;
+}
+
+static bool is_product(const osprey__node *node)
+{
+    return node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_CONV2D;
+}
+
+/* Input i of the node is a weight that is packed, or a gather's table: not kept as floats. */
+static bool is_weight_input(const osprey__node *node, size_t i)
+{
+    return (is_product(node) && i == 1) || (node->op == OSPREY__OP_GATHER && i == 0);
+}
+
+static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__step *step)
+{
+    const osprey__value *values = plan->graph->values;
+    const osprey__shape *x = &values[node->inputs[0]].shape;
+    const osprey__attributes *a = &node->attributes;
+    step->node = node;
+    if (node->op == OSPREY__OP_LINEAR) {
+        const osprey__shape *weight = &values[node->inputs[1]].shape;
+        step->out_channels = weight->dims[a->transposed ? 1 : 0];
+        step->in_channels = weight->dims[a->transposed ? 0 : 1];
+    } else if (node->op == OSPREY__OP_CONV2D) {
+        const osprey__shape *weight = &values[node->inputs[1]].shape;
+        const osprey__shape *out = &values[node->output].shape;
+        step->out_channels = weight->dims[0];
+        step->in_channels = weight->dims[1] * weight->dims[2] * weight->dims[3];
+        step->conv = (osprey__conv_shape){
+            .height = x->dims[a->planar ? 1 : 0],
+            .width = x->dims[a->planar ? 2 : 1],
+            .channels = weight->dims[1],
+            .planar = a->planar,
+            .kernel_height = weight->dims[2],
+            .kernel_width = weight->dims[3],
+            .stride = a->stride,
+            .padding = a->padding,
+            .out_height = out->dims[0],
+            .out_width = out->dims[1],
+        };
+        if (step->in_channels > plan->largest_conv_row) plan->largest_conv_row = step->in_channels;
+    } else if (node->op == OSPREY__OP_AVERAGE_POOL) {
+        step->conv =
+            (osprey__conv_shape){.height = x->dims[0], .width = x->dims[1], .channels = x->dims[2]};
+    } else if (node->op == OSPREY__OP_ATTENTION) {
+        const osprey__shape *k = &values[node->inputs[1]].shape;
+        size_t head_dim = k->dims[k->rank - 1] / a->heads;
+        if (head_dim > plan->largest_head_dim) plan->largest_head_dim = head_dim;
+        if (k->extent == OSPREY__PER_SEQUENCE && k->dims[0] > plan->largest_sequence)
+            plan->largest_sequence = k->dims[0];
+    }
+}
+
+/* Published filters are [out][in][ky][kx]; gathered rows are [ky][kx][in]. */
+static void reorder_filter(const osprey__shape *shape, const float *from, float *to)
+{
+    size_t in = shape->dims[1], positions = shape->dims[2] * shape->dims[3];
+    for (size_t out = 0; out < shape->dims[0]; out++)
+        for (size_t c = 0; c < in; c++)
+            for (size_t p = 0; p < positions; p++)
+                to[(out * positions + p) * in + c] = from[(out * in + c) * positions + p];
+}
+
+/* Packs the weight of a linear or conv2d at *place. */
+static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *step, float *place,
+                                 osprey_error *error)
+{
+    const osprey__value *weight = &plan->graph->values[step->node->inputs[1]];
+    size_t n = step->out_channels, k = step->in_channels;
+    float *floats = osprey__graph_constant_f32(weight);
+    if (!floats) return osprey__fail_memory(error, n * k * sizeof *floats);
+    const osprey__gemm_f32_kernel *gemm = &plan->kernels->gemm_f32;
+    if (step->node->op == OSPREY__OP_LINEAR) {
+        bool transposed = step->node->attributes.transposed;
+        osprey__gemm_f32_pack(gemm, n, k, floats, transposed ? 1 : k, transposed ? n : 1, place);
+    } else {
+        float *reordered = osprey__calloc(n * k, sizeof *reordered);
+        if (!reordered) {
+            osprey__free(floats);
+            return osprey__fail_memory(error, n * k * sizeof *reordered);
+        }
+        reorder_filter(&weight->shape, floats, reordered);
+        osprey__gemm_f32_pack(gemm, n, k, reordered, k, 1, place);
+        osprey__free(reordered);
+    }
+    osprey__free(floats);
+    return OSPREY_OK;
+}
+
+/* Places (and, where the block is there, fills) every packed weight and float constant. */
+static osprey_status place_weights(osprey__plan *plan, weight_block *block, osprey_error *error)
+{
+    const osprey__graph *graph = plan->graph;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        osprey__step *step = &plan->steps[s];
+        const osprey__node *node = step->node;
+        if (is_product(node)) {
+            float *place =
+                take(block, osprey__gemm_f32_packed_floats(&plan->kernels->gemm_f32,
+                                                           step->out_channels, step->in_channels));
+            if (place) OSPREY_TRY(pack_weight(plan, step, place, error));
+            step->packed = place;
+        }
+        for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
+            osprey__value_id id = node->inputs[i];
+            if (id == OSPREY__NO_VALUE || is_weight_input(node, i)) continue;
+            const osprey__value *value = &graph->values[id];
+            osprey__placement *placement = &plan->placements[id];
+            if (value->kind != OSPREY__CONSTANT || placement->constant) continue;
+            size_t elements = osprey__shape_elements(&value->shape);
+            float *place = take(block, elements);
+            if (place) osprey__to_f32(value->dtype, value->data, elements, place);
+            placement->constant = place;
+        }
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status fill_weights(osprey__plan *plan, osprey_error *error)
+{
+    weight_block block = {0};
+    OSPREY_TRY(place_weights(plan, &block, error));
+    plan->weight_bytes = block.used * sizeof(float);
+    plan->weights = osprey__aligned_alloc(plan->weight_bytes);
+    if (!plan->weights) return osprey__fail_memory(error, plan->weight_bytes);
+    block = (weight_block){plan->weights, 0};
+    return place_weights(plan, &block, error);
+}
+
+/*
+ * The input whose memory the step may write its output over, where that input dies here: a kernel
+ * that reads each element of it just before writing the same element. SIZE_MAX if there is none.
+ */
+static size_t overwritable_input(const osprey__node *node)
+{
+    switch (node->op) {
+    case OSPREY__OP_LINEAR:
+    case OSPREY__OP_CONV2D:
+        return 3;
+    case OSPREY__OP_LAYER_NORM:
+    case OSPREY__OP_ACTIVATION:
+    case OSPREY__OP_ADD:
+        return 0;
+    default:
+        return SIZE_MAX;
+    }
+}
+
+/* Gives every value its root and every root its lifetime. */
+static void find_lifetimes(osprey__plan *plan)
+{
+    const osprey__graph *graph = plan->graph;
+    osprey__placement *placements = plan->placements;
+    for (osprey__value_id v = 0; v < graph->value_count; v++) placements[v].root = v;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__node *node = plan->steps[s].node;
+        if (node->op == OSPREY__OP_RESHAPE)
+            placements[node->output].root = placements[node->inputs[0]].root;
+        placements[node->output].first = s;
+    }
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
+            if (plan->steps[s].node->inputs[i] != OSPREY__NO_VALUE)
+                placements[placements[plan->steps[s].node->inputs[i]].root].last = s;
+    placements[placements[graph->output].root].last = plan->step_count;
+
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__node *node = plan->steps[s].node;
+        size_t i = overwritable_input(node);
+        if (i == SIZE_MAX || node->inputs[i] == OSPREY__NO_VALUE) continue;
+        osprey__value_id old = placements[node->inputs[i]].root;
+        osprey__value_id output = node->output;
+        if (graph->values[old].kind != OSPREY__COMPUTED || placements[old].last != s ||
+            placements[output].root != output ||
+            graph->values[old].shape.extent != graph->values[output].shape.extent)
+            continue;
+        placements[old].last = placements[output].last;
+        for (osprey__value_id v = 0; v < graph->value_count; v++)
+            if (placements[v].root == output) placements[v].root = old;
+    }
+}
+
+osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
+                                  osprey__plan **plan, osprey_error *error)
+{
+    *plan = NULL;
+    osprey__plan *made = osprey__calloc(1, sizeof *made);
+    if (!made) {
+        osprey__graph_free(graph);
+        return osprey__fail_memory(error, sizeof *made);
+    }
+    osprey_status status;
+    made->graph = graph;
+    made->kernels = osprey__kernels_for(level);
+    made->step_count = graph->node_count;
+    made->steps = osprey__calloc(graph->node_count, sizeof *made->steps);
+    made->placements = osprey__calloc(graph->value_count, sizeof *made->placements);
+    if (!made->steps || !made->placements) {
+        status = osprey__fail_memory(error, graph->value_count * sizeof *made->placements);
+        goto fail;
+    }
+    for (size_t n = 0; n < graph->node_count; n++)
+        describe_step(made, &graph->nodes[n], &made->steps[n]);
+    OSPREY_TRY_GOTO(fill_weights(made, error));
+    find_lifetimes(made);
+    *plan = made;
+    return OSPREY_OK;
+fail:
+    osprey__plan_free(made);
+    return status;
+}
+
+void osprey__plan_free(osprey__plan *plan)
+{
+    if (!plan) return;
+    osprey__graph_free(plan->graph);
+    osprey__free(plan->steps);
+    osprey__free(plan->placements);
+    osprey__aligned_free(plan->weights);
+    osprey__free(plan);
+}
