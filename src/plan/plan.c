@@ -216,8 +216,15 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
         status = osprey__fail_memory(error, graph->value_count * sizeof *made->placements);
         goto fail;
     }
-    for (size_t n = 0; n < graph->node_count; n++)
-        describe_step(made, &graph->nodes[n], &made->steps[n]);
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const osprey__node *node = &graph->nodes[n];
+        if (node->op == OSPREY__OP_BATCH_NORM) {
+            status = osprey__fail(error, OSPREY_UNSUPPORTED, graph->values[node->output].name,
+                                  "a batch norm that no convolution precedes cannot be run");
+            goto fail;
+        }
+        describe_step(made, node, &made->steps[n]);
+    }
     OSPREY_TRY_GOTO(fill_weights(made, error));
     find_lifetimes(made);
     *plan = made;

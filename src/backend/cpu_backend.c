@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/cpu_internal.h"
+
+size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
+{
+    size_t conv = osprey__cpu_conv_scratch_floats(plan);
+    size_t attention = 0;
+    if (plan->largest_head_dim) {
+        size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
+        attention = plan->kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim);
+    }
+    size_t floats = conv > attention ? conv : attention;
+    return osprey__divide_up(floats, 16) * 16; /* so that every share is aligned */
+}
+
+const void *osprey__run_value(const osprey__run *run, osprey__value_id id)
+{
+    const osprey__value *value = &run->plan->graph->values[id];
+    const osprey__placement *placement = &run->plan->placements[id];
+    switch (value->kind) {
+    case OSPREY__CONSTANT:
+        return placement->constant;
+    case OSPREY__INPUT:
+        return run->inputs[id];
+    case OSPREY__COMPUTED:
+        break;
+    }
+    osprey__value_id root = placement->root;
+    /* A reshaped input has no memory of its own. */
+    if (run->plan->graph->values[root].kind == OSPREY__INPUT) return run->inputs[root];
+    return run->arena + run->offsets[root];
+}
+
+const float *osprey__step_input(const osprey__run *run, const osprey__step *step, size_t i)
+{
+    osprey__value_id id = step->node->inputs[i];
+    return id == OSPREY__NO_VALUE ? NULL : osprey__run_value(run, id);
+}
+
+float *osprey__step_output(const osprey__run *run, const osprey__step *step)
+{
+    return (float *)(run->arena + run->offsets[run->plan->placements[step->node->output].root]);
+}
+
+const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id id)
+{
+    return &run->plan->graph->values[id].shape;
+}
+
+void osprey__cpu_run(const osprey__run *run)
+{
+    for (size_t s = 0; s < run->plan->step_count; s++) {
+        const osprey__step *step = &run->plan->steps[s];
+        switch (step->node->op) {
+        case OSPREY__OP_LINEAR:
+            osprey__cpu_linear(run, step);
+            break;
+        case OSPREY__OP_CONV2D:
+            osprey__cpu_conv2d(run, step);
+            break;
+        case OSPREY__OP_LAYER_NORM:
+            osprey__cpu_layer_norm(run, step);
+            break;
+        case OSPREY__OP_ATTENTION:
+            osprey__cpu_attention(run, step);
+            break;
+        case OSPREY__OP_ACTIVATION:
+            osprey__cpu_activation(run, step);
+            break;
+        case OSPREY__OP_ADD:
+            osprey__cpu_add(run, step);
+            break;
+        case OSPREY__OP_AVERAGE_POOL:
+            osprey__cpu_average_pool(run, step);
+            break;
+        case OSPREY__OP_MEAN:
+            osprey__cpu_mean(run, step);
+            break;
+        case OSPREY__OP_CONCAT:
+            osprey__cpu_concat(run, step);
+            break;
+        case OSPREY__OP_SLICE:
+            osprey__cpu_slice(run, step);
+            break;
+        case OSPREY__OP_GATHER:
+            osprey__cpu_gather(run, step);
+            break;
+        case OSPREY__OP_RESHAPE:
+            break; /* shares its input's memory */
+        case OSPREY__OP_BATCH_NORM:
+            break; /* refused by osprey__plan_create */
+        }
+    }
+}

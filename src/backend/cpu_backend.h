@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Executes a plan on the cores of this machine: operators one after the other, each split into
+ * tasks that the threads of a pool share. How it is split never changes a result. Allocates
+ * nothing.
+ */
+#ifndef OSPREY_BACKEND_CPU_BACKEND_H
+#define OSPREY_BACKEND_CPU_BACKEND_H
+
+#include "base/thread_pool.h"
+#include "plan/plan.h"
+
+typedef struct osprey__run {
+    const osprey__plan *plan;
+    osprey__thread_pool *pool;
+    size_t sequences;
+    size_t tokens;                 /* of all texts; 0 for images */
+    const size_t *sequence_starts; /* [sequences + 1] rows at which the texts begin; or NULL */
+    const void *const *inputs;     /* one a value of the graph; only those of inputs are read */
+    char *arena;
+    const size_t *offsets; /* of osprey__memory_plan for at least this size */
+    float *scratch;        /* a share for each thread of the pool, one after the other */
+    size_t scratch_floats; /* of one share: osprey__cpu_scratch_floats or more */
+} osprey__run;
+
+/* Scratch that one thread needs when no text is longer than longest_text tokens. */
+size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text);
+
+/* The graph's output afterwards lies at the arena's offset of its root: rows of floats. */
+void osprey__cpu_run(const osprey__run *run);
+
+/* Where the value lies during this run. */
+const void *osprey__run_value(const osprey__run *run, osprey__value_id id);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of the CPU backend. */
+#ifndef OSPREY_BACKEND_CPU_INTERNAL_H
+#define OSPREY_BACKEND_CPU_INTERNAL_H
+
+#include "backend/cpu_backend.h"
+
+/* Rows that a thread takes at once: their inputs stay in its cache while all weights pass by. */
+#define OSPREY__BLOCK_ROWS 96
+
+static inline size_t osprey__divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline size_t osprey__smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Input i of the step as floats; NULL where it is absent. */
+const float *osprey__step_input(const osprey__run *run, const osprey__step *step, size_t i);
+float *osprey__step_output(const osprey__run *run, const osprey__step *step);
+const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id id);
+
+void osprey__cpu_linear(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_attention(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_layer_norm(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_activation(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_add(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_average_pool(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_mean(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_gather(const osprey__run *run, const osprey__step *step);
+
+/* Floats of scratch that a task of osprey__cpu_conv2d takes. */
+size_t osprey__cpu_conv_scratch_floats(const osprey__plan *plan);
+
+#endif

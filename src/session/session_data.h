@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session is made of, and what its image and text sides share. */
+#ifndef OSPREY_SESSION_SESSION_DATA_H
+#define OSPREY_SESSION_SESSION_DATA_H
+
+#include "backend/cpu_backend.h"
+#include "base/thread_pool.h"
+#include "model/model_data.h"
+#include "model/towers.h"
+#include "plan/plan.h"
+
+#include <osprey/session.h>
+
+#define OSPREY__TOWER_INPUTS 3
+
+typedef struct osprey__tower {
+    osprey__plan *plan;                               /* NULL: this session was not asked for it */
+    osprey__value_id input_ids[OSPREY__TOWER_INPUTS]; /* in the order of the graph */
+    size_t input_count;
+    size_t *offsets;     /* one a value of the graph */
+    const void **inputs; /* one a value of the graph */
+} osprey__tower;
+
+/* Texts of one run, packed one after the other. Grows, and is kept between runs. */
+typedef struct osprey__text_batch {
+    int32_t *ids, *positions; /* [tokens] */
+    int32_t *pooled;          /* [texts] the row that the embedding is taken from */
+    size_t *starts;           /* [texts + 1] */
+    size_t token_capacity, text_capacity;
+    size_t texts, tokens, longest;
+    int32_t *encoded; /* ids of the texts being tokenized */
+    size_t *lengths;
+    size_t encoded_capacity, lengths_capacity;
+} osprey__text_batch;
+
+struct osprey_session {
+    const osprey_model *model;
+    osprey__thread_pool *pool;
+    osprey__tower image, text;
+    osprey__text_batch text_batch;
+    void *arena, *scratch;
+    size_t arena_bytes, scratch_bytes;
+    const char *instruction_set;
+};
+
+/* What one run of a tower works on. */
+typedef struct osprey__tower_batch {
+    size_t sequences;
+    size_t tokens, longest_text;   /* texts */
+    const size_t *sequence_starts; /* texts */
+    const void *inputs[OSPREY__TOWER_INPUTS];
+} osprey__tower_batch;
+
+/* Runs the tower and writes [sequences, D] embeddings. */
+osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
+                                const osprey__tower_batch *batch, osprey_embed form,
+                                float *embeddings, osprey_error *error);
+
+/* Copies count rows of width floats, divided by their length where form asks for it. */
+void osprey__copy_embeddings(const float *rows, size_t count, size_t width, osprey_embed form,
+                             float *embeddings);
+
+void osprey__text_batch_free(osprey__text_batch *batch);
+
+#endif
