@@ -47,11 +47,11 @@ static void finish_row(const osprey__gemm_f32_args *args, size_t row, size_t fir
     float values[COLUMNS];
     for (size_t i = 0; i < columns; i++)
         values[i] = args->bias ? sums[i] + args->bias[first + i] : sums[i];
-    osprey__activation_f32__portable(args->activation, columns, values, values);
     if (args->residual) {
         const float *residual = args->residual + row * args->ldc + first;
         for (size_t i = 0; i < columns; i++) values[i] += residual[i];
     }
+    osprey__activation_f32__portable(args->activation, columns, values, values);
     memcpy(c, values, columns * sizeof *c);
 }
 

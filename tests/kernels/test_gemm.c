@@ -107,7 +107,7 @@ static guarded exact_result(const problem *p)
                 sum += (double)p->a.floats[row * p->lda + i] * (double)p->weight.floats[at];
             }
             float *out = &c.floats[row * p->ldc + column];
-            *out = (float)(activate(p->activation, sum) + (p->has_residual ? (double)*out : 0));
+            *out = (float)activate(p->activation, sum + (p->has_residual ? (double)*out : 0));
         }
     return c;
 }

@@ -34,8 +34,8 @@ OSPREY__INLINE void finish_tile_with(const osprey__gemm_f32_args *args, tile_pla
         size_t offset = place.row * args->ldc + column;
         for (size_t row = 0; row < place.rows; row++, offset += args->ldc) {
             vec x = vec_load(sums + row * TILE_COLUMNS + i * VEC_FLOATS) + bias;
-            x = vec_activate(activation, x);
             if (args->residual) x += load_up_to(args->residual + offset, count);
+            x = vec_activate(activation, x);
             if (count >= VEC_FLOATS)
                 vec_store(args->c + offset, x);
             else
