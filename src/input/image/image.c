@@ -80,7 +80,7 @@ static osprey_status find_decoder(const uint8_t *bytes, size_t length,
         *decode = s->decode;
         if (s->decode) return OSPREY_OK;
         return osprey__fail(error, OSPREY_UNSUPPORTED, NULL,
-                            "a %s file; osprey reads JPEG, PNG and WebP", s->name);
+                            "the format is %s; osprey reads JPEG, PNG and WebP", s->name);
     }
     return osprey__fail(error, OSPREY_UNSUPPORTED, NULL,
                         "no image that osprey knows; it reads JPEG, PNG and WebP");

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every instruction set's resize against the portable one: the same bits, at all sizes. */
+#include "base/memory.h"
+#include "cmocka_all.h"
+#include "input/image/resize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t random_state = 1;
+
+/* Numerical Recipes' generator: the same numbers on every machine. */
+static uint32_t next_random(void)
+{
+    random_state = random_state * 1664525U + 1013904223U;
+    return random_state >> 8;
+}
+
+static size_t random_size(size_t most)
+{
+    return 1 + next_random() % most;
+}
+
+/* bytes and the slack behind them, in a block of exactly that size for AddressSanitizer. */
+static uint8_t *random_bytes(size_t bytes)
+{
+    uint8_t *block = osprey__calloc(bytes + OSPREY__RESIZE_SLACK, 1);
+    assert_non_null(block);
+    for (size_t i = 0; i < bytes + OSPREY__RESIZE_SLACK; i++) {
+        uint32_t value = next_random();
+        /* Black and white make the sums overshoot. */
+        block[i] = value & 1 ? (value & 2 ? 255 : 0) : (uint8_t)(value >> 8);
+    }
+    return block;
+}
+
+static osprey__resize_axis random_axis(size_t in, size_t out)
+{
+    size_t first = next_random() % out;
+    osprey__resize_axis axis;
+    osprey_error error;
+    osprey_resample resample = (osprey_resample)(1 + next_random() % 5);
+    if (osprey__resize_axis_init(&axis, in, out, first, 1 + next_random() % (out - first), resample,
+                                 &error) != OSPREY_OK)
+        fail_msg("%s", error.message);
+    return axis;
+}
+
+static void check_horizontal(const osprey__resize_kernels *kernels)
+{
+    size_t in = random_size(100), rows = random_size(9);
+    osprey__resize_axis axis = random_axis(in, random_size(60));
+    size_t row_bytes = in * 3 + next_random() % 5, out_bytes = axis.count * 3 + 1;
+    uint8_t *source = random_bytes(row_bytes * rows);
+    uint8_t *wanted = random_bytes(out_bytes * rows), *got = random_bytes(out_bytes * rows);
+    osprey__resize_portable.horizontal(source, row_bytes, rows, &axis, wanted, out_bytes);
+    kernels->horizontal(source, row_bytes, rows, &axis, got, out_bytes);
+    for (size_t y = 0; y < rows; y++)
+        assert_memory_equal(got + y * out_bytes, wanted + y * out_bytes, axis.count * 3);
+    osprey__free(source);
+    osprey__free(wanted);
+    osprey__free(got);
+    osprey__resize_axis_free(&axis);
+}
+
+static void check_vertical(const osprey__resize_kernels *kernels)
+{
+    size_t in = random_size(60), bytes = random_size(200);
+    osprey__resize_axis axis = random_axis(in, random_size(40));
+    size_t row_bytes = bytes + next_random() % 5;
+    uint8_t *source = random_bytes(row_bytes * in);
+    uint8_t *wanted = random_bytes(bytes), *got = random_bytes(bytes);
+    for (size_t output = 0; output < axis.count; output++) {
+        osprey__resize_portable.vertical(source, row_bytes, &axis, output, wanted, bytes);
+        kernels->vertical(source, row_bytes, &axis, output, got, bytes);
+        assert_memory_equal(got, wanted, bytes);
+    }
+    osprey__free(source);
+    osprey__free(wanted);
+    osprey__free(got);
+    osprey__resize_axis_free(&axis);
+}
+
+static void check_to_planes(const osprey__resize_kernels *kernels)
+{
+    const float scale[3] = {0.01460F, 0.0150F, 0.0142F}, shift[3] = {-1.79F, -1.75F, 0};
+    osprey__resize_levels levels;
+    osprey__resize_levels_init(&levels, scale, shift);
+    size_t count = random_size(70);
+    uint8_t *rgb = random_bytes(count * 3);
+    float *wanted = osprey__calloc(count * 6, sizeof *wanted), *got = wanted + 3 * count;
+    assert_non_null(wanted);
+    float *const wanted_planes[3] = {wanted, wanted + count, wanted + 2 * count};
+    float *const got_planes[3] = {got, got + count, got + 2 * count};
+    osprey__resize_portable.to_planes(rgb, count, &levels, wanted_planes);
+    kernels->to_planes(rgb, count, &levels, got_planes);
+    assert_memory_equal(got, wanted, 3 * count * sizeof *got);
+    osprey__free(rgb);
+    osprey__free(wanted);
+}
+
+static void test_every_instruction_set_gives_the_same_bits(void **state)
+{
+    (void)state;
+    for (int i = 1; i < OSPREY__CPU_LEVELS; i++) {
+        osprey__cpu_level level = (osprey__cpu_level)i;
+        const osprey__resize_kernels *kernels = osprey__resize_kernels_for(level);
+        if (kernels->level != level) continue; /* none of its own */
+        if (!osprey__cpu_level_supported(level)) {
+            print_message("%s: not run, this machine lacks it\n", osprey__cpu_level_name(level));
+            continue;
+        }
+        for (int round = 0; round < 600; round++) {
+            check_horizontal(kernels);
+            check_vertical(kernels);
+            check_to_planes(kernels);
+        }
+        print_message("%s: 600 rounds equal to portable\n", osprey__cpu_level_name(level));
+    }
+}
+
+/* The portable passes have only the golden files above them; these sums are done by hand. */
+static void test_a_box_filter_is_a_mean(void **state)
+{
+    (void)state;
+    const uint8_t row[12 + OSPREY__RESIZE_SLACK] = {10, 0, 255, 20, 0, 255, 30, 1, 0, 41, 2, 1};
+    uint8_t got[7 + OSPREY__RESIZE_SLACK];
+    osprey__resize_axis axis;
+    assert_int_equal(osprey__resize_axis_init(&axis, 4, 2, 0, 2, OSPREY_RESAMPLE_BOX, NULL),
+                     OSPREY_OK);
+    osprey__resize_portable.horizontal(row, 12, 1, &axis, got, 7);
+    const uint8_t wanted[6] = {15, 0, 255, 36, 2, 1};
+    assert_memory_equal(got, wanted, 6);
+    osprey__resize_axis_free(&axis);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_instruction_set_gives_the_same_bits),
+        cmocka_unit_test(test_a_box_filter_is_a_mean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
