@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLIP's tokenizer: what it makes of texts. */
+/*
+ * CLIP's tokenizer on texts: examples, the files that tests/golden/make_tokenizer_golden.py wrote,
+ * and random bytes.
+ */
+#include "base/memory.h"
 #include "cmocka_all.h"
 #include "input/text/clip_bpe.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <zlib.h>
+
+#define DATA OSPREY_TEST_DIR "/input/data/"
+
+/* More than the longest text and its ids. */
+#define MOST 8192
 
 static void assert_ids(const osprey_tokenizer *tokenizer, const char *text, size_t text_bytes,
                        const int32_t *ids, size_t count, size_t capacity)
 {
-    int32_t got[128];
+    static int32_t got[MOST];
     size_t got_count = 0;
     osprey_error error;
     assert_int_equal(
@@ -36,11 +47,13 @@ static void test_truncation_keeps_the_end(void **state)
     ASSERT_IDS("a photo of a cat", 7, 49406, 320, 1125, 539, 320, 2368, 49407);
     ASSERT_IDS("a photo of a cat", 6, 49406, 320, 1125, 539, 320, 49407);
     ASSERT_IDS("a photo of a cat", 2, 49406, 49407);
+    ASSERT_IDS("<|endoftext|><|endoftext|>", 3, 49406, 49407, 49407);
     int32_t ids[2];
     size_t count;
     osprey_error error;
     assert_int_equal(osprey_tokenizer_encode(*state, "a", 1, ids, 1, &count, &error),
                      OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "capacity");
 }
 
 static void test_info(void **state)
@@ -50,6 +63,161 @@ static void test_info(void **state)
     assert_int_equal(info.vocabulary, 49408);
     assert_int_equal(info.start_id, 49406);
     assert_int_equal(info.end_id, 49407);
+}
+
+/* LEB128, as the golden script writes it; false at the end of the file. */
+static bool read_number(gzFile file, uint32_t *number)
+{
+    *number = 0;
+    for (unsigned shift = 0; shift < 32; shift += 7) {
+        int byte = gzgetc(file);
+        if (byte < 0) return false;
+        *number |= (uint32_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) return true;
+    }
+    return false;
+}
+
+/* Encodes each text of the file and returns how many there were. */
+static size_t check_texts(const osprey_tokenizer *tokenizer, const char *path)
+{
+    static char text[MOST];
+    static int32_t ids[MOST];
+    size_t texts = 0;
+    uint32_t length, count;
+    gzFile file = gzopen(path, "rb");
+    assert_non_null(file);
+    for (; read_number(file, &length); texts++) {
+        assert_true(length <= MOST);
+        assert_int_equal(gzread(file, text, length), length);
+        assert_true(read_number(file, &count) && count <= MOST);
+        int32_t last = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t step;
+            assert_true(read_number(file, &step));
+            last += step & 1 ? -(int32_t)(step / 2) - 1 : (int32_t)(step / 2);
+            ids[i] = last;
+        }
+        /* A block of its own, so that AddressSanitizer sees a read behind the text. */
+        char *block = osprey__strndup(text, length);
+        block = osprey__realloc(block, length, 1);
+        assert_ids(tokenizer, block, length, ids, count, MOST);
+        osprey__free(block);
+    }
+    gzclose(file);
+    return texts;
+}
+
+static void test_texts_as_transformers(void **state)
+{
+    assert_int_equal(check_texts(*state, DATA "clip_texts.gz"), 12000);
+}
+
+static void test_vocabulary_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *directory, *texts;
+        size_t files;
+        const char *last_file;
+    } cases[] = {
+        {DATA "small_vocab", DATA "small_vocab/texts.gz", 4, "merges.txt"},
+        {DATA "small_fast", DATA "small_fast/texts.gz", 2, "tokenizer.json"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        osprey_tokenizer *tokenizer = NULL;
+        osprey__tokenizer_files files;
+        osprey_error error;
+        assert_int_equal(
+            osprey__tokenizer_open_directory(cases[i].directory, &tokenizer, &files, &error),
+            OSPREY_OK);
+        assert_int_equal(files.count, cases[i].files);
+        assert_string_equal(files.names[files.count - 1], cases[i].last_file);
+        assert_int_equal(check_texts(tokenizer, cases[i].texts), 1000);
+        osprey__tokenizer_free(tokenizer);
+    }
+}
+
+static uint32_t random_number(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33);
+}
+
+/* Bytes of which most are the beginnings and parts of characters that matter. */
+static void fill_random(char *text, size_t length, uint64_t *seed)
+{
+    static const char *const parts[] = {
+        "<|endoftext|>", "<|",       "'s",           "'",  "a",    "B",    " ",       "\xcc",
+        "\xcc\x81",      "\xcc\xa3", "\xe7\x8c\xab", "\0", "\xf0", "\x9f", "\xc4\xb0"};
+    for (size_t i = 0; i < length;) {
+        const char *part = parts[random_number(seed) % (sizeof parts / sizeof *parts)];
+        if (random_number(seed) % 4 == 0) text[i++] = (char)random_number(seed);
+        for (; *part && i < length; part++) text[i++] = *part;
+    }
+}
+
+static void test_random_bytes(void **state)
+{
+    uint64_t seed = 1;
+    int32_t whole[512], cut[512];
+    for (int round = 0; round < 5000; round++) {
+        size_t length = random_number(&seed) % 100, capacity = 2 + random_number(&seed) % 50;
+        size_t whole_count = 0, count = 0;
+        char *text = osprey__calloc(length, 1);
+        fill_random(text, length, &seed);
+        assert_int_equal(
+            osprey_tokenizer_encode(*state, text, length, whole, 512, &whole_count, NULL),
+            OSPREY_OK);
+        assert_int_equal(osprey_tokenizer_encode(*state, text, length, cut, capacity, &count, NULL),
+                         OSPREY_OK);
+        osprey__free(text);
+        assert_int_equal(count, whole_count < capacity ? whole_count : capacity);
+        assert_memory_equal(cut, whole, (count - 1) * sizeof *cut);
+        assert_int_equal(cut[count - 1], 49407);
+        for (size_t i = 0; i < whole_count; i++) assert_in_range(whole[i], 0, 49407);
+    }
+}
+
+/* A word and a heap of marks that take hours where anything is quadratic. */
+static void test_long_texts(void **state)
+{
+    const size_t length = 400000;
+    char *text = osprey__calloc(length, 1);
+    int32_t ids[77];
+    size_t count = 0;
+    assert_non_null(text);
+    for (size_t i = 0; i < length; i++) text[i] = (char)('a' + i * i % 7);
+    assert_int_equal(osprey_tokenizer_encode(*state, text, length, ids, 77, &count, NULL),
+                     OSPREY_OK);
+    assert_int_equal(count, 77);
+    for (size_t i = 0; i < length; i += 2) memcpy(text + i, i % 4 ? "\xcc\x81" : "\xcc\xa3", 2);
+    assert_int_equal(osprey_tokenizer_encode(*state, text, length, ids, 77, &count, NULL),
+                     OSPREY_OK);
+    assert_int_equal(count, 77);
+    osprey__free(text);
+}
+
+static bool fail_at_zero(size_t bytes, void *context)
+{
+    (void)bytes;
+    return (*(size_t *)context)-- != 0;
+}
+
+static void test_every_allocation_may_fail(void **state)
+{
+    const char *text = "a \xc3\xa9t\xcc\x81\xcc\xa3\xcc\x81 <|endoftext|> photograph";
+    int32_t ids[77];
+    size_t count;
+    osprey_status status = OSPREY_OUT_OF_MEMORY;
+    for (size_t nth = 0; status != OSPREY_OK; nth++) {
+        size_t left = nth;
+        assert_in_range(nth, 0, 100);
+        osprey__set_memory_hook(fail_at_zero, &left);
+        status = osprey_tokenizer_encode(*state, text, strlen(text), ids, 77, &count, NULL);
+        osprey__set_memory_hook(NULL, NULL);
+        if (status != OSPREY_OK) assert_int_equal(status, OSPREY_OUT_OF_MEMORY);
+    }
 }
 
 static int open_builtin(void **state)
@@ -72,6 +240,11 @@ int main(void)
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_truncation_keeps_the_end),
         cmocka_unit_test(test_info),
+        cmocka_unit_test(test_texts_as_transformers),
+        cmocka_unit_test(test_vocabulary_files),
+        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, open_builtin, free_tokenizer);
 }

@@ -95,11 +95,6 @@ osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const ospr
     return OSPREY_OK;
 }
 
-static bool same_content(const osprey__code_points *a, const osprey__code_points *b)
-{
-    return a->count == b->count && memcmp(a->at, b->at, a->count * sizeof *a->at) == 0;
-}
-
 /* The token's content as it is looked for. */
 static osprey_status read_content(osprey__code_points *content, const char *text, size_t length,
                                   bool normalized, osprey_error *error)
@@ -129,7 +124,7 @@ osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char
     OSPREY_TRY(read_content(&token.content, content, length, normalized, error));
     for (size_t i = 0; i < tokenizer->added_count; i++) {
         osprey__added_token *other = &tokenizer->added[i];
-        if (other->id != id && !same_content(&other->content, &token.content)) continue;
+        if (other->id != id) continue;
         osprey__code_points_free(&other->content);
         *other = token;
         return OSPREY_OK;

@@ -56,7 +56,7 @@ osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const ospr
                                          size_t right_length, const char *file, size_t number,
                                          osprey_error *error);
 
-/* An added token of the same content is replaced. */
+/* An added token of the same id is replaced. */
 osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char *content,
                                          size_t length, int32_t id, bool normalized,
                                          const char *file, osprey_error *error);

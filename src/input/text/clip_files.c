@@ -57,13 +57,15 @@ static osprey_status from_vocabulary(json_t *vocabulary, const char *vocabulary_
 {
     osprey__token_map map = {0};
     osprey_status status;
-    OSPREY_TRY_GOTO(osprey__token_map_from_json(&map, vocabulary, 0, vocabulary_path, error));
+    OSPREY_TRY_GOTO(osprey__token_map_from_json(
+        &map, vocabulary, json_object_size(special->numbered), vocabulary_path, error));
+    OSPREY_TRY_GOTO(osprey__clip_special_tokens_number(special, &map, error));
     OSPREY_TRY_GOTO(osprey__clip_bpe_begin(&map, count_lines(merges, merges_length),
                                            special->start.content, special->end.content,
                                            special->unknown.content, tokenizer, error));
     (*tokenizer)->splits_special = true;
     OSPREY_TRY_GOTO(add_merge_lines(*tokenizer, &map, merges, merges_length, merges_path, error));
-    status = osprey__clip_special_tokens_add(special, *tokenizer, &map, error);
+    status = osprey__clip_special_tokens_add(special, NULL, NULL, *tokenizer, &map, error);
 fail:
     osprey__token_map_free(&map);
     return status;
@@ -132,23 +134,23 @@ static osprey_status open_model(const char *directory, const osprey__clip_specia
 osprey_status osprey__tokenizer_open_directory(const char *directory, osprey_tokenizer **tokenizer,
                                                osprey__tokenizer_files *files, osprey_error *error)
 {
-    char path[PATH_CAPACITY], config_path[PATH_CAPACITY];
+    char path[PATH_CAPACITY], map_path[PATH_CAPACITY];
     bool there;
     *tokenizer = NULL;
     *files = (osprey__tokenizer_files){0};
     osprey__clip_special_tokens special = OSPREY__CLIP_SPECIAL_TOKENS;
     osprey_status status;
-    OSPREY_TRY_GOTO(look_for(directory, "special_tokens_map.json", path, &there, files, error));
+    OSPREY_TRY_GOTO(look_for(directory, "tokenizer_config.json", path, &there, files, error));
     if (there) OSPREY_TRY_GOTO(osprey__clip_special_tokens_read(&special, path, error));
-    OSPREY_TRY_GOTO(
-        look_for(directory, "tokenizer_config.json", config_path, &there, files, error));
-    if (there) OSPREY_TRY_GOTO(osprey__clip_special_tokens_read(&special, config_path, error));
+    OSPREY_TRY_GOTO(look_for(directory, "special_tokens_map.json", map_path, &there, files, error));
+    if (there) OSPREY_TRY_GOTO(osprey__clip_special_tokens_read(&special, map_path, error));
     status = open_model(directory, &special, tokenizer, files, error);
 fail:
     osprey__clip_special_tokens_free(&special);
     if (status != OSPREY_OK) {
         osprey__tokenizer_free(*tokenizer);
         *tokenizer = NULL;
+        *files = (osprey__tokenizer_files){0};
     }
     return status;
 }

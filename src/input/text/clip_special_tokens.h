@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The special tokens that special_tokens_map.json and tokenizer_config.json give: a string, or an
- * object with "content". A later file overrides an earlier one. For src/input/text only.
+ * The special tokens that tokenizer_config.json and special_tokens_map.json give: each a string, or
+ * an object with "content". For src/input/text only; contents and paths are borrowed from what is
+ * read, and live until osprey__clip_special_tokens_free.
  */
 #ifndef OSPREY_INPUT_TEXT_CLIP_SPECIAL_TOKENS_H
 #define OSPREY_INPUT_TEXT_CLIP_SPECIAL_TOKENS_H
@@ -22,8 +23,13 @@ typedef struct osprey__clip_special_token {
 
 typedef struct osprey__clip_special_tokens {
     osprey__clip_special_token start, end, unknown, pad;
-    json_t *roots[2]; /* the contents point into these */
-    size_t root_count;
+    json_t *numbered; /* tokenizer_config.json's added_tokens_decoder, or NULL */
+    const char *numbered_file;
+    struct {
+        json_t *json;
+        const char *path;
+    } files[2];
+    size_t file_count;
 } osprey__clip_special_tokens;
 
 /* CLIP's own. */
@@ -33,18 +39,26 @@ typedef struct osprey__clip_special_tokens {
         .unknown = {.content = OSPREY__CLIP_END}, .pad = {.content = OSPREY__CLIP_END},            \
     }
 
-/* The flags of an added token: *normalized, and the others refused where they are set. */
-osprey_status osprey__added_token_flags(const json_t *object, const char *file, bool *normalized,
-                                        osprey_error *error);
-
-/* path has to live as long as the tokens. At most two files. */
+/* Reads a file, at most two; what it gives overrides what an earlier one gave. */
 osprey_status osprey__clip_special_tokens_read(osprey__clip_special_tokens *tokens,
                                                const char *path, osprey_error *error);
 
-/* Adds those that the vocabulary has to the tokenizer. */
+/* Before osprey__clip_bpe_begin: puts the numbered ones that the vocabulary lacks into the map. */
+osprey_status osprey__clip_special_tokens_number(const osprey__clip_special_tokens *tokens,
+                                                 osprey__token_map *map, osprey_error *error);
+
+/*
+ * After it: adds to the tokenizer those that the map has, then those of tokenizer.json's
+ * added_tokens (or NULL), then the numbered ones; a later one replaces an earlier one's flags.
+ */
 osprey_status osprey__clip_special_tokens_add(const osprey__clip_special_tokens *tokens,
+                                              const json_t *added, const char *added_file,
                                               osprey_tokenizer *tokenizer,
                                               const osprey__token_map *map, osprey_error *error);
+
+/* Puts a token with its id into the map, which may have it, but at no other id. */
+osprey_status osprey__added_token_number(osprey__token_map *map, const json_t *token,
+                                         const char *file, int64_t id, osprey_error *error);
 
 void osprey__clip_special_tokens_free(osprey__clip_special_tokens *tokens);
 

@@ -172,52 +172,29 @@ static osprey_status check_id(const char *content, int64_t given, int64_t id, co
                         (long long)given, (long long)id);
 }
 
-/* The vocabulary, and the added tokens that it does not hold. */
-static osprey_status fill_map(osprey__token_map *map, json_t *vocabulary, const json_t *added,
-                              const char *file, osprey_error *error)
-{
-    OSPREY_TRY(osprey__token_map_from_json(map, vocabulary, json_array_size(added), file, error));
-    for (size_t i = 0; i < json_array_size(added); i++) {
-        const json_t *token = json_array_get(added, i);
-        const char *content = NULL;
-        size_t id = SIZE_MAX;
-        OSPREY_TRY(osprey__json_string(token, "content", file, &content, error));
-        OSPREY_TRY(osprey__json_size(token, "id", file, &id, error));
-        if (!content || id == SIZE_MAX)
-            return osprey__fail(error, OSPREY_FORMAT, file,
-                                "added token %zu has to have \"id\" and \"content\"", i);
-        size_t length = strlen(content);
-        int32_t found = osprey__token_map_find(map, content, length);
-        if (found >= 0)
-            OSPREY_TRY(check_id(content, (int64_t)id, found, file, error));
-        else
-            OSPREY_TRY(osprey__token_map_insert(map, content, length, (int64_t)id, error));
-    }
-    return OSPREY_OK;
-}
-
-static osprey_status add_tokens(osprey_tokenizer *tokenizer, const osprey__token_map *map,
-                                const json_t *added, const char *file, osprey_error *error)
-{
-    for (size_t i = 0; i < json_array_size(added); i++) {
-        const json_t *token = json_array_get(added, i);
-        const char *content = text_of(token, "content");
-        size_t length = strlen(content);
-        bool normalized = true;
-        OSPREY_TRY(osprey__added_token_flags(token, file, &normalized, error));
-        OSPREY_TRY(osprey__clip_bpe_add_token(tokenizer, content, length,
-                                              osprey__token_map_find(map, content, length),
-                                              normalized, file, error));
-    }
-    return OSPREY_OK;
-}
-
 typedef struct json_parts {
     json_t *model, *vocabulary, *merges, *added;
     const char *start, *end, *unknown;
     int64_t start_id, end_id;
     bool splits_special;
 } json_parts;
+
+/* The vocabulary, and the added tokens that it does not hold. */
+static osprey_status fill_map(osprey__token_map *map, const json_parts *parts, const char *file,
+                              const osprey__clip_special_tokens *special, osprey_error *error)
+{
+    size_t more = json_array_size(parts->added) + json_object_size(special->numbered);
+    OSPREY_TRY(osprey__token_map_from_json(map, parts->vocabulary, more, file, error));
+    for (size_t i = 0; i < json_array_size(parts->added); i++) {
+        const json_t *token = json_array_get(parts->added, i);
+        size_t id = SIZE_MAX;
+        OSPREY_TRY(osprey__json_size(token, "id", file, &id, error));
+        if (id > INT64_MAX)
+            return osprey__fail(error, OSPREY_FORMAT, file, "added token %zu has no \"id\"", i);
+        OSPREY_TRY(osprey__added_token_number(map, token, file, (int64_t)id, error));
+    }
+    return osprey__clip_special_tokens_number(special, map, error);
+}
 
 static osprey_status read_parts(const json_t *root, const char *file,
                                 const osprey__clip_special_tokens *special, json_parts *parts,
@@ -251,7 +228,7 @@ static osprey_status build(const json_parts *parts, osprey__token_map *map, cons
                            osprey_error *error)
 {
     size_t merge_count = json_array_size(parts->merges);
-    OSPREY_TRY(fill_map(map, parts->vocabulary, parts->added, file, error));
+    OSPREY_TRY(fill_map(map, parts, file, special, error));
     OSPREY_TRY(osprey__clip_bpe_begin(map, merge_count, parts->start, parts->end, parts->unknown,
                                       tokenizer, error));
     osprey_tokenizer *made = *tokenizer;
@@ -260,8 +237,7 @@ static osprey_status build(const json_parts *parts, osprey__token_map *map, cons
     OSPREY_TRY(check_id(parts->end, parts->end_id, made->end_id, file, error));
     for (size_t i = 0; i < merge_count; i++)
         OSPREY_TRY(add_merge(made, map, json_array_get(parts->merges, i), file, i, error));
-    OSPREY_TRY(osprey__clip_special_tokens_add(special, made, map, error));
-    return add_tokens(made, map, parts->added, file, error);
+    return osprey__clip_special_tokens_add(special, parts->added, file, made, map, error);
 }
 
 osprey_status osprey__clip_from_tokenizer_json(const json_t *root, const char *file,

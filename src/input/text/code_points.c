@@ -115,10 +115,10 @@ static void order_marks(int32_t *marks, size_t count, int32_t *sorted)
     memcpy(marks, sorted, count * sizeof *marks);
 }
 
-static osprey_status canonical_order(osprey__code_points *points, osprey_error *error)
+static osprey_status canonical_order(osprey__code_points *points, size_t begin, osprey_error *error)
 {
     int32_t *sorted = NULL;
-    for (size_t at = 0; at < points->count;) {
+    for (size_t at = begin; at < points->count;) {
         size_t end = at;
         unsigned last = 0;
         bool ordered = true;
@@ -129,8 +129,8 @@ static osprey_status canonical_order(osprey__code_points *points, osprey_error *
             last = class;
         }
         if (!ordered && !sorted) {
-            sorted = osprey__calloc(points->count, sizeof *sorted);
-            if (!sorted) return osprey__fail_memory(error, points->count * sizeof *sorted);
+            sorted = osprey__calloc(points->count - at, sizeof *sorted);
+            if (!sorted) return osprey__fail_memory(error, (points->count - at) * sizeof *sorted);
         }
         if (!ordered) order_marks(points->at + at, end - at, sorted);
         at = end + 1;
@@ -143,6 +143,7 @@ static osprey_status compose(osprey__code_points *normal, const int32_t *points,
                              osprey_error *error)
 {
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    size_t begin = normal->count;
     for (size_t i = 0; i < count; i++) {
         OSPREY_TRY(reserve(normal, LONGEST_DECOMPOSITION, error));
         utf8proc_ssize_t length =
@@ -150,21 +151,66 @@ static osprey_status compose(osprey__code_points *normal, const int32_t *points,
                                     UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
         normal->count += (size_t)length;
     }
-    OSPREY_TRY(canonical_order(normal, error));
-    normal->count =
-        (size_t)utf8proc_normalize_utf32(normal->at, (utf8proc_ssize_t)normal->count, options);
+    OSPREY_TRY(canonical_order(normal, begin, error));
+    utf8proc_ssize_t length = utf8proc_normalize_utf32(
+        normal->at + begin, (utf8proc_ssize_t)(normal->count - begin), options);
+    normal->count = begin + (size_t)length;
     return OSPREY_OK;
 }
 
-static osprey_status compose_where_needed(osprey__code_points *normal, const int32_t *points,
-                                          size_t count, osprey_error *error)
+/*
+ * The NFC of the tokenizers library is Unicode 9's: marks that came later are to it starters that
+ * compose with nothing. These are they, up to Unicode 15, with the two code points of the one
+ * composition that came later.
+ */
+static bool is_newer_mark(int32_t point)
 {
-    for (size_t i = 0; i < count; i++)
-        if (points[i] >= FIRST_COMBINING_MARK) return compose(normal, points, count, error);
+    static const struct {
+        int32_t first, last;
+    } ranges[] = {{0x7fd, 0x7fd},     {0x898, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},
+                  {0xc3c, 0xc3c},     {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},
+                  {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},   {0xa82c, 0xa82c},   {0x10d24, 0x10d27},
+                  {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85},
+                  {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x1145e, 0x1145e}, {0x11839, 0x1183a},
+                  {0x11930, 0x11930}, {0x11938, 0x11938}, {0x1193d, 0x1193e}, {0x11943, 0x11943},
+                  {0x119e0, 0x119e0}, {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99},
+                  {0x11d42, 0x11d42}, {0x11d44, 0x11d45}, {0x11d97, 0x11d97}, {0x11f41, 0x11f42},
+                  {0x16ff0, 0x16ff1}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae},
+                  {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef}};
+    size_t low = 0, high = sizeof ranges / sizeof *ranges;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (point > ranges[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sizeof ranges / sizeof *ranges && point >= ranges[low].first;
+}
+
+static osprey_status append(osprey__code_points *normal, const int32_t *points, size_t count,
+                            osprey_error *error)
+{
     OSPREY_TRY(reserve(normal, count, error));
-    if (count) memcpy(normal->at, points, count * sizeof *points);
-    normal->count = count;
+    if (count) memcpy(normal->at + normal->count, points, count * sizeof *points);
+    normal->count += count;
     return OSPREY_OK;
+}
+
+/* NFC, as the tokenizers library does it. */
+static osprey_status compose_as_tokenizers(osprey__code_points *normal, const int32_t *points,
+                                           size_t count, osprey_error *error)
+{
+    size_t begin = 0, high = 0;
+    while (high < count && points[high] < FIRST_COMBINING_MARK) high++;
+    if (high == count) return append(normal, points, count, error);
+    for (size_t at = high; at < count; at++) {
+        if (!is_newer_mark(points[at])) continue;
+        OSPREY_TRY(compose(normal, points + begin, at - begin, error));
+        OSPREY_TRY(append(normal, points + at, 1, error));
+        begin = at + 1;
+    }
+    return compose(normal, points + begin, count - begin, error);
 }
 
 static int32_t lower(int32_t point)
@@ -206,7 +252,7 @@ osprey_status osprey__code_points_normalize(osprey__code_points *normal, const i
                                             size_t count, osprey_error *error)
 {
     normal->count = 0;
-    OSPREY_TRY(compose_where_needed(normal, points, count, error));
+    OSPREY_TRY(compose_as_tokenizers(normal, points, count, error));
     OSPREY_TRY(split_dotted_capitals(normal, error));
     collapse_and_lower(normal);
     return OSPREY_OK;
