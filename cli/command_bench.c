@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* osprey bench: how long a tower takes on this machine. */
+#include "cli_memory.h"
+#include "commands.h"
+#include "json_text.h"
+#include "loaded_model.h"
+#include "output.h"
+#include "stopwatch.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define MS_A_CASE         3000.0
+#define LEAST_REPETITIONS 5
+#define MOST_REPETITIONS  100000
+
+typedef struct bench_case {
+    const cli_loaded_model *loaded;
+    osprey_tower tower;
+    size_t batch;
+    float *pixels;      /* [batch, 3, H, W]; image tower */
+    const char **texts; /* [batch]; text tower */
+    float *embeddings;  /* [batch, D] */
+} bench_case;
+
+/* Numbers between -2 and 2, about what normalised pixels are; the same each time. */
+static void fill_pixels(float *pixels, size_t count)
+{
+    uint32_t state = 1;
+    for (size_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        pixels[i] = (float)(state >> 8) * (4.0f / (1 << 24)) - 2;
+    }
+}
+
+static void fill_texts(const char **texts, size_t count)
+{
+    static const char *const usual[] = {
+        "a photo of a dog.",          "a photo of a red car.", "a photo of a coffee cup.",
+        "a photo of a sailing boat.", "a photo of a tree.",    "a photo of a house.",
+        "a photo of a goldfish.",     "a photo of a bicycle.",
+    };
+    for (size_t i = 0; i < count; i++) texts[i] = usual[i % (sizeof usual / sizeof *usual)];
+}
+
+static void prepare(bench_case *c)
+{
+    const osprey_model_info *info = c->loaded->info;
+    size_t image_elems = 3 * info->image_height * info->image_width;
+    c->embeddings = cli_calloc(c->batch, info->embed_dim * sizeof *c->embeddings);
+    if (c->tower == OSPREY_TOWER_IMAGE) {
+        c->pixels = cli_calloc(c->batch, image_elems * sizeof *c->pixels);
+        fill_pixels(c->pixels, c->batch * image_elems);
+    } else {
+        c->texts = cli_calloc(c->batch, sizeof *c->texts);
+        fill_texts(c->texts, c->batch);
+    }
+}
+
+static void clean_up(bench_case *c)
+{
+    cli_free(c->embeddings);
+    cli_free(c->pixels);
+    cli_free((void *)c->texts);
+}
+
+static cli_exit run_once(const bench_case *c)
+{
+    osprey_session *session = c->loaded->session;
+    osprey_error error;
+    osprey_status status =
+        c->tower == OSPREY_TOWER_IMAGE
+            ? osprey_session_embed_pixels(session, c->pixels, c->batch, OSPREY_EMBED_UNIT_LENGTH,
+                                          c->embeddings, &error)
+            : osprey_session_embed_texts(session, c->texts, c->batch, OSPREY_EMBED_UNIT_LENGTH,
+                                         c->embeddings, &error);
+    return status == OSPREY_OK ? CLI_DONE : cli_fail_error(CLI_INPUTS_FAILED, &error);
+}
+
+static int by_size(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Runs the case again and again; *times, which the caller frees, in ms, sorted. */
+static cli_exit measure(const bench_case *c, double **times, size_t *count)
+{
+    *count = 0;
+    *times = cli_calloc(MOST_REPETITIONS, sizeof **times);
+    cli_exit code = run_once(c); /* warms up: work space is allocated, pages are touched */
+    double start = cli_now_ms(), before = start;
+    while (code == CLI_DONE && *count < MOST_REPETITIONS &&
+           (*count < LEAST_REPETITIONS || before - start < MS_A_CASE)) {
+        code = run_once(c);
+        double after = cli_now_ms();
+        (*times)[(*count)++] = after - before;
+        before = after;
+    }
+    qsort(*times, *count, sizeof **times, by_size);
+    return code;
+}
+
+static double median(const double *sorted, size_t count)
+{
+    return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+}
+
+static uint64_t peak_rss_bytes(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+static void write_case(cli_output *output, bool json, const bench_case *c, const double *times,
+                       size_t count)
+{
+    osprey_session_info session = osprey_session_get_info(c->loaded->session);
+    const char *tower = c->tower == OSPREY_TOWER_IMAGE ? "image" : "text";
+    double ms_median = median(times, count);
+    if (!json) {
+        cli_output_print(output, "%-6s %6zu %-9s %8zu %10.3f %10.3f %10.1f %9.1f\n", tower,
+                         c->batch, session.precision, session.threads, times[0], ms_median,
+                         (double)c->batch * 1000 / ms_median, (double)peak_rss_bytes() / (1 << 20));
+        return;
+    }
+    json_t *line = json_object();
+    json_object_set_new(line, "model",
+                        cli_json_text(c->loaded->info->name, strlen(c->loaded->info->name)));
+    json_object_set_new(line, "tower", json_string(tower));
+    json_object_set_new(line, "batch", json_integer((json_int_t)c->batch));
+    json_object_set_new(line, "precision", json_string(session.precision));
+    json_object_set_new(line, "threads", json_integer((json_int_t)session.threads));
+    json_object_set_new(line, "instruction_set", json_string(session.instruction_set));
+    json_object_set_new(line, "repetitions", json_integer((json_int_t)count));
+    json_object_set_new(line, "ms_min", cli_json_number(times[0]));
+    json_object_set_new(line, "ms_median", cli_json_number(ms_median));
+    json_object_set_new(line, "peak_rss_bytes", json_integer((json_int_t)peak_rss_bytes()));
+    cli_output_json(output, line);
+}
+
+static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded,
+                            osprey_tower tower, cli_output *output)
+{
+    /* A tower at a time, so that memory tells what this one needs. */
+    osprey_session_free(loaded->session);
+    loaded->session = NULL;
+    cli_exit code = cli_model_start(loaded, tower, options->threads);
+    for (size_t i = 0; i < options->batches.count && code == CLI_DONE; i++) {
+        bench_case c = {.loaded = loaded, .tower = tower, .batch = options->batches.items[i]};
+        double *times;
+        size_t count;
+        prepare(&c);
+        code = measure(&c, &times, &count);
+        if (code == CLI_DONE) write_case(output, options->json, &c, times, count);
+        cli_output_flush(output);
+        cli_free(times);
+        clean_up(&c);
+    }
+    return code;
+}
+
+static cli_exit run(const cli_options *options)
+{
+    if (options->inputs.count)
+        return cli_fail(CLI_WRONG_USE, options->inputs.items[0],
+                        "bench takes no inputs; it makes its own");
+    cli_loaded_model loaded;
+    cli_output output = {0};
+    cli_exit code = cli_model_load(&loaded, options);
+    if (code == CLI_DONE) code = cli_output_open(&output, options->output);
+    if (code == CLI_DONE && !options->json)
+        cli_output_print(&output, "%-6s %6s %-9s %8s %10s %10s %10s %9s\n", "tower", "batch",
+                         "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB");
+    if (code == CLI_DONE && options->tower != CLI_TOWER_TEXT)
+        code = bench_tower(options, &loaded, OSPREY_TOWER_IMAGE, &output);
+    if (code == CLI_DONE && options->tower != CLI_TOWER_IMAGE)
+        code = bench_tower(options, &loaded, OSPREY_TOWER_TEXT, &output);
+    if (code != CLI_DONE) cli_output_abandon(&output);
+    code = cli_output_close(&output, code);
+    cli_model_unload(&loaded);
+    return code;
+}
+
+const cli_command cli_bench_command = {
+    .name = "bench",
+    .bit = CLI_BENCH,
+    .arguments = "",
+    .summary = "Measure how long the model takes on this machine.",
+    .details = "Measures how long the model takes on this machine, from pixels or texts to "
+               "embeddings: about three seconds a case, at least five repetitions after one that "
+               "does not count. Peak memory is that of the whole process up to then.",
+    .example = "  osprey bench --tower image --batch 1,8 --threads 2\n",
+    .run = run,
+};

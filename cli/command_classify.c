@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* osprey classify: which of these labels fits each picture best. */
+#include "cli_memory.h"
+#include "commands.h"
+#include "image_job.h"
+#include "json_text.h"
+#include "prompts.h"
+
+#include <string.h>
+
+typedef struct classification {
+    const cli_options *options;
+    const osprey_label_set *set;
+    osprey_score *scores; /* [labels], work space */
+    cli_output *output;
+} classification;
+
+static void write_json(const classification *c, const char *path, size_t count,
+                       const osprey_error *failure)
+{
+    json_t *line = json_object();
+    json_object_set_new(line, "input", cli_json_text(path, strlen(path)));
+    if (failure) {
+        json_object_set_new(line, "error",
+                            cli_json_text(failure->message, strlen(failure->message)));
+        cli_output_json(c->output, line);
+        return;
+    }
+    json_t *results = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const char *label = osprey_label_set_label(c->set, c->scores[i].label);
+        json_t *result = json_object();
+        json_object_set_new(result, "label", cli_json_text(label, strlen(label)));
+        json_object_set_new(result, "score", cli_json_number((double)c->scores[i].score));
+        json_object_set_new(result, "cosine", cli_json_number((double)c->scores[i].cosine));
+        json_array_append_new(results, result);
+    }
+    json_object_set_new(line, "results", results);
+    cli_output_json(c->output, line);
+}
+
+static void write_csv(const classification *c, const char *path, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cli_output_csv(c->output, path);
+        cli_output_print(c->output, ",%zu,", i + 1);
+        cli_output_csv(c->output, osprey_label_set_label(c->set, c->scores[i].label));
+        cli_output_print(c->output, ",%.9g,%.9g\n", (double)c->scores[i].score,
+                         (double)c->scores[i].cosine);
+    }
+}
+
+static void write_table(const classification *c, const char *path, size_t count)
+{
+    cli_output_print(c->output, "%s\n", path);
+    for (size_t i = 0; i < count; i++)
+        cli_output_print(c->output, "  %6.2f %%  %7.4f  %s\n", 100 * (double)c->scores[i].score,
+                         (double)c->scores[i].cosine,
+                         osprey_label_set_label(c->set, c->scores[i].label));
+}
+
+static cli_exit classify_row(void *context, const char *path, const float *row,
+                             const osprey_error *failure)
+{
+    const classification *c = context;
+    osprey_score_kind kind = c->options->activation == CLI_ACTIVATION_SIGMOID
+                                 ? OSPREY_SCORE_SIGMOID
+                                 : OSPREY_SCORE_SOFTMAX;
+    size_t count = 0;
+    if (row) {
+        osprey_error error;
+        if (osprey_label_set_score(c->set, row, kind, c->scores, &error) != OSPREY_OK)
+            return cli_fail_error(CLI_INPUTS_FAILED, &error);
+        count = osprey_scores_rank(c->scores, osprey_label_set_count(c->set), c->options->top,
+                                   c->options->threshold);
+    }
+    if (c->options->json)
+        write_json(c, path, count, failure);
+    else if (c->options->csv)
+        write_csv(c, path, count);
+    else if (row)
+        write_table(c, path, count);
+    return CLI_DONE;
+}
+
+static cli_exit classify_images(const cli_options *options, const cli_image_inputs *inputs,
+                                const cli_loaded_model *loaded, const osprey_label_set *set)
+{
+    cli_output output;
+    cli_exit code = cli_output_open(&output, options->output);
+    if (code != CLI_DONE) return code;
+    classification c = {.options = options, .set = set, .output = &output};
+    c.scores = cli_calloc(osprey_label_set_count(set), sizeof *c.scores);
+    if (options->csv) cli_output_print(&output, "input,rank,label,score,cosine\n");
+    if (!options->csv && !options->json) cli_output_print(&output, "   score   cosine  label\n");
+    cli_image_job job = {.options = options,
+                         .inputs = inputs,
+                         .loaded = loaded,
+                         .form = OSPREY_EMBED_UNIT_LENGTH,
+                         .output = &output,
+                         .row = classify_row,
+                         .context = &c};
+    code = cli_image_job_run(&job);
+    cli_free(c.scores);
+    return cli_output_close(&output, code);
+}
+
+static cli_exit run(const cli_options *options)
+{
+    if (options->json && options->csv)
+        return cli_fail(CLI_WRONG_USE, "--json", "cannot stand beside --csv");
+    cli_image_inputs inputs = {0};
+    cli_loaded_model loaded = {0};
+    cli_prompts *prompts = NULL;
+    osprey_label_set *set = NULL;
+    cli_exit code = cli_prompts_read(&prompts, options);
+    if (code == CLI_DONE) code = cli_image_inputs_find(&inputs, &options->inputs);
+    if (code == CLI_DONE) code = cli_model_load(&loaded, options);
+    if (code == CLI_DONE) code = cli_model_start(&loaded, OSPREY_TOWER_BOTH, options->threads);
+    if (code == CLI_DONE) code = cli_prompts_encode(prompts, options, loaded.session, &set);
+    if (code == CLI_DONE) code = classify_images(options, &inputs, &loaded, set);
+    osprey_label_set_free(set);
+    cli_model_unload(&loaded);
+    cli_image_inputs_free(&inputs);
+    cli_prompts_free(prompts);
+    return code;
+}
+
+const cli_command cli_classify_command = {
+    .name = "classify",
+    .bit = CLI_CLASSIFY,
+    .arguments = "IMAGE...",
+    .summary = "Say which of your labels fits each picture best.",
+    .details = "Says which of your labels fits each picture best, without any training. IMAGE is a "
+               "JPEG, PNG or WebP file, a directory (the pictures directly inside, by name), or - "
+               "for a list of files on standard input, one a line. Results come in the order of "
+               "the inputs; a bad picture is named on standard error and does not stop the rest.",
+    .example = "  osprey classify --labels cat,dog,car photo.jpg\n"
+               "  find photos -name '*.jpg' | osprey classify --labels @labels.txt --json -\n",
+    .run = run,
+};

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* osprey inspect: what a model is made of. */
+#include "commands.h"
+#include "json_text.h"
+#include "loaded_model.h"
+#include "output.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const resize_names[] = {
+    [OSPREY_RESIZE_NONE] = "none",
+    [OSPREY_RESIZE_SHORTEST] = "shortest",
+    [OSPREY_RESIZE_LONGEST] = "longest",
+    [OSPREY_RESIZE_EXACT] = "exact",
+};
+
+static const char *const resample_names[] = {
+    [OSPREY_RESAMPLE_NEAREST] = "nearest",   [OSPREY_RESAMPLE_LANCZOS] = "lanczos",
+    [OSPREY_RESAMPLE_BILINEAR] = "bilinear", [OSPREY_RESAMPLE_BICUBIC] = "bicubic",
+    [OSPREY_RESAMPLE_BOX] = "box",           [OSPREY_RESAMPLE_HAMMING] = "hamming",
+};
+
+static void set_size(json_t *object, const char *key, uint64_t value)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+/* What an architecture does not have is left out. */
+static void set_known_size(json_t *object, const char *key, size_t value)
+{
+    if (value) set_size(object, key, value);
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    json_object_set_new(object, key, cli_json_text(text, strlen(text)));
+}
+
+static void set_number(json_t *object, const char *key, float number)
+{
+    json_object_set_new(object, key, cli_json_number((double)number));
+}
+
+static void set_bool(json_t *object, const char *key, bool value)
+{
+    json_object_set_new(object, key, json_boolean(value));
+}
+
+static json_t *tower_json(const osprey_tower_info *tower)
+{
+    json_t *object = json_object();
+    set_text(object, "architecture", tower->architecture);
+    set_size(object, "parameters", tower->parameters);
+    set_known_size(object, "width", tower->width);
+    set_known_size(object, "layers", tower->layers);
+    set_known_size(object, "heads", tower->heads);
+    set_known_size(object, "mlp_width", tower->mlp_width);
+    set_known_size(object, "patch_size", tower->patch_size);
+    if (tower->stage_layers[0]) {
+        json_t *stages = json_array();
+        for (size_t i = 0; i < 4; i++)
+            json_array_append_new(stages, json_integer((json_int_t)tower->stage_layers[i]));
+        json_object_set_new(object, "stage_layers", stages);
+    }
+    set_text(object, "activation", osprey_activation_name(tower->activation));
+    return object;
+}
+
+static json_t *channels_json(const float channels[3])
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < 3; i++)
+        json_array_append_new(list, cli_json_number((double)channels[i]));
+    return list;
+}
+
+static json_t *preprocessing_json(const osprey_preprocessing *how)
+{
+    json_t *object = json_object();
+    set_text(object, "resize", resize_names[how->resize]);
+    if (how->resize != OSPREY_RESIZE_NONE) set_size(object, "resize_height", how->resize_height);
+    if (how->resize == OSPREY_RESIZE_EXACT) set_size(object, "resize_width", how->resize_width);
+    if (how->resize != OSPREY_RESIZE_NONE)
+        set_text(object, "resample", resample_names[how->resample]);
+    set_bool(object, "center_crop", how->center_crop);
+    set_size(object, "crop_height", how->crop_height);
+    set_size(object, "crop_width", how->crop_width);
+    set_bool(object, "rescale", how->rescale);
+    if (how->rescale) set_number(object, "rescale_factor", how->rescale_factor);
+    set_bool(object, "normalize", how->normalize);
+    if (how->normalize) {
+        json_object_set_new(object, "mean", channels_json(how->mean));
+        json_object_set_new(object, "std", channels_json(how->std));
+    }
+    return object;
+}
+
+static json_t *tokenizer_json(const osprey_tokenizer *tokenizer)
+{
+    osprey_tokenizer_info info = osprey_tokenizer_get_info(tokenizer);
+    json_t *object = json_object();
+    set_text(object, "kind", info.kind);
+    set_size(object, "vocabulary", info.vocabulary);
+    json_object_set_new(object, "start_id", json_integer(info.start_id));
+    json_object_set_new(object, "end_id", json_integer(info.end_id));
+    return object;
+}
+
+static json_t *files_json(const osprey_model_info *info)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < info->file_count; i++) {
+        json_t *object = json_object();
+        struct stat file;
+        set_text(object, "path", info->files[i]);
+        if (stat(info->files[i], &file) == 0) set_size(object, "bytes", (uint64_t)file.st_size);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *model_json(const cli_loaded_model *loaded)
+{
+    const osprey_model_info *info = loaded->info;
+    json_t *object = json_object();
+    set_text(object, "name", info->name);
+    set_text(object, "layout", info->layout);
+    set_size(object, "parameters", info->image.parameters + info->text.parameters);
+    set_text(object, "weight_dtype", info->weight_dtype);
+    set_size(object, "embed_dim", info->embed_dim);
+    set_size(object, "image_height", info->image_height);
+    set_size(object, "image_width", info->image_width);
+    set_size(object, "context_length", info->context_length);
+    set_number(object, "logit_scale", info->logit_scale);
+    set_number(object, "logit_bias", info->logit_bias);
+    json_object_set_new(object, "image", tower_json(&info->image));
+    json_object_set_new(object, "text", tower_json(&info->text));
+    json_object_set_new(object, "preprocessing", preprocessing_json(&info->preprocessing));
+    json_object_set_new(object, "tokenizer", tokenizer_json(osprey_model_tokenizer(loaded->model)));
+    json_object_set_new(object, "files", files_json(info));
+    return object;
+}
+
+/* A value of the JSON on one line, for people. */
+static void write_value(cli_output *output, const json_t *value)
+{
+    size_t index;
+    json_t *element;
+    if (json_is_string(value)) {
+        cli_output_print(output, "%s", json_string_value(value));
+    } else if (json_is_integer(value)) {
+        cli_output_print(output, "%lld", (long long)json_integer_value(value));
+    } else if (json_is_real(value)) {
+        cli_output_print(output, "%.7g", json_real_value(value));
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, index, element)
+        {
+            if (index) cli_output_print(output, " ");
+            write_value(output, element);
+        }
+    } else {
+        cli_output_print(output, "%s", json_is_true(value) ? "yes" : "no");
+    }
+}
+
+/* The same facts as the JSON has, a line each, what belongs together indented under its name. */
+static void write_plain(cli_output *output, const json_t *object, int indent)
+{
+    const char *key;
+    json_t *value, *file;
+    size_t index;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (json_is_object(value)) {
+            cli_output_print(output, "%*s%s\n", indent, "", key);
+            write_plain(output, value, indent + 2);
+        } else if (strcmp(key, "files") == 0) {
+            cli_output_print(output, "%*s%s\n", indent, "", key);
+            json_array_foreach(value, index, file)
+                cli_output_print(output, "%*s%s  %lld bytes\n", indent + 2, "",
+                                 json_string_value(json_object_get(file, "path")),
+                                 (long long)json_integer_value(json_object_get(file, "bytes")));
+        } else {
+            cli_output_print(output, "%*s%-*s ", indent, "", 16 - indent, key);
+            write_value(output, value);
+            cli_output_print(output, "\n");
+        }
+    }
+}
+
+static cli_exit run(const cli_options *options)
+{
+    if (options->inputs.count)
+        return cli_fail(CLI_WRONG_USE, options->inputs.items[0],
+                        "inspect takes no inputs; name the model with -m");
+    cli_loaded_model loaded;
+    cli_output output = {0};
+    cli_exit code = cli_model_load(&loaded, options);
+    if (code == CLI_DONE) code = cli_output_open(&output, options->output);
+    if (code == CLI_DONE) {
+        json_t *facts = model_json(&loaded);
+        if (!options->json) write_plain(&output, facts, 0);
+        if (options->json)
+            cli_output_json(&output, facts);
+        else
+            json_decref(facts);
+    }
+    code = cli_output_close(&output, code);
+    cli_model_unload(&loaded);
+    return code;
+}
+
+const cli_command cli_inspect_command = {
+    .name = "inspect",
+    .bit = CLI_INSPECT,
+    .arguments = "",
+    .summary = "Show what a model is made of.",
+    .details = "Shows what a model is made of: architecture, shapes, parameters, preprocessing, "
+               "tokenizer and files.",
+    .example = "  osprey inspect -m clip-vit-base-patch32\n",
+    .run = run,
+};

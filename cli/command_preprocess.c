@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* osprey preprocess: pictures as the model sees them. */
+#include "cli_memory.h"
+#include "commands.h"
+#include "image_job.h"
+#include "npy.h"
+
+#include <math.h>
+
+typedef struct preprocessing_run {
+    cli_output output;
+    size_t image_elems;
+    float *failed_pixels; /* [3, H, W] NaN */
+} preprocessing_run;
+
+static cli_exit preprocess_row(void *context, const char *path, const float *row,
+                               const osprey_error *failure)
+{
+    preprocessing_run *run = context;
+    (void)path;
+    (void)failure;
+    cli_output_write(&run->output, row ? row : run->failed_pixels, run->image_elems * sizeof *row);
+    return CLI_DONE;
+}
+
+static cli_exit preprocess_images(preprocessing_run *run, const cli_options *options,
+                                  const cli_image_inputs *inputs, const cli_loaded_model *loaded)
+{
+    const osprey_preprocessing *how = &loaded->info->preprocessing;
+    size_t shape[] = {inputs->count, 3, how->crop_height, how->crop_width};
+    cli_exit code = cli_output_open(&run->output, options->output);
+    if (code == CLI_DONE) code = cli_npy_begin(&run->output, 4, shape);
+    if (code != CLI_DONE) return code;
+    run->image_elems = shape[1] * shape[2] * shape[3];
+    run->failed_pixels = cli_calloc(run->image_elems, sizeof *run->failed_pixels);
+    for (size_t i = 0; i < run->image_elems; i++) run->failed_pixels[i] = NAN;
+    cli_image_job job = {.options = options,
+                         .inputs = inputs,
+                         .loaded = loaded,
+                         .output = &run->output,
+                         .row = preprocess_row,
+                         .context = run};
+    return cli_image_job_run(&job);
+}
+
+static cli_exit run(const cli_options *options)
+{
+    cli_image_inputs inputs;
+    cli_loaded_model loaded = {0};
+    preprocessing_run run = {0};
+    cli_exit code = cli_image_inputs_find(&inputs, &options->inputs);
+    if (code == CLI_DONE) code = cli_model_load(&loaded, options);
+    if (code == CLI_DONE) code = preprocess_images(&run, options, &inputs, &loaded);
+    code = cli_output_close(&run.output, code);
+    cli_free(run.failed_pixels);
+    cli_model_unload(&loaded);
+    cli_image_inputs_free(&inputs);
+    return code;
+}
+
+const cli_command cli_preprocess_command = {
+    .name = "preprocess",
+    .bit = CLI_PREPROCESS,
+    .arguments = "IMAGE... -o FILE.npy",
+    .summary = "Write pictures as the model sees them, for NumPy.",
+    .details = "Writes pictures as the model sees them (resized, cropped, normalised) as NumPy's "
+               "float32 [N,3,H,W], which embed --pixels takes. IMAGE is a JPEG, PNG or WebP file, "
+               "a directory (the pictures directly inside, by name), or - for a list of files on "
+               "standard input. A bad picture is named on standard error; its place holds NaN.",
+    .example = "  osprey preprocess photo.jpg -o pixels.npy\n",
+    .run = run,
+};

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image_inputs.h"
+
+#include "cli_memory.h"
+#include "lines.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+static void add_path(cli_image_inputs *inputs, char *path)
+{
+    /* Room doubles at each power of two. */
+    if ((inputs->count & (inputs->count - 1)) == 0)
+        inputs->paths = cli_realloc(inputs->paths, inputs->count ? inputs->count : 1,
+                                    2 * sizeof *inputs->paths);
+    inputs->paths[inputs->count++] = path;
+}
+
+static bool has_image_ending(const char *name)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp"};
+    const char *ending = strrchr(name, '.');
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0) return true;
+    return false;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static void add_directory(cli_image_inputs *inputs, const char *path)
+{
+    DIR *directory = opendir(path);
+    if (!directory) {
+        cli_fail(CLI_INPUTS_FAILED, path, "cannot open it: %s", strerror(errno));
+        inputs->failed = true;
+        return;
+    }
+    size_t before = inputs->count, length = strlen(path);
+    const char *slash = path[length - 1] == '/' ? "" : "/";
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (has_image_ending(entry->d_name))
+            add_path(inputs, cli_print("%s%s%s", path, slash, entry->d_name));
+    closedir(directory);
+    if (inputs->count == before) {
+        cli_fail(CLI_INPUTS_FAILED, path, "there is no .jpg, .jpeg, .png or .webp in it");
+        inputs->failed = true;
+        return;
+    }
+    qsort(inputs->paths + before, inputs->count - before, sizeof *inputs->paths, by_name);
+}
+
+static void add_named(cli_image_inputs *inputs, const char *path, size_t length)
+{
+    struct stat info;
+    if (length && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        add_directory(inputs, path);
+    else
+        add_path(inputs, cli_strndup(path, length));
+}
+
+static cli_exit add_list(cli_image_inputs *inputs)
+{
+    cli_lines lines;
+    cli_exit code = cli_lines_read(&lines, "-");
+    if (code == CLI_DONE) code = cli_lines_check_strings(&lines, "standard input");
+    for (size_t i = 0; code == CLI_DONE && i < lines.count; i++)
+        if (lines.items[i].length) add_named(inputs, lines.items[i].text, lines.items[i].length);
+    cli_lines_free(&lines);
+    return code;
+}
+
+cli_exit cli_image_inputs_find(cli_image_inputs *inputs, const cli_strings *named)
+{
+    *inputs = (cli_image_inputs){0};
+    if (named->count == 0)
+        return cli_fail(CLI_WRONG_USE, NULL,
+                        "no images: name files or directories, or - for a list on standard input");
+    cli_exit code = CLI_DONE;
+    for (size_t i = 0; i < named->count && code == CLI_DONE; i++) {
+        if (strcmp(named->items[i], "-") == 0)
+            code = add_list(inputs);
+        else
+            add_named(inputs, named->items[i], strlen(named->items[i]));
+    }
+    return code;
+}
+
+void cli_image_inputs_free(cli_image_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) cli_free(inputs->paths[i]);
+    cli_free(inputs->paths);
+    *inputs = (cli_image_inputs){0};
+}

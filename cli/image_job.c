@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image_job.h"
+
+#include "cli_memory.h"
+#include "progress.h"
+
+/* The results of one batch, to the job's row function. *failed: whether an input was bad. */
+static cli_exit hand_out(const cli_image_job *job, const osprey_image_batch *batch,
+                         const float *rows, size_t row_elems, bool *failed)
+{
+    cli_exit code = CLI_DONE;
+    for (size_t i = 0; i < batch->count && code == CLI_DONE; i++) {
+        const osprey_error *error = &batch->errors[i];
+        const char *path = job->inputs->paths[batch->first + i];
+        if (error->status == OSPREY_OK) {
+            code = job->row(job->context, path, rows, NULL);
+            rows += row_elems;
+        } else {
+            *failed = true;
+            cli_fail_error(CLI_INPUTS_FAILED, error);
+            code = job->row(job->context, path, NULL, error);
+        }
+    }
+    return code;
+}
+
+static cli_exit run_batches(const cli_image_job *job, osprey_image_stream *stream, float *rows,
+                            bool *failed)
+{
+    const osprey_model_info *info = job->loaded->info;
+    osprey_session *session = job->loaded->session;
+    const osprey_preprocessing *how = &info->preprocessing;
+    size_t row_elems = session ? info->embed_dim : 3 * how->crop_height * how->crop_width;
+    osprey_image_batch batch;
+    osprey_error error;
+    while (cli_output_usable(job->output) && osprey_image_stream_next(stream, &batch)) {
+        if (session && batch.good &&
+            osprey_session_embed_pixels(session, batch.pixels, batch.good, job->form, rows,
+                                        &error) != OSPREY_OK)
+            return cli_fail_error(CLI_INPUTS_FAILED, &error);
+        cli_exit code = hand_out(job, &batch, session ? rows : batch.pixels, row_elems, failed);
+        if (code != CLI_DONE) return code;
+        cli_output_flush(job->output);
+        cli_progress_update(batch.first + batch.count);
+    }
+    return CLI_DONE;
+}
+
+cli_exit cli_image_job_run(const cli_image_job *job)
+{
+    const cli_options *options = job->options;
+    const osprey_model_info *info = job->loaded->info;
+    size_t batch = options->batch ? options->batch : CLI_IMAGES_A_BATCH;
+    osprey_image_stream_options how = {.paths = (const char *const *)job->inputs->paths,
+                                       .path_count = job->inputs->count,
+                                       .preprocessing = &info->preprocessing,
+                                       .image = {.ignore_exif = options->no_exif},
+                                       .batch = batch,
+                                       .threads = options->threads};
+    osprey_image_stream *stream = NULL;
+    osprey_error error;
+    bool failed = job->inputs->failed;
+    cli_exit code;
+    float *rows = cli_calloc(batch * info->embed_dim, sizeof *rows);
+    if (osprey_image_stream_create(&how, &stream, &error) == OSPREY_OK) {
+        cli_progress_start(job->inputs->count, !job->output->path);
+        code = run_batches(job, stream, rows, &failed);
+        cli_progress_clear();
+    } else {
+        code = cli_fail_error(CLI_INPUTS_FAILED, &error);
+    }
+    osprey_image_stream_free(stream);
+    cli_free(rows);
+    if (code != CLI_DONE) cli_output_abandon(job->output);
+    return code == CLI_DONE && failed ? CLI_INPUTS_FAILED : code;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A text file as its lines: labels, templates, texts, paths. */
+#ifndef OSPREY_CLI_LINES_H
+#define OSPREY_CLI_LINES_H
+
+#include "report.h"
+
+#include <stddef.h>
+
+typedef struct cli_line {
+    const char *text; /* ends with a NUL, and may hold others */
+    size_t length;
+} cli_line;
+
+typedef struct cli_lines {
+    char *block; /* NULL where the lines point elsewhere */
+    cli_line *items;
+    size_t count;
+} cli_lines;
+
+/*
+ * Reads path, or standard input for "-". Lines end with LF or CR LF; a byte order mark at the start
+ * is dropped; the last line may lack its end. On CLI_WRONG_USE the reason has been printed.
+ */
+cli_exit cli_lines_read(cli_lines *lines, const char *path);
+
+/* The same for a flag's value "@FILE". */
+cli_exit cli_lines_read_value(cli_lines *lines, const char *flag, const char *value);
+
+/* Adds one that outlives the lines. */
+void cli_lines_add(cli_lines *lines, const char *text, size_t length);
+
+/* Drops spaces around each line that was read, and lines with nothing else. */
+void cli_lines_trim(cli_lines *lines);
+
+/* CLI_WRONG_USE where a line could not be passed on as a NUL-terminated string. */
+cli_exit cli_lines_check_strings(const cli_lines *lines, const char *flag);
+
+void cli_lines_free(cli_lines *lines);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loaded_model.h"
+
+#include "cli_memory.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUNDLED_NAME "osprey-mini"
+
+/* Where the bundled model lies, from the directory of the executable. */
+static const char *const bundled_places[] = {
+    "../models/" BUNDLED_NAME,                           /* build/osprey in the source tree */
+    "../" OSPREY_DATADIR "/osprey/models/" BUNDLED_NAME, /* bin/osprey, installed */
+};
+
+/* The bundled model's path, which the caller frees; NULL where it is at none of its places. */
+static char *find_bundled(void)
+{
+    char executable[4096];
+    ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    if (length < 0) return NULL;
+    executable[length] = '\0';
+    *strrchr(executable, '/') = '\0';
+    for (size_t i = 0; i < sizeof bundled_places / sizeof *bundled_places; i++) {
+        char *path = cli_print("%s/%s", executable, bundled_places[i]);
+        struct stat info;
+        if (stat(path, &info) == 0) return path;
+        cli_free(path);
+    }
+    return NULL;
+}
+
+cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
+{
+    *loaded = (cli_loaded_model){0};
+    char *bundled = options->model ? NULL : find_bundled();
+    const char *path = options->model ? options->model : bundled;
+    if (!path)
+        return cli_fail(CLI_NO_MODEL, NULL,
+                        "the model that comes with osprey is not where it was installed; name a "
+                        "model's directory with -m");
+    osprey_error error;
+    osprey_status status = osprey_model_open(path, &loaded->model, &error);
+    cli_free(bundled);
+    if (status != OSPREY_OK) return cli_fail_error(CLI_NO_MODEL, &error);
+    loaded->info = osprey_model_get_info(loaded->model);
+    loaded->is_bundled = strcmp(loaded->info->name, BUNDLED_NAME) == 0;
+    if (loaded->is_bundled)
+        fputs("osprey: " BUNDLED_NAME " is a small demonstration model; for real work download a "
+              "published one, such as openai/clip-vit-base-patch32 from huggingface.co, and name "
+              "its directory with -m\n",
+              stderr);
+    return CLI_DONE;
+}
+
+cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, size_t threads)
+{
+    osprey_session_options options = {.towers = towers, .threads = threads};
+    osprey_error error;
+    if (osprey_session_create(loaded->model, &options, &loaded->session, &error) != OSPREY_OK)
+        return cli_fail_error(CLI_NO_MODEL, &error);
+    return CLI_DONE;
+}
+
+void cli_model_unload(cli_loaded_model *loaded)
+{
+    osprey_session_free(loaded->session);
+    osprey_model_free(loaded->model);
+    *loaded = (cli_loaded_model){0};
+}

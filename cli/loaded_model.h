@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model that a command works with: the one named by --model, or the one in the box. */
+#ifndef OSPREY_CLI_LOADED_MODEL_H
+#define OSPREY_CLI_LOADED_MODEL_H
+
+#include "options.h"
+
+#include <osprey/osprey.h>
+
+typedef struct cli_loaded_model {
+    osprey_model *model;
+    osprey_session *session; /* NULL where none was asked for */
+    const osprey_model_info *info;
+    bool is_bundled; /* the small demonstration model */
+} cli_loaded_model;
+
+/*
+ * Opens the model, and tells on standard error if it is the demonstration model. On CLI_NO_MODEL
+ * the reason has been printed. cli_model_unload either way.
+ */
+cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options);
+
+/* Adds a session for these towers. */
+cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, size_t threads);
+
+void cli_model_unload(cli_loaded_model *loaded);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#define FIELD(field) .offset = offsetof(cli_options, field)
+#define CHOICES(...)                                                                               \
+    .choices = (const char *const[])                                                               \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define IMAGE_COMMANDS  (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
+#define COMPUTE_THREADS (IMAGE_COMMANDS | CLI_BENCH)
+
+const cli_option_spec cli_option_table[] = {
+    {"model", 'm', CLI_STRING, CLI_ALL_COMMANDS, FIELD(model), .value = "DIR",
+     .help = "The model: a directory as published, in the Hugging Face or the OpenCLIP layout. "
+             "Without it, the small demonstration model that comes with osprey."},
+    {"labels", 0, CLI_STRING, CLI_CLASSIFY, FIELD(labels), .value = "A,B,C|@FILE",
+     .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
+             "@- is standard input)."},
+    {"template", 0, CLI_STRINGS, CLI_CLASSIFY, FIELD(template), .value = "TEXT",
+     .help = "Prompt with {} or {label} where the label goes. May be given several times: the "
+             "templates are averaged. Without any, \"a photo of a {}.\"."},
+    {"templates", 0, CLI_STRING, CLI_CLASSIFY, FIELD(templates), .value = "@FILE|NAME",
+     .help = "Templates from a file, one a line, or built in: imagenet (80), simple (7), none (the "
+             "label alone)."},
+    {"ensemble", 0, CLI_CHOICE, CLI_CLASSIFY, FIELD(ensemble), .fallback = "embedding",
+     CHOICES("embedding", "probability"), .value = "WHAT",
+     .help = "What is averaged over the templates."},
+    {"top", 0, CLI_SIZE, CLI_CLASSIFY, FIELD(top), .value = "K", .fallback = "5", .most = 10000000,
+     .help = "Show the K best labels of each image; 0 shows all."},
+    {"threshold", 0, CLI_NUMBER, CLI_CLASSIFY, FIELD(threshold), .value = "SCORE", .fallback = "0",
+     .help = "Leave out labels whose score is lower."},
+    {"activation", 0, CLI_CHOICE, CLI_CLASSIFY, FIELD(activation), .fallback = "softmax",
+     CHOICES("softmax", "sigmoid"), .value = "HOW",
+     .help = "Scores over all labels that sum to 1, or each label by itself (for models trained "
+             "so, such as SigLIP)."},
+    {"text", 0, CLI_STRINGS, CLI_EMBED, FIELD(text), .value = "TEXT",
+     .help = "A text to embed. May be given several times."},
+    {"texts", 0, CLI_STRING, CLI_EMBED | CLI_TOKENIZE, FIELD(texts), .value = "@FILE",
+     .help = "Texts from a file, one a line (@- is standard input)."},
+    {"pixels", 0, CLI_STRING, CLI_EMBED, FIELD(pixels), .value = "FILE.npy",
+     .help = "Images that are preprocessed already: float32 [N,3,H,W]."},
+    {"format", 0, CLI_CHOICE, CLI_EMBED, FIELD(format), .fallback = "json",
+     CHOICES("json", "npy", "csv"), .value = "FORMAT",
+     .help = "json: one object a line. npy: float32 [N,D] for NumPy, in the inputs' order."},
+    {"raw", 0, CLI_FLAG, CLI_EMBED, FIELD(raw),
+     .help = "Embeddings as they leave the projection, not made unit length."},
+    {"tower", 0, CLI_CHOICE, CLI_BENCH, FIELD(tower), .fallback = "both",
+     CHOICES("image", "text", "both"), .value = "TOWER", .help = "What to measure."},
+    {"batch", 0, CLI_SIZES, CLI_BENCH, FIELD(batches), .value = "N,N", .fallback = "1,8",
+     .least = 1, .most = 65536, .help = "Batch sizes to measure, one case each."},
+    {"batch", 0, CLI_SIZE, CLI_CLASSIFY | CLI_EMBED, FIELD(batch), .value = "N", .least = 1,
+     .most = 65536,
+     .help = "Images or texts that go through the model together (default: 8 images, 64 texts)."},
+    {"threads", 0, CLI_SIZE, COMPUTE_THREADS, FIELD(threads), .value = "N", .fallback = "0",
+     .most = 256, .help = "Threads for decoding and for the model; 0: one a core."},
+    {"no-exif", 0, CLI_FLAG, IMAGE_COMMANDS, FIELD(no_exif),
+     .help = "Ignore the orientation that a camera noted in EXIF, as Pillow does."},
+    {"json", 0, CLI_FLAG, CLI_CLASSIFY | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH, FIELD(json),
+     .help = "Machine-readable: one JSON object a line."},
+    {"csv", 0, CLI_FLAG, CLI_CLASSIFY, FIELD(csv),
+     .help = "Comma-separated, with a header line. A failed input has no row."},
+    {"output", 'o', CLI_STRING, CLI_ALL_COMMANDS, FIELD(output), .value = "FILE",
+     .help = "Write there instead of to standard output. The file appears when all is done, or "
+             "not at all."},
+    {"help", 'h', CLI_FLAG, CLI_ALL_COMMANDS, FIELD(help), .only_here = true,
+     .help = "Show this help."},
+    {"version", 0, CLI_FLAG, CLI_ALL_COMMANDS, FIELD(version), .only_here = true,
+     .help = "Show the version."},
+};
+
+const size_t cli_option_count = sizeof cli_option_table / sizeof *cli_option_table;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flags of all commands. One table says what there is; parsing, environment variables, --help
+ * and the suggestion for a misspelt flag all come from it.
+ *
+ * A flag's value is, by falling priority, what stands on the command line, what OSPREY_<FLAG>
+ * holds (dashes become underscores; an empty variable is none), and the table's default. Only
+ * --help and --version are no variables.
+ */
+#ifndef OSPREY_CLI_OPTIONS_H
+#define OSPREY_CLI_OPTIONS_H
+
+#include "report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bits, so that a flag can belong to several commands. */
+typedef enum cli_command_bit {
+    CLI_CLASSIFY = 1,
+    CLI_EMBED = 2,
+    CLI_TOKENIZE = 4,
+    CLI_PREPROCESS = 8,
+    CLI_INSPECT = 16,
+    CLI_BENCH = 32,
+    CLI_ALL_COMMANDS = 63,
+} cli_command_bit;
+
+typedef struct cli_strings {
+    const char **items;
+    size_t count;
+} cli_strings;
+
+typedef struct cli_sizes {
+    size_t *items;
+    size_t count;
+} cli_sizes;
+
+/* The values of --ensemble, --activation, --format and --tower: places in the table's lists. */
+typedef enum cli_ensemble { CLI_ENSEMBLE_EMBEDDING, CLI_ENSEMBLE_PROBABILITY } cli_ensemble;
+typedef enum cli_activation { CLI_ACTIVATION_SOFTMAX, CLI_ACTIVATION_SIGMOID } cli_activation;
+typedef enum cli_format { CLI_FORMAT_JSON, CLI_FORMAT_NPY, CLI_FORMAT_CSV } cli_format;
+typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_tower;
+
+/* Without --batch. */
+#define CLI_IMAGES_A_BATCH 8
+#define CLI_TEXTS_A_BATCH  64
+
+/* What was asked for. Strings point into the command line, the environment or the table. */
+typedef struct cli_options {
+    cli_strings inputs;                                               /* what is not a flag */
+    const char *model, *labels, *templates, *texts, *pixels, *output; /* NULL: not given */
+    cli_strings template, text;
+    cli_sizes batches; /* of bench */
+    size_t ensemble, activation, format, tower;
+    size_t top, threads;
+    size_t batch; /* 0: not given */
+    float threshold;
+    bool json, csv, raw, no_exif, help, version;
+} cli_options;
+
+typedef enum cli_option_kind {
+    CLI_FLAG,    /* bool; takes no value */
+    CLI_STRING,  /* const char * */
+    CLI_STRINGS, /* cli_strings; may be given several times */
+    CLI_SIZE,    /* size_t, from least to most */
+    CLI_SIZES,   /* cli_sizes: numbers with commas between */
+    CLI_NUMBER,  /* float */
+    CLI_CHOICE,  /* size_t: place in choices */
+} cli_option_kind;
+
+typedef struct cli_option_spec {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: none */
+    cli_option_kind kind;
+    unsigned commands;    /* cli_command_bit */
+    size_t offset;        /* of the field in cli_options */
+    const char *value;    /* what help calls the value */
+    const char *fallback; /* the default, written as on the command line; NULL: none */
+    size_t least, most;
+    const char *const *choices; /* ends with NULL */
+    bool only_here;             /* not an environment variable too */
+    const char *help;
+} cli_option_spec;
+
+extern const cli_option_spec cli_option_table[];
+extern const size_t cli_option_count;
+
+/*
+ * Reads arguments (without program and command name) for one command. On CLI_WRONG_USE the reason
+ * has been printed. cli_options_free either way.
+ */
+cli_exit cli_options_parse(cli_command_bit command, const char *command_name, int count,
+                           char **arguments, cli_options *options);
+
+void cli_options_free(cli_options *options);
+
+#endif

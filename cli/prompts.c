@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prompts.h"
+
+#include "cli_memory.h"
+#include "lines.h"
+
+#include <string.h>
+
+struct cli_prompts {
+    cli_lines labels, templates;
+};
+
+/* "a, b,c" as lines. */
+static cli_exit split_labels(cli_prompts *prompts, const char *list)
+{
+    prompts->labels.block = cli_strndup(list, strlen(list));
+    for (char *label = prompts->labels.block; label;) {
+        char *comma = strchr(label, ',');
+        if (comma) *comma = '\0';
+        cli_lines_add(&prompts->labels, label, strlen(label));
+        label = comma ? comma + 1 : NULL;
+    }
+    size_t named = prompts->labels.count;
+    cli_lines_trim(&prompts->labels);
+    if (prompts->labels.count == named) return CLI_DONE;
+    return cli_fail(CLI_WRONG_USE, "--labels", "\"%s\" has an empty label", list);
+}
+
+static cli_exit read_labels(cli_prompts *prompts, const char *value)
+{
+    if (!value)
+        return cli_fail(CLI_WRONG_USE, "--labels",
+                        "is missing: give the labels to choose from, as a,b,c or @FILE");
+    if (value[0] != '@') return split_labels(prompts, value);
+    cli_exit code = cli_lines_read(&prompts->labels, value + 1);
+    if (code != CLI_DONE) return code;
+    cli_lines_trim(&prompts->labels);
+    if (prompts->labels.count == 0)
+        return cli_fail(CLI_WRONG_USE, value + 1, "there are no labels in it");
+    return cli_lines_check_strings(&prompts->labels, "--labels");
+}
+
+static cli_exit read_builtin_templates(cli_prompts *prompts, const char *name)
+{
+    const char *const *texts;
+    size_t count;
+    osprey_error error;
+    if (osprey_templates_builtin(name, &texts, &count, &error) != OSPREY_OK)
+        return cli_fail(CLI_WRONG_USE, "--templates", "%s: %s, or @FILE", name, error.message);
+    for (size_t i = 0; i < count; i++)
+        cli_lines_add(&prompts->templates, texts[i], strlen(texts[i]));
+    return CLI_DONE;
+}
+
+static cli_exit read_templates(cli_prompts *prompts, const cli_options *options)
+{
+    static const char usual[] = "a photo of a {}.";
+    const cli_strings *given = &options->template;
+    const char *value = options->templates;
+    if (given->count && value)
+        return cli_fail(CLI_WRONG_USE, "--template", "cannot stand beside --templates");
+    for (size_t i = 0; i < given->count; i++)
+        cli_lines_add(&prompts->templates, given->items[i], strlen(given->items[i]));
+    if (value && value[0] != '@') return read_builtin_templates(prompts, value);
+    if (value) {
+        cli_exit code = cli_lines_read(&prompts->templates, value + 1);
+        if (code != CLI_DONE) return code;
+        cli_lines_trim(&prompts->templates);
+        if (prompts->templates.count == 0)
+            return cli_fail(CLI_WRONG_USE, value + 1, "there are no templates in it");
+        return cli_lines_check_strings(&prompts->templates, "--templates");
+    }
+    if (prompts->templates.count == 0) cli_lines_add(&prompts->templates, usual, sizeof usual - 1);
+    return CLI_DONE;
+}
+
+cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options)
+{
+    *prompts = NULL;
+    cli_prompts *made = cli_calloc(1, sizeof *made);
+    cli_exit code = read_labels(made, options->labels);
+    if (code == CLI_DONE) code = read_templates(made, options);
+    if (code == CLI_DONE)
+        *prompts = made;
+    else
+        cli_prompts_free(made);
+    return code;
+}
+
+/* The lines' texts as the library takes them; the caller frees the list. */
+static const char **texts_of(const cli_lines *lines)
+{
+    const char **texts = cli_calloc(lines->count, sizeof *texts);
+    for (size_t i = 0; i < lines->count; i++) texts[i] = lines->items[i].text;
+    return texts;
+}
+
+cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
+                            osprey_session *session, osprey_label_set **set)
+{
+    const char **labels = texts_of(&prompts->labels), **templates = texts_of(&prompts->templates);
+    osprey_label_set_options how = {.labels = labels,
+                                    .label_count = prompts->labels.count,
+                                    .templates = templates,
+                                    .template_count = prompts->templates.count,
+                                    .ensemble = options->ensemble == CLI_ENSEMBLE_PROBABILITY
+                                                    ? OSPREY_ENSEMBLE_PROBABILITY
+                                                    : OSPREY_ENSEMBLE_EMBEDDING};
+    osprey_error error;
+    osprey_status status = osprey_label_set_create(session, &how, set, &error);
+    cli_free((void *)labels);
+    cli_free((void *)templates);
+    if (status == OSPREY_OK) return CLI_DONE;
+    return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_INPUTS_FAILED,
+                          &error);
+}
+
+void cli_prompts_free(cli_prompts *prompts)
+{
+    if (!prompts) return;
+    cli_lines_free(&prompts->labels);
+    cli_lines_free(&prompts->templates);
+    cli_free(prompts);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The label set that --labels, --template, --templates and --ensemble describe. */
+#ifndef OSPREY_CLI_PROMPTS_H
+#define OSPREY_CLI_PROMPTS_H
+
+#include "options.h"
+
+#include <osprey/osprey.h>
+
+/* The labels and templates as texts; cli_prompts_free. */
+typedef struct cli_prompts cli_prompts;
+
+/*
+ * Reads and checks what was asked for, before a model is loaded. On CLI_WRONG_USE the reason has
+ * been printed, and *prompts is NULL.
+ */
+cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options);
+
+/* Encodes them. The caller frees *set with osprey_label_set_free. */
+cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
+                            osprey_session *session, osprey_label_set **set);
+
+void cli_prompts_free(cli_prompts *prompts);
+
+#endif

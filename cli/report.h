@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the program tells on standard error, and its exit codes. */
+#ifndef OSPREY_CLI_REPORT_H
+#define OSPREY_CLI_REPORT_H
+
+#include <osprey/error.h>
+
+typedef enum cli_exit {
+    CLI_DONE = 0,
+    CLI_INPUTS_FAILED = 1, /* each named on standard error */
+    CLI_WRONG_USE = 2,
+    CLI_NO_MODEL = 3,
+} cli_exit;
+
+/* Prints "osprey: subject: sentence" and returns code. subject may be NULL. */
+cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for what the library says. */
+cli_exit cli_fail_error(cli_exit code, const osprey_error *error);
+
+#endif

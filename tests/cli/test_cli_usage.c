@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line itself: help, flags, environment, wrong use, models that are not there. */
+#include "cli/run_cli.h"
+#include "cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const commands[] = {"classify",   "embed",   "tokenize",
+                                       "preprocess", "inspect", "bench"};
+
+static void test_overview(void **state)
+{
+    (void)state;
+    cli_run run = run_cli("--help");
+    assert_int_equal(run.code, 0);
+    for (size_t i = 0; i < 6; i++) assert_non_null(strstr(run.out, commands[i]));
+    cli_run_free(&run);
+    run = run_cli("--version");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(strncmp(run.out, "osprey ", 7), 0);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli_in((cli_surroundings){0}, NULL), 2, "Usage: osprey COMMAND");
+}
+
+static void test_each_command_has_help(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "Usage: osprey %s", commands[i]);
+        cli_run run = run_cli(commands[i], "--help");
+        assert_int_equal(run.code, 0);
+        assert_non_null(strstr(run.out, usage));
+        assert_non_null(strstr(run.out, "-m, --model DIR"));
+        assert_string_equal(run.err, "");
+        for (const char *line = run.out; *line; line += strcspn(line, "\n") + 1)
+            assert_true(strcspn(line, "\n") <= 80);
+        cli_run_free(&run);
+    }
+}
+
+static void test_unknown_words_get_the_nearest(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("clasify"), 2, "the nearest is classify");
+    assert_cli_fails(run_cli("classify", "--lables", "a,b", "x.jpg"), 2, "the nearest is --labels");
+    assert_cli_fails(run_cli("embed", "--fromat=npy"), 2, "the nearest is --format");
+    assert_cli_fails(run_cli("embed", "-x"), 2, "embed has no such flag");
+    /* A flag of another command is none of this one. */
+    assert_cli_fails(run_cli("inspect", "--labels", "a"), 2, "--labels: inspect has no such flag");
+}
+
+static void test_wrong_values(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("classify", "--top", "five"), 2,
+                     "--top: \"five\" is not a whole number");
+    assert_cli_fails(run_cli("classify", "--top", "-1"), 2, "\"-1\" is not a whole number");
+    assert_cli_fails(run_cli("classify", "--top=1x"), 2, "\"1x\"");
+    assert_cli_fails(run_cli("classify", "--top=99999999999999999999999"), 2, "whole number");
+    assert_cli_fails(run_cli("classify", "--batch=0"), 2, "from 1 to");
+    assert_cli_fails(run_cli("classify", "--threshold", "much"), 2, "\"much\" is not a number");
+    assert_cli_fails(run_cli("classify", "--threshold", "nan"), 2, "\"nan\" is not a number");
+    assert_cli_fails(run_cli("classify", "--ensemble", "sum"), 2,
+                     "\"sum\" is none of: embedding, probability");
+    assert_cli_fails(run_cli("classify", "--json=yes"), 2, "--json: takes no value");
+    assert_cli_fails(run_cli("classify", "--labels"), 2, "--labels: needs a value: A,B,C|@FILE");
+    assert_cli_fails(run_cli("bench", "--batch", "1,,2"), 2, "list of whole numbers");
+    assert_cli_fails(run_cli("bench", "--batch", "1,"), 2, "list of whole numbers");
+    assert_cli_fails(run_cli("bench", "--threads", "257"), 2, "from 0 to 256");
+}
+
+static void test_inputs_that_a_command_cannot_take(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("classify", "-m", MODEL, "--labels", "a"), 2, "no images");
+    assert_cli_fails(run_cli("embed", "-m", MODEL), 2, "one kind of input");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--text", "a", PICTURE), 2, "one kind of input");
+    assert_cli_fails(run_cli("preprocess", "-m", MODEL), 2, "no images");
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL), 2, "takes texts");
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL, "--texts", "list.txt"), 2,
+                     "has to be @ and a file's name");
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL, "--texts", "@/nonexistent"), 2,
+                     "/nonexistent: cannot open it");
+    assert_cli_fails(run_cli("inspect", "-m", MODEL, "x"), 2, "takes no inputs");
+    assert_cli_fails(run_cli("bench", "-m", MODEL, "x"), 2, "takes no inputs");
+}
+
+static void test_models_that_cannot_be_loaded(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("inspect", "-m", "/nonexistent"), 3, "/nonexistent");
+    mkdir(temporary_path("empty"), 0700);
+    for (size_t i = 0; i < 6; i++) {
+        const char *const inputs[] = {PICTURE, PICTURE, "a text", PICTURE, NULL, NULL};
+        const char *labels = i == 0 ? "--labels=a" : inputs[i];
+        assert_cli_fails(run_cli(commands[i], "-m", temporary_path("empty"), labels, inputs[i]), 3,
+                         "config");
+    }
+}
+
+static void test_environment(void **state)
+{
+    (void)state;
+    cli_run run = run_cli_in((cli_surroundings){.variable = "OSPREY_MODEL=" MODEL}, "tokenize",
+                             "--json", "dog", NULL);
+    assert_int_equal(run.code, 0);
+    json_decref(cli_json_line(&run, 0));
+    cli_run_free(&run);
+
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_JSON=1"}, "tokenize", "-m", MODEL,
+                     "dog", NULL);
+    assert_int_equal(run.code, 0);
+    json_decref(cli_json_line(&run, 0));
+    cli_run_free(&run);
+
+    /* The command line goes first; an empty variable is none. */
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_MODEL=/nonexistent"}, "tokenize", "-m",
+                     MODEL, "dog", NULL);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_JSON="}, "tokenize", "-m", MODEL, "dog",
+                     NULL);
+    assert_int_equal(run.code, 0);
+    assert_null(strchr(run.out, '{'));
+    cli_run_free(&run);
+
+    /* Of a repeatable flag too. */
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_TEXT=cat"}, "embed", "-m", MODEL,
+                     "--text", "dog", NULL);
+    assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), 1);
+    assert_non_null(strstr(run.out, "dog"));
+    cli_run_free(&run);
+
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_NO_EXIF=perhaps"},
+                                "classify", "-m", MODEL, "--labels=a", PICTURE, NULL),
+                     2, "OSPREY_NO_EXIF: \"perhaps\" is neither 1 nor 0");
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_TOP=x"}, "classify", NULL),
+                     2, "OSPREY_TOP: \"x\" is not a whole number");
+}
+
+static void test_demonstration_model_says_so_once(void **state)
+{
+    (void)state;
+    static const char model[] = OSPREY_SOURCE_DIR "/models/osprey-mini";
+    struct stat info;
+    if (stat(model, &info) != 0) skip();
+    cli_run run = run_cli("tokenize", "-m", model, "a dog", "a cat");
+    assert_int_equal(run.code, 0);
+    const char *note = strstr(run.err, "demonstration model");
+    assert_non_null(note);
+    assert_null(strstr(note + 1, "demonstration model"));
+    assert_int_equal(cli_line_count(&run), 2);
+    cli_run_free(&run);
+    run = run_cli("tokenize", "-m", MODEL, "a dog");
+    assert_string_equal(run.err, "");
+    cli_run_free(&run);
+}
+
+static void test_output_file(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("out.txt");
+    write_text(path, "what was there");
+    chmod(path, 0640);
+    assert_cli_fails(run_cli("tokenize", "-m", "/nonexistent", "-o", path, "dog"), 3, NULL);
+    size_t length;
+    char *text = read_file(path, &length);
+    assert_string_equal(text, "what was there");
+    free(text);
+
+    cli_run run = run_cli("tokenize", "-m", MODEL, "--json", "-o", path, "dog");
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.out, "");
+    cli_run_free(&run);
+    text = read_file(path, &length);
+    assert_int_equal(strncmp(text, "{\"text\":\"dog\",\"ids\":[", 21), 0);
+    free(text);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL, "-o", "/nonexistent/x", "dog"), 2,
+                     "/nonexistent/x: cannot write there");
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL, "-o", "/dev/full", "dog"), 1,
+                     "/dev/full: cannot write it: No space left");
+    run = run_cli("tokenize", "-m", MODEL, "-o", "/dev/null", "dog");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    assert_int_equal(stat("/dev/null", &info), 0);
+    assert_true(S_ISCHR(info.st_mode));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_overview),
+        cmocka_unit_test(test_each_command_has_help),
+        cmocka_unit_test(test_unknown_words_get_the_nearest),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_inputs_that_a_command_cannot_take),
+        cmocka_unit_test(test_models_that_cannot_be_loaded),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_demonstration_model_says_so_once),
+        cmocka_unit_test(test_output_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
