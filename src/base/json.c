@@ -7,18 +7,22 @@
 
 #include <math.h>
 
+static osprey_status parse(const char *bytes, size_t length, size_t flags, const char *file,
+                           json_t **root, bool *overflow, osprey_error *error)
+{
+    json_error_t reason;
+    *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | flags, &reason);
+    if (*root) return OSPREY_OK;
+    *overflow = json_error_code(&reason) == json_error_numeric_overflow;
+    return osprey__fail(error, OSPREY_FORMAT, file, "not valid JSON: line %d, column %d: %s",
+                        reason.line, reason.column, reason.text);
+}
+
 osprey_status osprey__json_parse(const char *bytes, size_t length, const char *file, json_t **root,
                                  osprey_error *error)
 {
-    json_error_t reason;
-    *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &reason);
-    /* transformers writes a model_max_length of 10^30, which no integer type holds. */
-    if (!*root && json_error_code(&reason) == json_error_numeric_overflow)
-        *root =
-            json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &reason);
-    if (*root) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, file, "not valid JSON: line %d, column %d: %s",
-                        reason.line, reason.column, reason.text);
+    bool overflow = false;
+    return parse(bytes, length, 0, file, root, &overflow, error);
 }
 
 osprey_status osprey__json_read(const char *path, size_t limit, json_t **root, osprey_error *error)
@@ -26,7 +30,11 @@ osprey_status osprey__json_read(const char *path, size_t limit, json_t **root, o
     char *text = NULL;
     size_t length = 0;
     OSPREY_TRY(osprey__file_read(path, limit, &text, &length, error));
-    osprey_status status = osprey__json_parse(text, length, path, root, error);
+    bool overflow = false;
+    osprey_status status = parse(text, length, 0, path, root, &overflow, error);
+    /* transformers writes a model_max_length of 10^30, which no integer type holds. */
+    if (overflow)
+        status = parse(text, length, JSON_DECODE_INT_AS_REAL, path, root, &overflow, error);
     osprey__free(text);
     return status;
 }

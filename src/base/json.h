@@ -15,13 +15,14 @@
 #include <stddef.h>
 
 /*
- * Parses length bytes; duplicate keys and trailing bytes are refused. Where a whole number does not
- * fit 64 bits, every number of the text is a real. The caller decrefs *root.
+ * Parses length bytes; duplicate keys, trailing bytes and whole numbers that do not fit 64 bits are
+ * refused. The caller decrefs *root.
  */
 osprey_status osprey__json_parse(const char *bytes, size_t length, const char *file, json_t **root,
                                  osprey_error *error);
 
-/* Reads (at most limit bytes) and parses a file. */
+/* Reads (at most limit bytes) and parses a file. Where a whole number does not fit 64 bits, every
+ * number of the file is a real. */
 osprey_status osprey__json_read(const char *path, size_t limit, json_t **root, osprey_error *error);
 
 osprey_status osprey__json_size(const json_t *object, const char *key, const char *file,

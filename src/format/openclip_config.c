@@ -112,14 +112,14 @@ static osprey_status check_options(const osprey__config_section *section, const 
         while (known->key && strcmp(known->key, key) != 0) known++;
         if (!known->key)
             return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
-                                "osprey does not know the option \"%s\"", key);
+                                "\"%s\" is an option that osprey does not support", key);
         if (!known->only || json_is_null(value) || (!*known->only && json_is_false(value)))
             continue;
         const char *text = json_string_value(value);
         if (text && strcmp(text, known->only) == 0) continue;
-        return osprey__fail(
-            error, OSPREY_UNSUPPORTED, section->label, "osprey does not have \"%s\"%s%s%s", key,
-            *known->only ? " other than \"" : "", known->only, *known->only ? "\"" : "");
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"%s\" is %s, which osprey does not support", key,
+                            text ? text : "set");
     }
     return OSPREY_OK;
 }

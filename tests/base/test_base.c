@@ -91,11 +91,27 @@ static void test_json_names_the_key(void **state)
     assert_int_equal(osprey__json_parse("{\"a\":1,\"a\":2}", 13, "b.json", &root, &error),
                      OSPREY_FORMAT);
     assert_non_null(strstr(error.message, "line 1"));
+}
+
+static void test_json_survives_numbers_of_any_length(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/osprey_json_XXXXXX";
+    close(mkstemp(path));
     const char *huge = "{\"most\": 1000000000000000019884624838656, \"name\": \"b\"}";
-    assert_int_equal(osprey__json_parse(huge, strlen(huge), "c.json", &root, &error), OSPREY_OK);
+    json_t *root = NULL;
+    osprey_error error;
+    assert_int_equal(osprey__json_parse(huge, strlen(huge), "c.json", &root, &error),
+                     OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, "too big integer"));
+    assert_int_equal(osprey__file_write(path, huge, strlen(huge), &error), OSPREY_OK);
+    assert_int_equal(osprey__json_read(path, 100, &root, &error), OSPREY_OK);
+    unlink(path);
+    const char *name = NULL;
+    size_t most = 0;
     assert_int_equal(osprey__json_string(root, "name", "c.json", &name, &error), OSPREY_OK);
     assert_string_equal(name, "b");
-    assert_int_equal(osprey__json_size(root, "most", "c.json", &width, &error), OSPREY_FORMAT);
+    assert_int_equal(osprey__json_size(root, "most", "c.json", &most, &error), OSPREY_FORMAT);
     json_decref(root);
 }
 
@@ -148,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_cursor_stays_inside),
         cmocka_unit_test(test_buffer_grows),
         cmocka_unit_test(test_json_names_the_key),
+        cmocka_unit_test(test_json_survives_numbers_of_any_length),
         cmocka_unit_test(test_half_precision_is_exact),
         cmocka_unit_test(test_files_are_replaced_whole),
     };

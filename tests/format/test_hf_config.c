@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.json and preprocessor_config.json. Wanted values are those of transformers 5.23. */
+#include "cmocka_all.h"
+#include "format/format_files.h"
+#include "format/model_config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static osprey_status parse(const char *text, osprey__model_config *config, osprey_error *error)
+{
+    json_t *root = json_of(text);
+    osprey_status status = osprey__hf_config_parse(root, "config.json", config, error);
+    json_decref(root);
+    return status;
+}
+
+static void parse_well(const char *text, osprey__model_config *config)
+{
+    osprey_error error;
+    if (parse(text, config, &error) != OSPREY_OK) fail_msg("%s: %s", error.subject, error.message);
+}
+
+static void test_sparse_file_is_vit_b_32(void **state)
+{
+    (void)state;
+    osprey__model_config config;
+    parse_well("{'model_type':'clip'}", &config);
+    assert_string_equal(config.layout, "huggingface");
+    assert_int_equal(config.embed_dim, 512);
+    assert_int_equal(config.image.kind, OSPREY__IMAGE_VIT);
+    assert_int_equal(config.image.image_height, 224);
+    assert_int_equal(config.image.image_width, 224);
+    assert_int_equal(config.image.width, 768);
+    assert_int_equal(config.image.layers, 12);
+    assert_int_equal(config.image.heads, 12);
+    assert_int_equal(config.image.mlp_width, 3072);
+    assert_int_equal(config.image.patch_size, 32);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    assert_true(config.image.layer_norm_epsilon == 1e-5F);
+    assert_int_equal(config.text.vocabulary, 49408);
+    assert_int_equal(config.text.context_length, 77);
+    assert_int_equal(config.text.width, 512);
+    assert_int_equal(config.text.layers, 12);
+    assert_int_equal(config.text.heads, 8);
+    assert_int_equal(config.text.mlp_width, 2048);
+    assert_int_equal(config.text.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    assert_int_equal(config.text.pooling, OSPREY__POOL_FIRST_END);
+    assert_int_equal(config.text.end_id, 49407);
+    assert_false(config.has_logit_bias || config.text_is_prefixed || config.foreign_tokenizer);
+}
+
+static void test_full_file_is_vit_h_14(void **state)
+{
+    (void)state;
+    osprey__model_config config;
+    parse_well("{'model_type':'clip','projection_dim':1024,'text_config':{'hidden_size':1024,"
+               "'intermediate_size':4096,'num_hidden_layers':24,'num_attention_heads':16,"
+               "'hidden_act':'gelu','eos_token_id':2,'projection_dim':512,'layer_norm_eps':1e-6},"
+               "'vision_config':{'hidden_size':1280,'intermediate_size':5120,'patch_size':14,"
+               "'num_hidden_layers':32,'num_attention_heads':16,'hidden_act':'gelu',"
+               "'num_channels':3,'image_size':336,'projection_dim':512}}",
+               &config);
+    assert_int_equal(config.embed_dim, 1024);
+    assert_int_equal(config.image.width, 1280);
+    assert_int_equal(config.image.layers, 32);
+    assert_int_equal(config.image.heads, 16);
+    assert_int_equal(config.image.mlp_width, 5120);
+    assert_int_equal(config.image.patch_size, 14);
+    assert_int_equal(config.image.image_height, 336);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_GELU);
+    assert_int_equal(config.text.width, 1024);
+    assert_int_equal(config.text.layers, 24);
+    assert_int_equal(config.text.heads, 16);
+    assert_int_equal(config.text.mlp_width, 4096);
+    assert_true(config.text.layer_norm_epsilon == 1e-6F);
+    assert_int_equal(config.text.pooling, OSPREY__POOL_HIGHEST_ID);
+    assert_int_equal(config.preprocessing.crop_height, 336);
+}
+
+static void test_legacy_sections_win_with_their_defaults(void **state)
+{
+    (void)state;
+    osprey__model_config config;
+    parse_well("{'model_type':'clip','text_config':{'num_hidden_layers':3,'eos_token_id':2},"
+               "'text_config_dict':{'hidden_size':64},"
+               "'vision_config':{'hidden_size':96},'vision_config_dict':null}",
+               &config);
+    assert_int_equal(config.text.width, 64);
+    assert_int_equal(config.text.layers, 12);
+    assert_int_equal(config.text.end_id, 49407);
+    assert_int_equal(config.image.width, 96);
+}
+
+static void test_activations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        osprey_activation wanted;
+    } names[] = {
+        {"quick_gelu", OSPREY_ACTIVATION_QUICK_GELU},
+        {"gelu", OSPREY_ACTIVATION_GELU},
+        {"gelu_python", OSPREY_ACTIVATION_GELU},
+        {"gelu_new", OSPREY_ACTIVATION_GELU_TANH},
+        {"gelu_fast", OSPREY_ACTIVATION_GELU_TANH},
+        {"gelu_accurate", OSPREY_ACTIVATION_GELU_TANH},
+        {"gelu_pytorch_tanh", OSPREY_ACTIVATION_GELU_TANH},
+        {"gelu_python_tanh", OSPREY_ACTIVATION_GELU_TANH},
+        {"relu", OSPREY_ACTIVATION_RELU},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{'model_type':'clip','text_config':{'hidden_act':'%s'}}",
+                 names[i].name);
+        osprey__model_config config;
+        parse_well(text, &config);
+        assert_int_equal(config.text.activation, names[i].wanted);
+        assert_int_equal(config.image.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    }
+}
+
+static void test_refuses_wrong_settings(void **state)
+{
+    (void)state;
+#define TEXT(members)  "{'model_type':'clip','text_config':{" members "}}"
+#define IMAGE(members) "{'model_type':'clip','vision_config':{" members "}}"
+    static const struct {
+        const char *text;
+        osprey_status status;
+        const char *subject_part, *message_part;
+    } refusals[] = {
+        {"[]", OSPREY_FORMAT, "config.json", "JSON object"},
+        {"{}", OSPREY_FORMAT, "config.json", "no \"model_type\""},
+        {"{'model_type':7}", OSPREY_FORMAT, "config.json", "\"model_type\" has to be a string"},
+        {"{'model_type':'siglip'}", OSPREY_UNSUPPORTED, "config.json", "\"siglip\"; supported is"},
+        {"{'model_type':'clip','quantization_config':{}}", OSPREY_UNSUPPORTED, "config.json",
+         "quantization_config"},
+        {"{'model_type':'clip','projection_dim':0}", OSPREY_FORMAT, "config.json",
+         "\"projection_dim\" is 0"},
+        {"{'model_type':'clip','text_config':[]}", OSPREY_FORMAT, "config.json",
+         "\"text_config\" has to be an object"},
+        {TEXT("'hidden_size':'512'"), OSPREY_FORMAT, "config.json: text_config", "hidden_size"},
+        {TEXT("'hidden_size':512.0"), OSPREY_FORMAT, "text_config", "hidden_size"},
+        {TEXT("'hidden_size':-512"), OSPREY_FORMAT, "text_config", "hidden_size"},
+        {TEXT("'hidden_size':510"), OSPREY_FORMAT, "text_config", "510 cannot be divided into 8"},
+        {TEXT("'hidden_size':65544"), OSPREY_LIMIT, "text_config", "hidden_size"},
+        {TEXT("'num_attention_heads':0"), OSPREY_FORMAT, "text_config", "num_attention_heads"},
+        {TEXT("'num_hidden_layers':1025"), OSPREY_LIMIT, "text_config", "between 1 and 1024"},
+        {TEXT("'intermediate_size':0"), OSPREY_FORMAT, "text_config", "intermediate_size"},
+        {TEXT("'max_position_embeddings':65537"), OSPREY_LIMIT, "text_config", "max_position"},
+        {TEXT("'vocab_size':9223372036854775807"), OSPREY_LIMIT, "text_config", "vocab_size"},
+        {TEXT("'vocab_size':1000"), OSPREY_FORMAT, "text_config", "\"eos_token_id\" is 49407"},
+        {TEXT("'eos_token_id':[2]"), OSPREY_FORMAT, "text_config", "eos_token_id"},
+        {TEXT("'layer_norm_eps':-1e-5"), OSPREY_FORMAT, "text_config", "layer_norm_eps"},
+        {TEXT("'layer_norm_eps':1e40"), OSPREY_FORMAT, "text_config", "layer_norm_eps"},
+        {TEXT("'hidden_act':'silu'"), OSPREY_UNSUPPORTED, "text_config", "is \"silu\"; supported"},
+        {IMAGE("'hidden_act':3"), OSPREY_FORMAT, "vision_config", "hidden_act"},
+        {IMAGE("'num_channels':1"), OSPREY_UNSUPPORTED, "vision_config", "num_channels"},
+        {IMAGE("'image_size':[224,224]"), OSPREY_FORMAT, "vision_config", "image_size"},
+        {IMAGE("'image_size':16385"), OSPREY_LIMIT, "vision_config", "image_size"},
+        {IMAGE("'patch_size':0"), OSPREY_FORMAT, "vision_config", "patch_size"},
+        {IMAGE("'patch_size':225"), OSPREY_LIMIT, "vision_config", "between 1 and 224"},
+        {IMAGE("'num_attention_heads':7"), OSPREY_FORMAT, "vision_config", "7 attention heads"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        osprey__model_config config;
+        osprey_error error;
+        osprey_status got = parse(refusals[i].text, &config, &error);
+        assert_refused(got, &error, refusals[i].status, refusals[i].subject_part,
+                       refusals[i].message_part);
+    }
+}
+
+static osprey_status preprocess(size_t image_size, const char *text, osprey_preprocessing *how,
+                                osprey_error *error)
+{
+    osprey__model_config config = {
+        .image = {.image_height = image_size, .image_width = image_size}};
+    json_t *root = json_of(text);
+    osprey_status status = osprey__preprocessor_config_parse(root, "preprocessor_config.json",
+                                                             "config.json", &config, error);
+    json_decref(root);
+    *how = config.preprocessing;
+    return status;
+}
+
+static osprey_preprocessing preprocess_well(size_t image_size, const char *text)
+{
+    osprey_preprocessing how;
+    osprey_error error;
+    if (preprocess(image_size, text, &how, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    return how;
+}
+
+static void test_old_and_new_preprocessing_agree(void **state)
+{
+    (void)state;
+    const char *const same[] = {
+        "{}",
+        "{'crop_size':224,'do_center_crop':true,'do_normalize':true,'do_resize':true,"
+        "'feature_extractor_type':'CLIPFeatureExtractor','image_mean':[0.48145466,0.4578275,"
+        "0.40821073],'image_std':[0.26862954,0.26130258,0.27577711],'resample':3,'size':224}",
+        "{'crop_size':{'height':224,'width':224},'do_convert_rgb':true,'do_rescale':true,"
+        "'image_processor_type':'CLIPImageProcessor','rescale_factor':0.00392156862745098,"
+        "'size':{'shortest_edge':224},'do_pad':null,'processor_class':'CLIPProcessor'}",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const osprey_preprocessing how = preprocess_well(224, same[i]);
+        assert_int_equal(how.resize, OSPREY_RESIZE_SHORTEST);
+        assert_int_equal(how.resize_height, 224);
+        assert_int_equal(how.resample, OSPREY_RESAMPLE_BICUBIC);
+        assert_true(how.center_crop && how.rescale && how.normalize);
+        assert_false(how.crop_rounds_half_even);
+        assert_int_equal(how.crop_height, 224);
+        assert_int_equal(how.crop_width, 224);
+        assert_true(how.rescale_factor == 1.0F / 255);
+        assert_true(how.mean[0] == 0.48145466F && how.mean[2] == 0.40821073F);
+        assert_true(how.std[0] == 0.26862954F && how.std[2] == 0.27577711F);
+    }
+}
+
+static void test_preprocessing_steps(void **state)
+{
+    (void)state;
+    osprey_preprocessing how = preprocess_well(
+        64, "{'size':{'height':64,'width':64},'do_center_crop':null,'resample':2,'do_rescale':"
+            "false,'do_normalize':false,'image_std':0,'image_mean':0.5,'rescale_factor':2}");
+    assert_int_equal(how.resize, OSPREY_RESIZE_EXACT);
+    assert_int_equal(how.resize_width, 64);
+    assert_int_equal(how.resample, OSPREY_RESAMPLE_BILINEAR);
+    assert_false(how.center_crop || how.rescale || how.normalize);
+    assert_int_equal(how.crop_height, 64);
+    assert_true(how.mean[1] == 0.5F && how.rescale_factor == 2);
+
+    how = preprocess_well(64, "{'do_resize':false,'do_center_crop':false}");
+    assert_int_equal(how.resize, OSPREY_RESIZE_NONE);
+    assert_int_equal(how.crop_width, 64);
+    how = preprocess_well(64, "{'size':72,'crop_size':64}");
+    assert_int_equal(how.resize_height, 72);
+    assert_int_equal(how.crop_height, 64);
+}
+
+static void test_refuses_wrong_preprocessing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        osprey_status status;
+        const char *message_part;
+    } refusals[] = {
+        {"[]", OSPREY_FORMAT, "JSON object"},
+        {"{'size':336,'crop_size':336}", OSPREY_FORMAT,
+         "\"crop_size\" gives pictures of 336x336, but the model in config.json takes 224x224"},
+        {"{'size':256,'do_center_crop':false}", OSPREY_FORMAT, "\"size\" gives pictures of 256"},
+        {"{'size':{'height':224,'width':200},'do_center_crop':false}", OSPREY_FORMAT, "200x224"},
+        {"{'size':'224'}", OSPREY_FORMAT, "\"size\""},
+        {"{'size':0}", OSPREY_FORMAT, "\"size\" is 0"},
+        {"{'size':1e3}", OSPREY_FORMAT, "\"size\""},
+        {"{'size':{'longest_edge':224}}", OSPREY_UNSUPPORTED, "\"shortest_edge\""},
+        {"{'size':{'shortest_edge':224,'longest_edge':500}}", OSPREY_UNSUPPORTED, "\"size\""},
+        {"{'crop_size':{'shortest_edge':224}}", OSPREY_UNSUPPORTED, "\"crop_size\""},
+        {"{'crop_size':{'height':224,'width':-1}}", OSPREY_FORMAT, "\"width\""},
+        {"{'crop_size':100000}", OSPREY_LIMIT, "\"crop_size\""},
+        {"{'resample':6}", OSPREY_FORMAT, "\"resample\" is 6"},
+        {"{'do_resize':1}", OSPREY_FORMAT, "\"do_resize\""},
+        {"{'do_pad':true}", OSPREY_UNSUPPORTED, "\"do_pad\""},
+        {"{'image_mean':[1,2]}", OSPREY_FORMAT, "\"image_mean\""},
+        {"{'image_mean':[1,2,'3']}", OSPREY_FORMAT, "\"image_mean\""},
+        {"{'image_std':[1,1e39,1]}", OSPREY_FORMAT, "\"image_std\""},
+        {"{'image_std':[1,0,1]}", OSPREY_FORMAT, "deviation"},
+        {"{'image_processor_type':'ViTImageProcessor'}", OSPREY_UNSUPPORTED, "ViTImageProcessor"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        osprey_preprocessing how;
+        osprey_error error;
+        osprey_status got = preprocess(224, refusals[i].text, &how, &error);
+        assert_refused(got, &error, refusals[i].status, "preprocessor_config.json",
+                       refusals[i].message_part);
+    }
+}
+
+static void test_directory_says_where_preprocessing_is(void **state)
+{
+    (void)state;
+    osprey__model_config config;
+    osprey_error error;
+    char directory[512];
+    snprintf(directory, sizeof directory, "%s", in_directory("."));
+    assert_refused(osprey__hf_config_read(directory, &config, &error), &error, OSPREY_NOT_FOUND,
+                   "config.json", "cannot open");
+
+    write_text("config.json", "{'model_type':'clip','vision_config':{'image_size':64}}");
+    assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
+    assert_null(config.preprocessing_file);
+    assert_int_equal(config.preprocessing.crop_height, 64);
+    assert_int_equal(config.preprocessing.resize_height, 64);
+
+    write_text("preprocessor_config.json", "{'size':72,'crop_size':64}");
+    write_text("processor_config.json", "{'processor_class':'CLIPProcessor'}");
+    assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
+    assert_string_equal(config.preprocessing_file, "preprocessor_config.json");
+    assert_int_equal(config.preprocessing.resize_height, 72);
+
+    write_text("processor_config.json", "{'image_processor':{'size':80,'crop_size':64}}");
+    assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
+    assert_string_equal(config.preprocessing_file, "processor_config.json");
+    assert_int_equal(config.preprocessing.resize_height, 80);
+
+    write_text("processor_config.json", "{'image_processor':{'size':64}}");
+    osprey_status got = osprey__hf_config_read(directory, &config, &error);
+    assert_refused(got, &error, OSPREY_FORMAT, "processor_config.json", "/config.json takes 64x64");
+    write_text("processor_config.json", "{'a':1,'a':2}");
+    got = osprey__hf_config_read(directory, &config, &error);
+    assert_refused(got, &error, OSPREY_FORMAT, "processor_config.json", "duplicate");
+}
+
+static void test_reads_the_golden_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t embed_dim, image_size, patch_size, image_width, text_width;
+        osprey_activation activation;
+        osprey__text_pooling pooling;
+    } models[] = {
+        {"hf-vit-p14-bf16-sparse", 512, 42, 14, 40, 64, OSPREY_ACTIVATION_QUICK_GELU,
+         OSPREY__POOL_HIGHEST_ID},
+        {"hf-vit-p14-f16-config-dict", 32, 28, 14, 64, 32, OSPREY_ACTIVATION_GELU_TANH,
+         OSPREY__POOL_FIRST_END},
+        {"hf-vit-p16-gelu-sharded", 20, 48, 16, 24, 16, OSPREY_ACTIVATION_GELU,
+         OSPREY__POOL_FIRST_END},
+        {"hf-vit-p32-quickgelu", 24, 64, 32, 16, 16, OSPREY_ACTIVATION_QUICK_GELU,
+         OSPREY__POOL_FIRST_END},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/golden/models/%s", OSPREY_TEST_DIR, models[i].name);
+        osprey__model_config config;
+        osprey_error error;
+        if (osprey__hf_config_read(path, &config, &error) != OSPREY_OK)
+            fail_msg("%s: %s", error.subject, error.message);
+        assert_int_equal(config.embed_dim, models[i].embed_dim);
+        assert_int_equal(config.image.image_height, models[i].image_size);
+        assert_int_equal(config.image.patch_size, models[i].patch_size);
+        assert_int_equal(config.image.width, models[i].image_width);
+        assert_int_equal(config.text.width, models[i].text_width);
+        assert_int_equal(config.image.activation, models[i].activation);
+        assert_int_equal(config.text.pooling, models[i].pooling);
+        assert_string_equal(config.preprocessing_file, "preprocessor_config.json");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sparse_file_is_vit_b_32),
+        cmocka_unit_test(test_full_file_is_vit_h_14),
+        cmocka_unit_test(test_legacy_sections_win_with_their_defaults),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_refuses_wrong_settings),
+        cmocka_unit_test(test_old_and_new_preprocessing_agree),
+        cmocka_unit_test(test_preprocessing_steps),
+        cmocka_unit_test(test_refuses_wrong_preprocessing),
+        cmocka_unit_test_setup_teardown(test_directory_says_where_preprocessing_is, make_directory,
+                                        remove_directory),
+        cmocka_unit_test(test_reads_the_golden_models),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open_clip_config.json. Wanted values are those of open_clip 3.3. */
+#include "cmocka_all.h"
+#include "format/format_files.h"
+#include "format/model_config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A configuration with these members, some of them empty. */
+#define MODEL(model, vision, text, preprocess)                                                     \
+    "{'model_cfg':{'embed_dim':512," model "'vision_cfg':{" vision "},'text_cfg':{" text           \
+    "}},'preprocess_cfg':{" preprocess "}}"
+#define VISION(members)     MODEL("", members, "", "")
+#define TEXT(members)       MODEL("", "", members, "")
+#define PREPROCESS(members) MODEL("", "", "", members)
+
+static osprey_status parse(const char *text, osprey__model_config *config, osprey_error *error)
+{
+    json_t *root = json_of(text);
+    osprey_status status =
+        osprey__openclip_config_parse(root, "open_clip_config.json", config, error);
+    json_decref(root);
+    return status;
+}
+
+static osprey__model_config parse_well(const char *text)
+{
+    osprey__model_config config;
+    osprey_error error;
+    if (parse(text, &config, &error) != OSPREY_OK) fail_msg("%s: %s", error.subject, error.message);
+    return config;
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    const osprey__model_config config =
+        parse_well("{'model_cfg':{'embed_dim':512,'vision_cfg':{},'text_cfg':{}}}");
+    assert_string_equal(config.layout, "openclip");
+    assert_null(config.preprocessing_file);
+    assert_int_equal(config.embed_dim, 512);
+    assert_int_equal(config.image.kind, OSPREY__IMAGE_VIT);
+    assert_int_equal(config.image.image_height, 224);
+    assert_int_equal(config.image.width, 768);
+    assert_int_equal(config.image.layers, 12);
+    assert_int_equal(config.image.heads, 12);
+    assert_int_equal(config.image.mlp_width, 3072);
+    assert_int_equal(config.image.patch_size, 16);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_GELU);
+    assert_true(config.image.layer_norm_epsilon == 1e-5F);
+    assert_int_equal(config.text.vocabulary, 49408);
+    assert_int_equal(config.text.context_length, 77);
+    assert_int_equal(config.text.width, 512);
+    assert_int_equal(config.text.layers, 12);
+    assert_int_equal(config.text.heads, 8);
+    assert_int_equal(config.text.mlp_width, 2048);
+    assert_int_equal(config.text.pooling, OSPREY__POOL_HIGHEST_ID);
+    assert_int_equal(config.preprocessing.resize, OSPREY_RESIZE_SHORTEST);
+    assert_int_equal(config.preprocessing.resample, OSPREY_RESAMPLE_BICUBIC);
+    assert_true(config.preprocessing.center_crop && config.preprocessing.crop_rounds_half_even);
+    assert_true(config.preprocessing.mean[0] == 0.48145466F);
+    assert_false(config.has_logit_bias || config.text_is_prefixed || config.foreign_tokenizer);
+}
+
+static void test_vit_options(void **state)
+{
+    (void)state;
+    const osprey__model_config config =
+        parse_well(MODEL("'quick_gelu':true,'init_logit_bias':-10,'custom_text':true,",
+                         "'image_size':[160,320],'layers':40,'width':1408,'head_width':88,"
+                         "'mlp_ratio':4.3637,'patch_size':[14,14],'patch_dropout':0.5",
+                         "'context_length':32,'vocab_size':100,'width':64,'heads':4,'layers':2,"
+                         "'pool_type':'eos','eos_id':7,'hf_tokenizer_name':'bert-base-uncased'",
+                         "'resize_mode':'squash','interpolation':'bilinear','mean':0.5,"
+                         "'std':[0.1,0.2,0.3],'fill_color':9,'size':224"));
+    assert_int_equal(config.image.image_height, 160);
+    assert_int_equal(config.image.image_width, 320);
+    assert_int_equal(config.image.heads, 16);
+    assert_int_equal(config.image.mlp_width, 6144);
+    assert_int_equal(config.image.patch_size, 14);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    assert_int_equal(config.text.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    assert_int_equal(config.text.context_length, 32);
+    assert_int_equal(config.text.heads, 4);
+    assert_int_equal(config.text.pooling, OSPREY__POOL_FIRST_END);
+    assert_int_equal(config.text.end_id, 7);
+    assert_true(config.has_logit_bias && config.text_is_prefixed && config.foreign_tokenizer);
+    assert_int_equal(config.preprocessing.resize, OSPREY_RESIZE_EXACT);
+    assert_int_equal(config.preprocessing.resize_width, 320);
+    assert_int_equal(config.preprocessing.crop_height, 160);
+    assert_false(config.preprocessing.center_crop);
+    assert_int_equal(config.preprocessing.resample, OSPREY_RESAMPLE_BILINEAR);
+    assert_true(config.preprocessing.mean[2] == 0.5F && config.preprocessing.std[1] == 0.2F);
+    assert_int_equal(config.preprocessing.fill[2], 9);
+}
+
+static void test_resnet_is_rn50x4(void **state)
+{
+    (void)state;
+    const osprey__model_config config = parse_well(MODEL(
+        "'quick_gelu':true,", "'image_size':288,'layers':[4,6,10,6],'width':80,'patch_size':null",
+        "'width':640,'heads':10", "'resize_mode':'longest'"));
+    assert_int_equal(config.image.kind, OSPREY__IMAGE_MODIFIED_RESNET);
+    assert_int_equal(config.image.layers, 26);
+    assert_int_equal(config.image.stage_layers[2], 10);
+    assert_int_equal(config.image.heads, 40);
+    assert_int_equal(config.image.mlp_width, 0);
+    assert_int_equal(config.image.patch_size, 0);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_RELU);
+    assert_int_equal(config.text.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    assert_int_equal(config.preprocessing.resize, OSPREY_RESIZE_LONGEST);
+    assert_int_equal(config.preprocessing.resize_height, 288);
+}
+
+static void test_options_without_effect_are_accepted(void **state)
+{
+    (void)state;
+    parse_well(MODEL("'init_logit_scale':2.3,'nonscalar_logit_scale':true,'init_logit_bias':null,",
+                     "'pool_type':'tok','no_ln_pre':false,'timm_model_name':null,"
+                     "'ls_init_value':null,'output_tokens':true,'attn_pooler_heads':8,"
+                     "'block_type':'default','final_ln_after_pool':true",
+                     "'pool_type':'argmax','proj_type':'linear','proj_bias':false,'pad_id':0,"
+                     "'hf_model_name':null,'no_causal_mask':false,'embed_cls':false",
+                     "'mode':'RGB','interpolation':null,'mean':null,'resize_mode':null"));
+}
+
+static void test_refuses_wrong_settings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        osprey_status status;
+        const char *subject_part, *message_part;
+    } refusals[] = {
+        {"[]", OSPREY_FORMAT, "open_clip_config.json", "JSON object"},
+        {"{}", OSPREY_FORMAT, "model_cfg", "no \"embed_dim\""},
+        {"{'model_cfg':3}", OSPREY_FORMAT, "open_clip_config.json", "model_cfg"},
+        {"{'model_cfg':{'embed_dim':4,'vision_cfg':{}}}", OSPREY_FORMAT, "model_cfg",
+         "no \"text_cfg\""},
+        {"{'model_cfg':{'embed_dim':0,'vision_cfg':{},'text_cfg':{}}}", OSPREY_FORMAT, "model_cfg",
+         "\"embed_dim\" is 0"},
+        {MODEL("'multimodal_cfg':{},", "", "", ""), OSPREY_UNSUPPORTED, "model_cfg",
+         "multimodal_cfg"},
+        {MODEL("'quick_gelu':1,", "", "", ""), OSPREY_FORMAT, "model_cfg", "quick_gelu"},
+        {VISION("'timm_model_name':'vit_base'"), OSPREY_UNSUPPORTED, "model_cfg: vision_cfg",
+         "\"timm_model_name\" is vit_base"},
+        {VISION("'no_ln_pre':true"), OSPREY_UNSUPPORTED, "vision_cfg", "no_ln_pre"},
+        {VISION("'ls_init_value':1e-4"), OSPREY_UNSUPPORTED, "vision_cfg", "ls_init_value"},
+        {VISION("'attentional_pool':'parallel'"), OSPREY_UNSUPPORTED, "vision_cfg",
+         "attentional_pool"},
+        {VISION("'pool_type':'avg'"), OSPREY_UNSUPPORTED, "vision_cfg", "\"pool_type\" is avg"},
+        {VISION("'pos_embed_type':'sin_cos_2d'"), OSPREY_UNSUPPORTED, "vision_cfg", "sin_cos_2d"},
+        {VISION("'norm_kwargs':{'eps':1e-6}"), OSPREY_UNSUPPORTED, "vision_cfg", "norm_kwargs"},
+        {VISION("'invented':false"), OSPREY_UNSUPPORTED, "vision_cfg", "\"invented\""},
+        {VISION("'layers':[3,4,6]"), OSPREY_FORMAT, "vision_cfg", "four for a ResNet"},
+        {VISION("'layers':[3,4,6,0]"), OSPREY_FORMAT, "vision_cfg", "between 1 and 1024"},
+        {VISION("'layers':[3,4,6,'3']"), OSPREY_FORMAT, "vision_cfg", "between 1 and 1024"},
+        {VISION("'layers':[3,4,6,3],'width':63"), OSPREY_FORMAT, "vision_cfg", "even \"width\""},
+        {VISION("'layers':[3,4,6,3],'image_size':[224,288]"), OSPREY_FORMAT, "vision_cfg",
+         "square"},
+        {VISION("'layers':'12'"), OSPREY_FORMAT, "vision_cfg", "layers"},
+        {VISION("'width':32"), OSPREY_FORMAT, "vision_cfg", "into 0 attention heads"},
+        {VISION("'width':772"), OSPREY_FORMAT, "vision_cfg", "into 12 attention heads"},
+        {VISION("'width':100000"), OSPREY_LIMIT, "vision_cfg", "width"},
+        {VISION("'mlp_ratio':1e300"), OSPREY_FORMAT, "vision_cfg", "mlp_ratio"},
+        {VISION("'mlp_ratio':'4'"), OSPREY_FORMAT, "vision_cfg", "mlp_ratio"},
+        {VISION("'mlp_ratio':-4"), OSPREY_FORMAT, "vision_cfg", "mlp_ratio"},
+        {VISION("'image_size':[224]"), OSPREY_FORMAT, "vision_cfg", "list of two"},
+        {VISION("'image_size':[224,-1]"), OSPREY_LIMIT, "vision_cfg", "image_size"},
+        {VISION("'patch_size':[14,16]"), OSPREY_UNSUPPORTED, "vision_cfg", "not square"},
+        {VISION("'patch_size':300"), OSPREY_LIMIT, "vision_cfg", "between 1 and 224"},
+        {TEXT("'hf_model_name':'roberta-base'"), OSPREY_UNSUPPORTED, "text_cfg", "roberta-base"},
+        {TEXT("'pool_type':'last'"), OSPREY_UNSUPPORTED, "text_cfg", "argmax and eos"},
+        {TEXT("'pool_type':'eos','eos_id':49408"), OSPREY_FORMAT, "text_cfg", "\"eos_id\""},
+        {TEXT("'no_causal_mask':true"), OSPREY_UNSUPPORTED, "text_cfg", "no_causal_mask"},
+        {TEXT("'embed_cls':true"), OSPREY_UNSUPPORTED, "text_cfg", "embed_cls"},
+        {TEXT("'proj_type':'none'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" is none"},
+        {TEXT("'proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg", "proj_bias"},
+        {TEXT("'tokenizer_kwargs':{'clean':'canonicalize'}"), OSPREY_UNSUPPORTED, "text_cfg",
+         "tokenizer_kwargs"},
+        {TEXT("'heads':7"), OSPREY_FORMAT, "text_cfg", "7 attention heads"},
+        {TEXT("'context_length':0"), OSPREY_FORMAT, "text_cfg", "context_length"},
+        {PREPROCESS("'mode':'L'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "\"mode\""},
+        {PREPROCESS("'interpolation':'nearest'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "nearest"},
+        {PREPROCESS("'resize_mode':'stretch'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "stretch"},
+        {PREPROCESS("'fill_color':256"), OSPREY_FORMAT, "preprocess_cfg", "fill_color"},
+        {PREPROCESS("'std':[0.5,0.5,0]"), OSPREY_FORMAT, "preprocess_cfg", "deviation"},
+        {MODEL("", "'image_size':[224,288]", "", ""), OSPREY_UNSUPPORTED, "preprocess_cfg",
+         "not square"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        osprey__model_config config;
+        osprey_error error;
+        osprey_status got = parse(refusals[i].text, &config, &error);
+        assert_refused(got, &error, refusals[i].status, refusals[i].subject_part,
+                       refusals[i].message_part);
+    }
+}
+
+static void test_reads_the_golden_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t embed_dim, image_size, layers, heads, mlp_width, vocabulary;
+        bool foreign_tokenizer;
+    } models[] = {
+        {"openclip-rn", 24, 64, 5, 2, 0, 674, true},
+        {"openclip-vit-p14-quickgelu-builtin", 16, 28, 2, 2, 88, 49408, false},
+        {"openclip-vit-p16-gelu", 20, 32, 2, 3, 96, 674, true},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/golden/models/%s", OSPREY_TEST_DIR, models[i].name);
+        osprey__model_config config;
+        osprey_error error;
+        if (osprey__openclip_config_read(path, &config, &error) != OSPREY_OK)
+            fail_msg("%s: %s", error.subject, error.message);
+        assert_int_equal(config.embed_dim, models[i].embed_dim);
+        assert_int_equal(config.image.image_height, models[i].image_size);
+        assert_int_equal(config.image.layers, models[i].layers);
+        assert_int_equal(config.image.heads, models[i].heads);
+        assert_int_equal(config.image.mlp_width, models[i].mlp_width);
+        assert_int_equal(config.text.vocabulary, models[i].vocabulary);
+        assert_int_equal(config.foreign_tokenizer, models[i].foreign_tokenizer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_vit_options),
+        cmocka_unit_test(test_resnet_is_rn50x4),
+        cmocka_unit_test(test_options_without_effect_are_accepted),
+        cmocka_unit_test(test_refuses_wrong_settings),
+        cmocka_unit_test(test_reads_the_golden_models),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
