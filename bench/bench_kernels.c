@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench_kernels [part of a name]: the speed of each kernel on one core, at each instruction set of
+ * this machine, beside the core's peak measured in the same run. A case's figure is the best of
+ * its repeats. "cold" takes other weights each time, more of them than caches hold, as the layers
+ * of a model do; "warm" takes the same again.
+ */
+#include "base/memory.h"
+#include "kernels/kernel_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+static const double seconds_a_case = 0.25;
+static const size_t cold_bytes = (size_t)160 << 20;
+
+static double peak_gflops;
+static const char *wanted = "";
+
+static double now_s(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static float *random_floats(size_t count)
+{
+    float *floats = osprey__aligned_alloc(count * sizeof *floats);
+    if (!floats) {
+        fprintf(stderr, "bench_kernels: out of memory\n");
+        exit(3);
+    }
+    unsigned state = 1;
+    for (size_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        floats[i] = (float)(state >> 8) / (float)(1u << 23) - 1;
+    }
+    return floats;
+}
+
+/* The shortest of the calls that fit the time, at least three. */
+static double best_time_s(void (*call)(void *context, size_t turn), void *context)
+{
+    double best = INFINITY, begin = now_s();
+    for (size_t turn = 0; turn < 3 || now_s() - begin < seconds_a_case; turn++) {
+        double start = now_s();
+        call(context, turn);
+        best = fmin(best, now_s() - start);
+    }
+    return best;
+}
+
+static void print_rate(const char *instruction_set, const char *name, double operations,
+                       double seconds)
+{
+    double gflops = operations / seconds * 1e-9;
+    printf("%-9s %-42s %9.1f us %8.1f GFLOP/s", instruction_set, name, seconds * 1e6, gflops);
+    if (peak_gflops > 0) printf(" %5.1f %%", 100 * gflops / peak_gflops);
+    printf("\n");
+    fflush(stdout);
+}
+
+#if defined(__x86_64__)
+
+enum { PEAK_CHAINS = 12, PEAK_ROUNDS = 100000 };
+
+__attribute__((target("avx512f"))) static double peak_operations_avx512(void)
+{
+    __m512 sums[PEAK_CHAINS], factor = _mm512_set1_ps(0.999f);
+#pragma GCC unroll 12
+    for (size_t i = 0; i < PEAK_CHAINS; i++) sums[i] = factor;
+    for (size_t round = 0; round < PEAK_ROUNDS; round++) {
+#pragma GCC unroll 12
+        for (size_t i = 0; i < PEAK_CHAINS; i++) {
+            sums[i] = _mm512_fmadd_ps(sums[i], factor, factor);
+            __asm__ volatile("" : "+v"(sums[i]));
+        }
+    }
+    return 2.0 * 16 * PEAK_CHAINS * PEAK_ROUNDS;
+}
+
+__attribute__((target("avx2,fma"))) static double peak_operations_avx2(void)
+{
+    __m256 sums[PEAK_CHAINS], factor = _mm256_set1_ps(0.999f);
+#pragma GCC unroll 12
+    for (size_t i = 0; i < PEAK_CHAINS; i++) sums[i] = factor;
+    for (size_t round = 0; round < PEAK_ROUNDS; round++) {
+#pragma GCC unroll 12
+        for (size_t i = 0; i < PEAK_CHAINS; i++) {
+            sums[i] = _mm256_fmadd_ps(sums[i], factor, factor);
+            __asm__ volatile("" : "+x"(sums[i]));
+        }
+    }
+    return 2.0 * 8 * PEAK_CHAINS * PEAK_ROUNDS;
+}
+
+static void run_peak(void *context, size_t turn)
+{
+    (void)turn;
+    double *operations = context;
+    *operations = osprey__cpu_level_supported(OSPREY__CPU_AVX512) ? peak_operations_avx512()
+                                                                  : peak_operations_avx2();
+}
+
+static void measure_peak(void)
+{
+    if (!osprey__cpu_level_supported(OSPREY__CPU_AVX2)) return;
+    double operations, seconds = best_time_s(run_peak, &operations);
+    peak_gflops = operations / seconds * 1e-9;
+    printf("peak of this core: %.1f GFLOP/s of fp32\n", peak_gflops);
+}
+
+#else
+
+static void measure_peak(void)
+{
+}
+
+#endif
+
+typedef struct gemm_case {
+    const osprey__gemm_f32_kernel *kernel;
+    osprey__gemm_f32_args args;
+    const float *packed;
+    size_t packed_floats, copies;
+} gemm_case;
+
+static void run_gemm(void *context, size_t turn)
+{
+    gemm_case *gemm = context;
+    gemm->args.packed = gemm->packed + turn % gemm->copies * gemm->packed_floats;
+    gemm->kernel->run(&gemm->args);
+}
+
+static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, size_t k,
+                            osprey_activation activation, bool residual)
+{
+    gemm_case gemm = {.kernel = &kernels->gemm_f32};
+    gemm.packed_floats = osprey__gemm_f32_packed_floats(gemm.kernel, n, k);
+    size_t most_copies = cold_bytes / (gemm.packed_floats * sizeof(float)) + 1;
+    float *weights = random_floats(most_copies * gemm.packed_floats);
+    float *a = random_floats(m * k), *bias = random_floats(n), *c = random_floats(m * n);
+    gemm.packed = weights;
+    gemm.args = (osprey__gemm_f32_args){.m = m,
+                                        .n = n,
+                                        .k = k,
+                                        .a = a,
+                                        .lda = k,
+                                        .bias = bias,
+                                        .activation = activation,
+                                        .residual = residual ? c : NULL,
+                                        .c = c,
+                                        .ldc = n};
+    for (int cold = 0; cold < 2; cold++) {
+        char name[96];
+        snprintf(name, sizeof name, "gemm m %zu n %zu k %zu%s%s %s", m, n, k,
+                 activation ? " quick_gelu" : "", residual ? " residual" : "",
+                 cold ? "cold" : "warm");
+        gemm.copies = cold ? most_copies : 1;
+        if (strstr(name, wanted))
+            print_rate(kernels->instruction_set, name, 2.0 * (double)m * (double)n * (double)k,
+                       best_time_s(run_gemm, &gemm));
+    }
+    osprey__aligned_free(weights);
+    osprey__aligned_free(a);
+    osprey__aligned_free(bias);
+    osprey__aligned_free(c);
+}
+
+/* The four products of a block of ViT-B/32 (50 tokens an image), and a square one. */
+static void bench_gemm(const osprey__kernels *kernels)
+{
+    if (!strstr("gemm", wanted) && !strstr(wanted, "gemm")) return;
+    const size_t images[] = {1, 8, 32};
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+        size_t m = 50 * images[i];
+        bench_gemm_case(kernels, m, 2304, 768, OSPREY_ACTIVATION_NONE, false);
+        bench_gemm_case(kernels, m, 768, 768, OSPREY_ACTIVATION_NONE, true);
+        bench_gemm_case(kernels, m, 3072, 768, OSPREY_ACTIVATION_QUICK_GELU, false);
+        bench_gemm_case(kernels, m, 768, 3072, OSPREY_ACTIVATION_NONE, true);
+    }
+    bench_gemm_case(kernels, 1024, 1024, 1024, OSPREY_ACTIVATION_NONE, false);
+}
+
+typedef struct attention_case {
+    const osprey__attention_f32_kernel *kernel;
+    osprey__attention_f32_args args;
+} attention_case;
+
+static void run_attention(void *context, size_t turn)
+{
+    (void)turn;
+    attention_case *attention = context;
+    attention->kernel->run(&attention->args);
+}
+
+/* One head among others: rows are three widths of the model apart, as q, k and v come. */
+static void bench_attention_case(const osprey__kernels *kernels, size_t tokens, size_t head_dim,
+                                 bool causal)
+{
+    char name[96];
+    snprintf(name, sizeof name, "attention tokens %zu head_dim %zu%s", tokens, head_dim,
+             causal ? " causal" : "");
+    if (!strstr(name, wanted)) return;
+    enum { HEADS = 12 };
+    size_t width = HEADS * head_dim;
+    const osprey__attention_f32_kernel *kernel = &kernels->attention_f32;
+    float *qkv = random_floats(tokens * 3 * width), *out = random_floats(tokens * width);
+    float *scratch = random_floats(kernel->scratch_floats(tokens, tokens, head_dim));
+    attention_case attention = {.kernel = kernel};
+    attention.args = (osprey__attention_f32_args){.query_rows = tokens,
+                                                  .key_rows = tokens,
+                                                  .head_dim = head_dim,
+                                                  .q = qkv,
+                                                  .q_stride = 3 * width,
+                                                  .k = qkv + width,
+                                                  .v = qkv + 2 * width,
+                                                  .kv_stride = 3 * width,
+                                                  .out = out,
+                                                  .out_stride = width,
+                                                  .scale = 1 / sqrtf((float)head_dim),
+                                                  .causal = causal,
+                                                  .scratch = scratch};
+    double pairs =
+        causal ? (double)tokens * (double)(tokens + 1) / 2 : (double)tokens * (double)tokens;
+    print_rate(kernels->instruction_set, name, 4 * pairs * (double)head_dim,
+               best_time_s(run_attention, &attention));
+    osprey__aligned_free(qkv);
+    osprey__aligned_free(out);
+    osprey__aligned_free(scratch);
+}
+
+static void bench_attention(const osprey__kernels *kernels)
+{
+    const size_t tokens[] = {50, 197, 257, 577};
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+        bench_attention_case(kernels, tokens[i], 64, false);
+    bench_attention_case(kernels, 257, 80, false);
+    bench_attention_case(kernels, 9, 64, true);
+    bench_attention_case(kernels, 77, 64, true);
+}
+
+typedef struct row_case {
+    const osprey__kernels *kernels;
+    osprey_activation activation;
+    size_t rows, width;
+    float *x, *scale, *out;
+} row_case;
+
+static void run_layer_norm(void *context, size_t turn)
+{
+    (void)turn;
+    row_case *c = context;
+    c->kernels->layer_norm_f32(c->rows, c->width, c->x, c->scale, c->scale, 1e-5f, c->out);
+}
+
+static void run_activation(void *context, size_t turn)
+{
+    (void)turn;
+    row_case *c = context;
+    c->kernels->activation_f32(c->activation, c->rows * c->width, c->x, c->out);
+}
+
+static void print_elements(const row_case *c, const char *name, double seconds)
+{
+    printf("%-9s %-42s %9.1f us %8.2f elements/ns\n", c->kernels->instruction_set, name,
+           seconds * 1e6, (double)(c->rows * c->width) / seconds * 1e-9);
+    fflush(stdout);
+}
+
+static void bench_rows(const osprey__kernels *kernels)
+{
+    row_case c = {.kernels = kernels, .rows = 50, .width = 768};
+    c.x = random_floats(c.rows * c.width);
+    c.scale = random_floats(c.width);
+    c.out = random_floats(c.rows * c.width);
+    if (strstr("layer_norm 50 x 768", wanted))
+        print_elements(&c, "layer_norm 50 x 768", best_time_s(run_layer_norm, &c));
+    for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_QUICK_GELU; kind++) {
+        char name[96];
+        const char *const names[] = {"none", "relu", "gelu", "gelu_tanh", "quick_gelu"};
+        snprintf(name, sizeof name, "activation %s 50 x 768", names[kind]);
+        c.activation = (osprey_activation)kind;
+        if (strstr(name, wanted)) print_elements(&c, name, best_time_s(run_activation, &c));
+    }
+    osprey__aligned_free(c.x);
+    osprey__aligned_free(c.scale);
+    osprey__aligned_free(c.out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) wanted = argv[1];
+    measure_peak();
+    for (int level = OSPREY__CPU_LEVELS - 1; level >= 0; level--) {
+        if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
+        const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
+        bench_gemm(kernels);
+        bench_attention(kernels);
+        bench_rows(kernels);
+    }
+    return 0;
+}
