@@ -147,6 +147,7 @@ static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, 
     gemm.packed_floats = osprey__gemm_f32_packed_floats(gemm.kernel, n, k);
     size_t most_copies = cold_bytes / (gemm.packed_floats * sizeof(float)) + 1;
     float *weights = random_floats(most_copies * gemm.packed_floats);
+    float *scratch = random_floats(kernels->gemm_f32.scratch_floats(m, k));
     float *a = random_floats(m * k), *bias = random_floats(n), *c = random_floats(m * n);
     gemm.packed = weights;
     gemm.args = (osprey__gemm_f32_args){.m = m,
@@ -158,7 +159,8 @@ static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, 
                                         .activation = activation,
                                         .residual = residual ? c : NULL,
                                         .c = c,
-                                        .ldc = n};
+                                        .ldc = n,
+                                        .scratch = scratch};
     for (int cold = 0; cold < 2; cold++) {
         char name[96];
         snprintf(name, sizeof name, "gemm m %zu n %zu k %zu%s%s %s", m, n, k,
@@ -170,6 +172,7 @@ static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, 
                        best_time_s(run_gemm, &gemm));
     }
     osprey__aligned_free(weights);
+    osprey__aligned_free(scratch);
     osprey__aligned_free(a);
     osprey__aligned_free(bias);
     osprey__aligned_free(c);

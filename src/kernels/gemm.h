@@ -23,6 +23,8 @@ typedef struct osprey__gemm_f32_args {
     const float *residual; /* [m][n], rows ldc floats apart; NULL; may be c itself */
     float *c;              /* [m][n], rows ldc floats apart */
     size_t ldc;
+    float *scratch; /* as many floats as scratch_floats() says, 64-byte aligned; NULL: without it
+                       rows of a that are a multiple of 4 KiB apart are slower */
 } osprey__gemm_f32_args;
 
 typedef void osprey__gemm_f32_function(const osprey__gemm_f32_args *args);
@@ -31,6 +33,7 @@ typedef struct osprey__gemm_f32_kernel {
     osprey__gemm_f32_function *run;
     size_t rows;    /* of the register tile: a row block should be a multiple of it */
     size_t columns; /* of a panel */
+    size_t (*scratch_floats)(size_t m, size_t k);
 } osprey__gemm_f32_kernel;
 
 /* Floats of the packed form of n output channels of k inputs. */

@@ -17,7 +17,8 @@
         OSPREY__ROWS_##op##_##suffix = rows,                                                       \
         OSPREY__COLUMNS_##op##_##suffix = columns,                                                 \
     };                                                                                             \
-    osprey__##op##_function osprey__##op##__##suffix;
+    osprey__##op##_function osprey__##op##__##suffix;                                              \
+    size_t osprey__##op##_scratch_floats__##suffix(size_t m, size_t k);
 #define OSPREY__ATTENTION(op, level, suffix)                                                       \
     osprey__##op##_function osprey__##op##__##suffix;                                              \
     size_t osprey__##op##_scratch_floats__##suffix(size_t query_rows, size_t key_rows,             \

@@ -6,8 +6,10 @@
 static const osprey__kernels tables[OSPREY__CPU_LEVELS] = {
 #define OSPREY__LEVEL(level, suffix) [OSPREY__CPU_##level].instruction_set = #suffix,
 #define OSPREY__GEMM(op, level, suffix, tile_rows, tile_columns)                                   \
-    [OSPREY__CPU_##level].op = {                                                                   \
-        .run = osprey__##op##__##suffix, .rows = tile_rows, .columns = tile_columns},
+    [OSPREY__CPU_##level].op = {.run = osprey__##op##__##suffix,                                   \
+                                .rows = tile_rows,                                                 \
+                                .columns = tile_columns,                                           \
+                                .scratch_floats = osprey__##op##_scratch_floats__##suffix},
 #define OSPREY__ATTENTION(op, level, suffix)                                                       \
     [OSPREY__CPU_##level].op = {.run = osprey__##op##__##suffix,                                   \
                                 .scratch_floats = osprey__##op##_scratch_floats__##suffix},

@@ -8,10 +8,38 @@
 #include "kernels/x86/tile_f32.h"
 #include "kernels/x86/vec_math_f32.h"
 
+#include <string.h>
+
 enum {
     /* Rows of a that stay in the second-level cache while the panels pass: 384 KiB. */
     BLOCK_FLOATS = 96 * 1024,
+    /* Rows a multiple of 4 KiB apart fall into the same few places of the first-level cache. */
+    CONFLICT_FLOATS = 1024,
 };
+
+/* Tiles first..last-1, whose rows begin at a, lda floats apart. */
+typedef struct row_block {
+    size_t first, last;
+    const float *a;
+    size_t lda;
+} row_block;
+
+static size_t block_tiles(size_t k)
+{
+    size_t tiles = BLOCK_FLOATS / (TILE_ROWS * (k ? k : 1));
+    return tiles ? tiles : 1;
+}
+
+static size_t padded_row_floats(size_t k)
+{
+    return osprey__round_up(k, VEC_FLOATS) + OSPREY__ALIGNMENT / sizeof(float);
+}
+
+static size_t gemm_scratch_floats(size_t m, size_t k)
+{
+    size_t rows = block_tiles(k) * TILE_ROWS;
+    return (m < rows ? m : rows) * padded_row_floats(k);
+}
 
 /* Where a tile's sums go. */
 typedef struct tile_place {
@@ -65,44 +93,57 @@ static void finish_tile(const osprey__gemm_f32_args *args, tile_place place, con
     }
 }
 
-/* One panel with the tiles first_tile..last_tile-1; the next panel is fetched meanwhile. */
-static void multiply_panel(const osprey__gemm_f32_args *args, size_t panel, size_t first_tile,
-                           size_t last_tile)
+/* A block of rows with one panel; the next panel is fetched meanwhile. */
+static void multiply_panel(const osprey__gemm_f32_args *args, row_block block, size_t panel)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[TILE_ROWS * TILE_COLUMNS];
     size_t column = panel * TILE_COLUMNS, left = args->n - column;
     tile_place place = {.column = column, .columns = left < TILE_COLUMNS ? left : TILE_COLUMNS};
     const float *b = args->packed + column * args->k;
     tile_job job = {.k = args->k,
-                    .lda = args->lda,
+                    .lda = block.lda,
                     .b = b,
                     .out = sums,
                     .ldo = TILE_COLUMNS,
                     .prefetch = (const char *)b};
-    size_t fetched_a_step = 0;
     if (left > TILE_COLUMNS) {
         job.prefetch = (const char *)(b + TILE_COLUMNS * args->k);
-        fetched_a_step = TILE_COLUMNS * sizeof(float) / (last_tile - first_tile);
+        job.prefetch_step = TILE_COLUMNS * sizeof(float) / (block.last - block.first);
     }
-    job.prefetch_step = fetched_a_step;
-    for (size_t t = first_tile; t < last_tile; t++) {
+    size_t first_row = tile_start(block.first, args->m);
+    for (size_t t = block.first; t < block.last; t++) {
         place.row = tile_start(t, args->m);
         place.rows = tile_start(t + 1, args->m) - place.row;
-        job.a = args->a + place.row * args->lda;
+        job.a = block.a + (place.row - first_row) * block.lda;
         tile(&job, place.rows);
         job.prefetch += args->k * job.prefetch_step;
         finish_tile(args, place, sums);
     }
 }
 
+/* The block's rows where they lie, or a copy in scratch if there they would share cache sets. */
+static void place_block(const osprey__gemm_f32_args *args, row_block *block)
+{
+    size_t first_row = tile_start(block->first, args->m);
+    block->a = args->a + first_row * args->lda;
+    block->lda = args->lda;
+    if (!args->scratch || args->lda % CONFLICT_FLOATS != 0) return;
+    size_t rows = tile_start(block->last, args->m) - first_row;
+    size_t padded = padded_row_floats(args->k);
+    for (size_t row = 0; row < rows; row++)
+        memcpy(args->scratch + row * padded, block->a + row * args->lda, args->k * sizeof(float));
+    block->a = args->scratch;
+    block->lda = padded;
+}
+
 static void gemm_f32(const osprey__gemm_f32_args *args)
 {
     size_t tiles = tile_count(args->m), panels = (args->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
-    size_t block = BLOCK_FLOATS / (TILE_ROWS * (args->k ? args->k : 1));
-    if (block == 0) block = 1;
-    for (size_t first = 0; first < tiles; first += block) {
-        size_t last = first + block < tiles ? first + block : tiles;
-        for (size_t panel = 0; panel < panels; panel++) multiply_panel(args, panel, first, last);
+    size_t most = block_tiles(args->k);
+    for (size_t first = 0; first < tiles; first += most) {
+        row_block block = {.first = first, .last = first + most < tiles ? first + most : tiles};
+        place_block(args, &block);
+        for (size_t panel = 0; panel < panels; panel++) multiply_panel(args, block, panel);
     }
 }
 
