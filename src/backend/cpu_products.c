@@ -74,10 +74,10 @@ static osprey__gemm_f32_args whole_args(const osprey__run *run, const osprey__st
 
 static void linear_task(void *context, size_t task, size_t thread)
 {
-    (void)thread;
     const split *s = context;
     /* Neighbouring tasks share weights, which are the larger part. */
     osprey__gemm_f32_args args = task_args(s, task % s->row_blocks, task / s->row_blocks);
+    args.scratch = s->run->scratch + thread * s->run->scratch_floats;
     s->run->plan->kernels->gemm_f32.run(&args);
 }
 
@@ -131,6 +131,19 @@ void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step)
     s.panels = osprey__divide_up(s.whole.n, run->plan->kernels->gemm_f32.columns);
     s.column_blocks = 1;
     osprey__thread_pool_run(run->pool, run->sequences * s.row_blocks, conv_task, &s);
+}
+
+size_t osprey__cpu_linear_scratch_floats(const osprey__plan *plan)
+{
+    const osprey__gemm_f32_kernel *gemm = &plan->kernels->gemm_f32;
+    size_t largest = 0;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__step *step = &plan->steps[s];
+        if (!step->packed) continue;
+        size_t floats = gemm->scratch_floats(OSPREY__BLOCK_ROWS + gemm->rows, step->in_channels);
+        if (floats > largest) largest = floats;
+    }
+    return largest;
 }
 
 size_t osprey__cpu_conv_scratch_floats(const osprey__plan *plan)
