@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOWERS = ["image", "text"]
 BATCHES = [1, 8]
 PEERS = ["pytorch"]  # each is bench/peer_<name>.py
-PEER_SECONDS = 2  # for each case in each round
+PEER_SECONDS = 3  # for each case in each round, as long as osprey bench takes
 OUTPUT = ROOT / "build" / "bench.json"
 
 

@@ -17,14 +17,15 @@ import statistics
 import sys
 import time
 
-# As many tokens as prompts for zero-shot classification usually have.
-LABELS = ["tabby cat", "golden retriever", "red fox", "coffee mug", "sports car", "lighthouse",
-          "acoustic guitar", "orange"]
+# The same as cli/command_bench.c has.
+PROMPTS = ["a photo of a dog.", "a photo of a red car.", "a photo of a coffee cup.",
+           "a photo of a sailing boat.", "a photo of a tree.", "a photo of a house.",
+           "a photo of a goldfish.", "a photo of a bicycle."]
 MIN_RUNS = 5
 
 
 def prompts(count):
-    return [f"a photo of a {LABELS[i % len(LABELS)]}." for i in range(count)]
+    return [PROMPTS[i % len(PROMPTS)] for i in range(count)]
 
 
 def measure(run, seconds):
