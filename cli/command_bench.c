@@ -14,7 +14,7 @@
 
 #define MS_A_CASE         3000.0
 #define LEAST_REPETITIONS 5
-#define MOST_REPETITIONS  100000
+#define MOST_REPETITIONS  500
 
 typedef struct bench_case {
     const cli_loaded_model *loaded;
@@ -191,7 +191,7 @@ const cli_command cli_bench_command = {
     .arguments = "",
     .summary = "Measure how long the model takes on this machine.",
     .details = "Measures how long the model takes on this machine, from pixels or texts to "
-               "embeddings: about three seconds a case, at least five repetitions after one that "
+               "embeddings: three seconds or 500 repetitions a case, at least five, after one that "
                "does not count. Peak memory is that of the whole process up to then.",
     .example = "  osprey bench --tower image --batch 1,8 --threads 2\n",
     .run = run,

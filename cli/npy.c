@@ -172,8 +172,7 @@ cli_exit cli_npy_begin(cli_output *output, size_t rank, const size_t *shape)
     size_t used =
         (size_t)snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
     for (size_t i = 0; i < rank; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%zu,%s", shape[i],
-                                 i + 1 < rank ? " " : "");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", i ? ", " : "", shape[i]);
     used += (size_t)snprintf(text + used, sizeof text - used, "), }");
     /* Spaces and a line's end up to the next multiple of 64, so that the elements are aligned. */
     size_t before = MAGIC_BYTES + 4;

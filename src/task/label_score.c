@@ -82,6 +82,7 @@ static int by_falling_score(const void *left, const void *right)
 
 size_t osprey_scores_rank(osprey_score *scores, size_t count, size_t top, float threshold)
 {
+    if (count == 0) return 0;
     qsort(scores, count, sizeof *scores, by_falling_score);
     size_t limit = top && top < count ? top : count, kept = 0;
     while (kept < limit && scores[kept].score >= threshold) kept++;

@@ -101,8 +101,10 @@ static void choose_environment(char **variables, const char *added)
 static cli_run spawn(char **arguments, const cli_surroundings *surroundings)
 {
     char *variables[MOST_VARIABLES];
-    const char *in = temporary_path("stdin"), *out = temporary_path("stdout");
-    const char *err = temporary_path("stderr");
+    char in[64], out[64], err[64];
+    snprintf(in, sizeof in, "%s/stdin", temporary_folder());
+    snprintf(out, sizeof out, "%s/stdout", temporary_folder());
+    snprintf(err, sizeof err, "%s/stderr", temporary_folder());
     posix_spawn_file_actions_t files;
     pid_t child;
     int status;

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* osprey inspect and bench. */
+#include "cli/run_cli.h"
+#include "cmocka_all.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void assert_has(const json_t *object, const char *const *keys)
+{
+    for (; *keys; keys++)
+        if (!json_object_get(object, *keys)) fail_msg("\"%s\" is missing", *keys);
+}
+
+static void test_inspect(void **state)
+{
+    (void)state;
+    cli_run run = run_cli("inspect", "-m", MODEL, "--json");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), 1);
+    json_t *model = cli_json_line(&run, 0);
+    assert_has(model, (const char *const[]){"name", "layout", "parameters", "weight_dtype",
+                                            "embed_dim", "image_height", "image_width",
+                                            "context_length", "logit_scale", "logit_bias", NULL});
+    assert_has(json_object_get(model, "image"),
+               (const char *const[]){"architecture", "parameters", "width", "layers", "heads",
+                                     "mlp_width", "patch_size", "activation", NULL});
+    assert_has(json_object_get(model, "preprocessing"),
+               (const char *const[]){"resize", "resample", "crop_height", "mean", "std", NULL});
+    assert_has(json_object_get(model, "tokenizer"),
+               (const char *const[]){"kind", "vocabulary", "start_id", "end_id", NULL});
+    assert_string_equal(json_string_value(json_object_get(model, "name")), "hf-vit-p32-quickgelu");
+    assert_string_equal(json_string_value(json_object_get(model, "layout")), "huggingface");
+    const json_t *image = json_object_get(model, "image"), *text = json_object_get(model, "text");
+    assert_string_equal(json_string_value(json_object_get(image, "activation")), "quick_gelu");
+    assert_int_equal(json_integer_value(json_object_get(image, "patch_size")), 32);
+    assert_int_equal(json_integer_value(json_object_get(model, "parameters")),
+                     json_integer_value(json_object_get(image, "parameters")) +
+                         json_integer_value(json_object_get(text, "parameters")));
+    const json_t *files = json_object_get(model, "files");
+    assert_true(json_array_size(files) >= 3);
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        const json_t *file = json_array_get(files, i);
+        assert_int_equal(
+            strncmp(json_string_value(json_object_get(file, "path")), MODEL, strlen(MODEL)), 0);
+        assert_true(json_integer_value(json_object_get(file, "bytes")) > 0);
+    }
+    json_decref(model);
+    cli_run_free(&run);
+
+    run = run_cli("inspect", "-m", MODEL);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "hf-vit-p32-quickgelu"));
+    assert_non_null(strstr(run.out, "quick_gelu"));
+    assert_non_null(strstr(run.out, "model.safetensors"));
+    cli_run_free(&run);
+}
+
+static void test_bench(void **state)
+{
+    (void)state;
+    cli_run run = run_cli("bench", "-m", MODEL, "--tower", "image", "--batch", "1,3", "--threads",
+                          "2", "--json");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), 2);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *line = cli_json_line(&run, i);
+        assert_string_equal(json_string_value(json_object_get(line, "tower")), "image");
+        assert_string_equal(json_string_value(json_object_get(line, "precision")), "fp32");
+        assert_int_equal(json_integer_value(json_object_get(line, "batch")), i ? 3 : 1);
+        assert_int_equal(json_integer_value(json_object_get(line, "threads")), 2);
+        double least = json_number_value(json_object_get(line, "ms_min"));
+        assert_true(least > 0);
+        assert_true(json_number_value(json_object_get(line, "ms_median")) >= least);
+        assert_true(json_integer_value(json_object_get(line, "peak_rss_bytes")) > 1 << 20);
+        json_decref(line);
+    }
+    cli_run_free(&run);
+
+    run = run_cli("bench", "-m", MODEL, "--batch", "2");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), 3);
+    assert_non_null(strstr(run.out, "\nimage "));
+    assert_non_null(strstr(run.out, "\ntext "));
+    cli_run_free(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_bench),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
