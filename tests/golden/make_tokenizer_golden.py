@@ -26,7 +26,7 @@ from transformers import CLIPTokenizerFast
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "input" / "data"
 
-# What Python 3.11's Unicode 14 assigns, or says will never be: every table in question agrees there.
+# What Python 3.11's Unicode 14 assigns, or says will never be. Every table in question has those.
 ASSIGNED = [c for c in range(0x110000)
             if unicodedata.category(chr(c)) not in ("Cn", "Cs")] + [0xFFFE, 0xFFFF, 0x10FFFF]
 KNOWN = frozenset(map(chr, ASSIGNED))
@@ -38,9 +38,9 @@ DECOMPOSABLE = [c for c in ASSIGNED if unicodedata.normalize("NFD", chr(c)) != c
 SPACES = [c for c in ASSIGNED if chr(c).isspace()] + [0x180E, 0x200B, 0x200D, 0x2060, 0xFEFF]
 EMOJI = (list(range(0x1F300, 0x1F650)) + list(range(0x1F680, 0x1F6D0))
          + list(range(0x1F900, 0x1FA00)) + list(range(0x2600, 0x27C0)))
-ENGLISH = """a photo of the cat dogs running beautiful sunset over mountains aircraft black and white
- Golden Retriever wearing sunglasses New York café naïve jalapeño can't I'll we've you're he'd it's
- isn't 4k hd 1920x1080 rock'n'roll o'clock e-mail http://example.com/a?b=c #tag @name :-) !!! ...
+ENGLISH = """a photo of the cat dogs running beautiful sunset over mountains aircraft black and
+ white Golden Retriever wearing sunglasses New York café naïve jalapeño can't I'll we've you're
+ he'd it's isn't 4k hd 1920x1080 rock'n'roll o'clock e-mail http://example.com/a?b=c #tag @name :-) !!! ...
  antidisestablishmentarianism zyzzyva CamelCaseWord snake_case_word""".split()
 CONTRACTIONS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'T", "'RE", "'Ve", "'M", "'lL",
                 "'D", "'", "''", "’s", "'x", "'sa", "!'s", "'\u017f", "'\u212a", "'ſ"]
@@ -49,8 +49,8 @@ SCRIPTS = {"chinese": (0x4E00, 0x9FFF), "arabic": (0x0600, 0x06FF), "devanagari"
            "cyrillic": (0x0400, 0x04FF), "greek": (0x0370, 0x03FF), "hebrew": (0x0590, 0x05FF),
            "kana": (0x3040, 0x30FF), "latin": (0x00C0, 0x024F), "tamil": (0x0B80, 0x0BFF),
            "mathematical": (0x1D400, 0x1D7FF), "fullwidth": (0xFF00, 0xFFEF)}
-SPECIAL = [START, END, START.upper(), END.upper(), "<|startoftext|", "|endoftext|>", "<|StartOfText|>",
-           "<start_of_text>", "<|endoftext|>s", "<|", "|>", "[PAD]", "<pad>"]
+SPECIAL = [START, END, START.upper(), END.upper(), "<|startoftext|", "|endoftext|>",
+           "<|StartOfText|>", "<start_of_text>", "<|endoftext|>s", "<|", "|>", "[PAD]", "<pad>"]
 
 
 def some(rng, points, low, high):
@@ -176,8 +176,9 @@ def broken(rng):
         return bytes(data[rng.randint(0, 3):len(data) - rng.randint(0, 3)])
     else:
         pieces = [b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xf0\x9f\x98",
-                  b"\xf0\x80\x80\x80", b"\xff", b"\x80\x80", b"\xe0\x9f\xbf", b"\xf8\x88\x80\x80\x80",
-                  b"\xc3", b"\xc3\xa9", b"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41"]
+                  b"\xf0\x80\x80\x80", b"\xff", b"\x80\x80", b"\xe0\x9f\xbf",
+                  b"\xf8\x88\x80\x80\x80", b"\xc3", b"\xc3\xa9",
+                  b"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41"]
         for _ in range(rng.randint(1, 4)):
             at = rng.randint(0, len(data))
             data[at:at] = rng.choice(pieces)

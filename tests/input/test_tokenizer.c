@@ -38,6 +38,7 @@ static void test_examples(void **state)
     ASSERT_IDS("a photo of a cat", 77, 49406, 320, 1125, 539, 320, 2368, 49407);
     ASSERT_IDS("", 77, 49406, 49407);
     ASSERT_IDS(" \t\n", 2, 49406, 49407);
+    assert_ids(*state, NULL, 0, (const int32_t[]){49406, 49407}, 2, 77);
     ASSERT_IDS("x<|endoftext|>y", 77, 49406, 343, 49407, 344, 49407);
     ASSERT_IDS("<|STARTOFTEXT|>!", 77, 49406, 27, 347, 993, 6659, 4160, 91, 285, 256, 49407);
 }

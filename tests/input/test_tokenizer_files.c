@@ -320,6 +320,35 @@ static void test_the_pattern_of_the_file_counts(void **state)
     empty_directory(*state);
 }
 
+/* Files with a few bytes changed, or cut, are read or refused with a message. */
+static void test_damaged_files(void **state)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json"};
+    uint32_t seed = 1;
+    for (int round = 0; round < 120; round++) {
+        for (size_t i = 0; i < 2; i++) {
+            char path[128], *text = NULL;
+            size_t length = 0;
+            snprintf(path, sizeof path, DATA "small_fast/%s", names[i]);
+            assert_int_equal(osprey__file_read(path, 1 << 20, &text, &length, NULL), OSPREY_OK);
+            for (int change = round % 4; change > 0; change--) {
+                seed = seed * 1664525 + 1013904223;
+                text[(seed >> 8) % length] = (char)('"' + seed % 100);
+            }
+            if (round % 16 == 15) text[(seed >> 8) % length] = '\0';
+            put(*state, names[i], text);
+            osprey__free(text);
+        }
+        osprey_tokenizer *tokenizer = NULL;
+        osprey__tokenizer_files files;
+        osprey_error error = {0};
+        if (osprey__tokenizer_open_directory(*state, &tokenizer, &files, &error) != OSPREY_OK)
+            assert_string_not_equal(error.message, "");
+        osprey__tokenizer_free(tokenizer);
+    }
+    empty_directory(*state);
+}
+
 static bool fail_at_zero(size_t bytes, void *context)
 {
     (void)bytes;
@@ -359,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_both_spellings_of_merges),
         cmocka_unit_test(test_special_tokens_come_from_both_files),
         cmocka_unit_test(test_the_pattern_of_the_file_counts),
+        cmocka_unit_test(test_damaged_files),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* Symbols of a word are numbered in 32 bits, and a code point takes up to four bytes. */
+/* A word's symbols are numbered in 32 bits, and normalised text is at most three times as long. */
 #define TEXT_BYTES_LIMIT ((size_t)1 << 30)
 
 typedef struct encode_job {

@@ -29,7 +29,7 @@ static osprey_status reserve(osprey__code_points *points, size_t more, osprey_er
     size_t capacity = points->capacity ? points->capacity : 128;
     while (capacity < needed) capacity *= 2;
     int32_t *grown = osprey__realloc(points->at, capacity, sizeof *grown);
-    if (!grown) return osprey__fail_memory(error, capacity);
+    if (!grown) return osprey__fail_memory(error, capacity * sizeof *grown);
     points->at = grown;
     points->capacity = capacity;
     return OSPREY_OK;
