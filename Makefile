@@ -1,17 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-# A short front for CMake. `make` builds build/osprey.
-BUILD ?= build
+# A short front for CMake. `make` builds build/osprey; `make help` lists the rest.
+BUILD  ?= build
+PREFIX ?= /usr/local
+PHOTOS := $(wildcard examples/photos/*.jpg)
 
-.PHONY: all test clean
+.PHONY: all demo test check bench parity install format clean help
 
-all: $(BUILD)/build.ninja
+all: ## build the release binary, build/osprey
+	@scripts/install_packages.sh build
+	@$(MAKE) --no-print-directory $(BUILD)/CMakeCache.txt
+	@cmake --build $(BUILD) --target osprey_cli osprey
+
+$(BUILD)/CMakeCache.txt:
+	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD).log || { cat $(BUILD).log; rm -f $@; exit 1; }
+	@rm -f $(BUILD).log
+
+demo: all ## classify the photographs in examples/photos with the bundled model
+	@$(BUILD)/osprey classify --labels @examples/labels.txt --top 3 $(PHOTOS)
+
+test: ## build and run the tests
+	@scripts/install_packages.sh build test
+	@cmake -S . -B $(BUILD) -G Ninja -DOSPREY_TESTS=ON >/dev/null
 	@cmake --build $(BUILD)
-
-$(BUILD)/build.ninja:
-	@cmake -S . -B $(BUILD) -G Ninja
-
-test: all
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-clean:
-	rm -rf $(BUILD)
+check: ## what CI asks besides: both compilers, sanitizers, layers, format, headers
+	@scripts/install_packages.sh build test check
+	@scripts/check_all.sh
+
+bench: all ## osprey beside PyTorch, in one run
+	@scripts/venv.sh
+	@.venv/bin/python bench/bench_peers.py --osprey $(BUILD)/osprey
+
+parity: all ## full-size models with random weights against PyTorch
+	@scripts/venv.sh
+	@.venv/bin/python scripts/parity.py --osprey $(BUILD)/osprey
+
+install: all ## to PREFIX, with the bundled model
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+format: ## apply clang-format to every C file
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean: ## remove the build
+	@rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @

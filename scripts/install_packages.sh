@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that are missing: those of the named sets (build, test, check).
+# As root, or with sudo where it needs no password; else prints the one command to type.
+set -eu
+
+packages=
+for set in "$@"; do
+    case $set in
+    build) packages="$packages gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev
+        libspng-dev libwebp-dev zlib1g-dev libjansson-dev libutf8proc-dev" ;;
+    test) packages="$packages libcmocka-dev" ;;
+    check) packages="$packages g++ clang clang-format libclang-rt-14-dev python3" ;;
+    *)
+        echo "install_packages.sh: unknown set \"$set\": build, test or check" >&2
+        exit 2
+        ;;
+    esac
+done
+
+# Elsewhere than on Debian, CMake says what it does not find.
+command -v dpkg-query >/dev/null || exit 0
+
+missing=
+for package in $packages; do
+    # shellcheck disable=SC2016 # dpkg-query's own format
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif sudo -n true 2>/dev/null; then
+    as_root=sudo
+else
+    echo "Packages are missing. Type this once, then make again:" >&2
+    echo "    sudo apt-get update && sudo apt-get install --no-install-recommends -y$missing" >&2
+    exit 1
+fi
+echo "Installing$missing" >&2
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of words
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq -y --no-install-recommends $missing >/dev/null
