@@ -119,8 +119,9 @@ osprey__value_id osprey__graph_node(osprey__graph *graph, osprey__op op, const c
     osprey_error error;
     osprey__shape shape;
     if (osprey__graph_infer_shape(graph, &node, &shape, &error) != OSPREY_OK) {
-        osprey__fail(&error, error.status, name, "%s", error.message);
-        osprey__graph_fail(graph, &error);
+        osprey_error named;
+        osprey__fail(&named, error.status, name, "%s", error.message);
+        osprey__graph_fail(graph, &named);
         return OSPREY__NO_VALUE;
     }
     if (!grow(graph, (void **)&graph->nodes, graph->node_count, &graph->node_capacity,

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Passes on small graphs: the text before and after, and the numbers that folding computes. */
+#include "base/memory.h"
+#include "cmocka_all.h"
+#include "graph/graph.h"
+#include "passes/passes.h"
+
+#include <math.h>
+#include <string.h>
+
+static const size_t two = 2, channels = 4;
+
+static void assert_dump(const osprey__graph *graph, const char *wanted)
+{
+    char *text = NULL;
+    assert_int_equal(osprey__graph_dump(graph, &text, NULL), OSPREY_OK);
+    assert_string_equal(text, wanted);
+    osprey__free(text);
+}
+
+static osprey__graph *new_graph(void)
+{
+    osprey__graph *graph = NULL;
+    assert_int_equal(osprey__graph_create("test", &graph, NULL), OSPREY_OK);
+    return graph;
+}
+
+static osprey__value_id constant(osprey__graph *graph, const char *name, size_t rank,
+                                 const size_t *dims, float value)
+{
+    float *data = NULL;
+    osprey__value_id id = osprey__graph_new_constant(graph, name, rank, dims, &data);
+    assert_int_not_equal(id, OSPREY__NO_VALUE);
+    size_t elements = osprey__shape_elements(&graph->values[id].shape);
+    for (size_t i = 0; i < elements; i++) data[i] = value + (float)i;
+    return id;
+}
+
+/* y = relu(norm(conv(x)) + x) */
+static osprey__graph *residual_block(void)
+{
+    osprey__graph *graph = new_graph();
+    osprey__shape image = {OSPREY__PER_SEQUENCE, 3, {2, 2, 4}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, image);
+    const size_t filter[] = {4, 4, 1, 1};
+    osprey__value_id conv[] = {x, constant(graph, "filter", 4, filter, 1)};
+    osprey__value_id y = osprey__graph_node(graph, OSPREY__OP_CONV2D, "conv", conv, 2,
+                                            &(osprey__attributes){.stride = 1});
+    osprey__value_id norm[] = {
+        y, constant(graph, "scale", 1, &channels, 2), constant(graph, "shift", 1, &channels, -1),
+        constant(graph, "mean", 1, &channels, 0.5F), constant(graph, "variance", 1, &channels, 3)};
+    y = osprey__graph_node(graph, OSPREY__OP_BATCH_NORM, "norm", norm, 5,
+                           &(osprey__attributes){.epsilon = 1});
+    y = osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){y, x}, 2, NULL);
+    y = osprey__graph_node(graph, OSPREY__OP_ACTIVATION, "y", &y, 1,
+                           &(osprey__attributes){.activation = OSPREY_ACTIVATION_RELU});
+    assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
+    return graph;
+}
+
+static void test_a_residual_block_becomes_one_convolution(void **state)
+{
+    (void)state;
+    osprey__graph *graph = residual_block();
+    assert_dump(graph,
+                "graph test\n"
+                "%x = input F32 : [sequence 2 2 4]\n"
+                "%conv = conv2d(%x, \"filter\") stride=1 padding=0 : [sequence 2 2 4]\n"
+                "%norm = batch_norm(%conv, \"scale\", \"shift\", \"mean\", \"variance\") epsilon=1"
+                " : [sequence 2 2 4]\n"
+                "%sum = add(%norm, %x) : [sequence 2 2 4]\n"
+                "%y = activation(%sum) activation=relu : [sequence 2 2 4]\n"
+                "output %y\n");
+    assert_int_equal(osprey__fold_batch_norm(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [sequence 2 2 4]\n"
+                       "%norm = conv2d(%x, \"filter\", bias=\"norm\") stride=1 padding=0"
+                       " : [sequence 2 2 4]\n"
+                       "%sum = add(%norm, %x) : [sequence 2 2 4]\n"
+                       "%y = activation(%sum) activation=relu : [sequence 2 2 4]\n"
+                       "output %y\n");
+    assert_int_equal(osprey__fuse_epilogue(graph, NULL), OSPREY_OK);
+    assert_dump(graph,
+                "graph test\n"
+                "%x = input F32 : [sequence 2 2 4]\n"
+                "%y = conv2d(%x, \"filter\", bias=\"norm\", residual=%x) activation=relu stride=1 "
+                "padding=0 : [sequence 2 2 4]\n"
+                "output %y\n");
+    assert_int_equal(osprey__graph_verify(graph, NULL), OSPREY_OK);
+    osprey__graph_free(graph);
+}
+
+static void test_folding_keeps_the_function(void **state)
+{
+    (void)state;
+    osprey__graph *graph = residual_block();
+    assert_int_equal(osprey__fold_batch_norm(graph, NULL), OSPREY_OK);
+    const osprey__node *conv = &graph->nodes[0];
+    const float *weight = graph->values[conv->inputs[1]].data;
+    const float *bias = graph->values[conv->inputs[2]].data;
+    for (size_t c = 0; c < channels; c++) {
+        double factor = (2 + (double)c) / sqrt(3 + (double)c + 1);
+        for (size_t i = 0; i < 4; i++)
+            assert_true(fabs(weight[c * 4 + i] - (1 + (double)(c * 4 + i)) * factor) < 1e-5);
+        assert_true(fabs(bias[c] - (-1 + (double)c - (0.5 + (double)c) * factor)) < 1e-5);
+    }
+    osprey__graph_free(graph);
+}
+
+/* A value that something else reads too has to stay. */
+static void test_what_is_used_twice_is_not_fused(void **state)
+{
+    (void)state;
+    osprey__graph *graph = new_graph();
+    osprey__shape row = {OSPREY__PER_TOKEN, 1, {2}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, row);
+    const size_t square[] = {2, 2};
+    osprey__value_id linear[] = {x, constant(graph, "w", 2, square, 1),
+                                 constant(graph, "b", 1, &two, 0)};
+    osprey__value_id y = osprey__graph_node(graph, OSPREY__OP_LINEAR, "y", linear, 3, NULL);
+    osprey__value_id z =
+        osprey__graph_node(graph, OSPREY__OP_ACTIVATION, "z", &y, 1,
+                           &(osprey__attributes){.activation = OSPREY_ACTIVATION_GELU});
+    osprey__value_id sum =
+        osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){z, y}, 2, NULL);
+    assert_int_equal(osprey__graph_finish(graph, sum, NULL), OSPREY_OK);
+    assert_int_equal(osprey__passes_run(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [token 2]\n"
+                       "%y = linear(%x, \"w\", bias=\"b\") : [token 2]\n"
+                       "%z = activation(%y) activation=gelu : [token 2]\n"
+                       "%sum = add(%z, %y) : [token 2]\n"
+                       "output %sum\n");
+    osprey__graph_free(graph);
+}
+
+static void test_shapes_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    osprey__graph *graph = new_graph();
+    osprey__shape row = {OSPREY__PER_TOKEN, 1, {3}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, row);
+    const size_t square[] = {2, 2};
+    osprey__value_id linear[] = {x, constant(graph, "w", 2, square, 1)};
+    osprey__value_id y = osprey__graph_node(graph, OSPREY__OP_LINEAR, "layer", linear, 2, NULL);
+    assert_int_equal(y, OSPREY__NO_VALUE);
+    osprey_error error;
+    assert_int_equal(osprey__graph_finish(graph, y, &error), OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "layer");
+    assert_non_null(strstr(error.message, "width of x"));
+    osprey__graph_free(graph);
+}
+
+static void test_the_verifier_sees_a_wrong_order(void **state)
+{
+    (void)state;
+    osprey__graph *graph = residual_block();
+    osprey__node first = graph->nodes[0];
+    graph->nodes[0] = graph->nodes[1];
+    graph->nodes[1] = first;
+    osprey_error error;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "before it is computed"));
+    graph->nodes[1] = graph->nodes[0];
+    graph->nodes[0] = first;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_OK);
+    graph->values[first.output].shape.dims[2] = 5;
+    assert_int_not_equal(osprey__graph_verify(graph, &error), OSPREY_OK);
+    osprey__graph_free(graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_residual_block_becomes_one_convolution),
+        cmocka_unit_test(test_folding_keeps_the_function),
+        cmocka_unit_test(test_what_is_used_twice_is_not_fused),
+        cmocka_unit_test(test_shapes_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_the_verifier_sees_a_wrong_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
