@@ -45,7 +45,7 @@ static void add_directory(cli_image_inputs *inputs, const char *path)
     size_t before = inputs->count, length = strlen(path);
     const char *slash = path[length - 1] == '/' ? "" : "/";
     for (struct dirent *entry; (entry = readdir(directory));)
-        if (has_image_ending(entry->d_name))
+        if (entry->d_name[0] != '.' && has_image_ending(entry->d_name))
             add_path(inputs, cli_print("%s%s%s", path, slash, entry->d_name));
     closedir(directory);
     if (inputs->count == before) {

@@ -40,8 +40,9 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
     const char *path = options->model ? options->model : bundled;
     if (!path)
         return cli_fail(CLI_NO_MODEL, NULL,
-                        "the model that comes with osprey is not where it was installed; name a "
-                        "model's directory with -m");
+                        "the model that comes with osprey is neither at %s nor at %s from the "
+                        "program; name a model's directory with -m",
+                        bundled_places[0], bundled_places[1]);
     osprey_error error;
     osprey_status status = osprey_model_open(path, &loaded->model, &error);
     cli_free(bundled);

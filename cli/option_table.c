@@ -19,7 +19,8 @@ const cli_option_spec cli_option_table[] = {
              "@- is standard input)."},
     {"template", 0, CLI_STRINGS, CLI_CLASSIFY, FIELD(template), .value = "TEXT",
      .help = "Prompt with {} or {label} where the label goes. May be given several times: the "
-             "templates are averaged. Without any, \"a photo of a {}.\"."},
+             "templates are averaged. Without any: \"a photo of a {}.\", and for the demonstration "
+             "model the label alone."},
     {"templates", 0, CLI_STRING, CLI_CLASSIFY, FIELD(templates), .value = "@FILE|NAME",
      .help = "Templates from a file, one a line, or built in: imagenet (80), simple (7), none (the "
              "label alone)."},

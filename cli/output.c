@@ -51,10 +51,8 @@ static FILE *open_temporary(const char *target, const struct stat *existing)
     }
     temporary_path = path;
     remove_temporary_at_end();
-    if (existing && fchmod(fileno(file), existing->st_mode & 0777) != 0) {
-        /* Another's file that we may replace but not imitate: it gets our own permissions. */
-        errno = 0;
-    }
+    /* May fail for another's file, which we may replace but not imitate. */
+    if (existing) fchmod(fileno(file), existing->st_mode & 0777);
     return file;
 }
 

@@ -54,7 +54,6 @@ static cli_exit read_builtin_templates(cli_prompts *prompts, const char *name)
 
 static cli_exit read_templates(cli_prompts *prompts, const cli_options *options)
 {
-    static const char usual[] = "a photo of a {}.";
     const cli_strings *given = &options->template;
     const char *value = options->templates;
     if (given->count && value)
@@ -70,7 +69,6 @@ static cli_exit read_templates(cli_prompts *prompts, const cli_options *options)
             return cli_fail(CLI_WRONG_USE, value + 1, "there are no templates in it");
         return cli_lines_check_strings(&prompts->templates, "--templates");
     }
-    if (prompts->templates.count == 0) cli_lines_add(&prompts->templates, usual, sizeof usual - 1);
     return CLI_DONE;
 }
 
@@ -96,20 +94,23 @@ static const char **texts_of(const cli_lines *lines)
 }
 
 cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
-                            osprey_session *session, osprey_label_set **set)
+                            const cli_loaded_model *loaded, osprey_label_set **set)
 {
-    const char **labels = texts_of(&prompts->labels), **templates = texts_of(&prompts->templates);
-    osprey_label_set_options how = {.labels = labels,
-                                    .label_count = prompts->labels.count,
-                                    .templates = templates,
-                                    .template_count = prompts->templates.count,
-                                    .ensemble = options->ensemble == CLI_ENSEMBLE_PROBABILITY
-                                                    ? OSPREY_ENSEMBLE_PROBABILITY
-                                                    : OSPREY_ENSEMBLE_EMBEDDING};
+    static const char *const usual[] = {"a photo of a {}."};
+    const char **labels = texts_of(&prompts->labels), **given = texts_of(&prompts->templates);
+    bool use_usual = prompts->templates.count == 0 && !loaded->is_bundled;
+    osprey_label_set_options how = {
+        .labels = labels,
+        .label_count = prompts->labels.count,
+        .templates = use_usual ? usual : given,
+        .template_count = use_usual ? 1 : prompts->templates.count,
+        .ensemble = options->ensemble == CLI_ENSEMBLE_PROBABILITY ? OSPREY_ENSEMBLE_PROBABILITY
+                                                                  : OSPREY_ENSEMBLE_EMBEDDING,
+    };
     osprey_error error;
-    osprey_status status = osprey_label_set_create(session, &how, set, &error);
+    osprey_status status = osprey_label_set_create(loaded->session, &how, set, &error);
     cli_free((void *)labels);
-    cli_free((void *)templates);
+    cli_free((void *)given);
     if (status == OSPREY_OK) return CLI_DONE;
     return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_INPUTS_FAILED,
                           &error);

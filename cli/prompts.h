@@ -3,9 +3,7 @@
 #ifndef OSPREY_CLI_PROMPTS_H
 #define OSPREY_CLI_PROMPTS_H
 
-#include "options.h"
-
-#include <osprey/osprey.h>
+#include "loaded_model.h"
 
 /* The labels and templates as texts; cli_prompts_free. */
 typedef struct cli_prompts cli_prompts;
@@ -16,9 +14,13 @@ typedef struct cli_prompts cli_prompts;
  */
 cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options);
 
-/* Encodes them. The caller frees *set with osprey_label_set_free. */
+/*
+ * Encodes them with the model's session. Where no template was given: "a photo of a {}.", as
+ * published models know labels best; the demonstration model is trained on labels alone.
+ * The caller frees *set with osprey_label_set_free.
+ */
 cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
-                            osprey_session *session, osprey_label_set **set);
+                            const cli_loaded_model *loaded, osprey_label_set **set);
 
 void cli_prompts_free(cli_prompts *prompts);
 

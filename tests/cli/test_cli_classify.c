@@ -253,10 +253,10 @@ static void test_directory(void **state)
              temporary_path("b\xc3\xbc"
                             "cher \xe6\x97\xa5"));
     assert_int_equal(mkdir(folder, 0700), 0);
-    static const char *const names[] = {"b.PNG", "a.png", "notes.txt", "c.png"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"b.PNG", "a.png", "notes.txt", "c.png", ".hidden.png"};
+    for (size_t i = 0; i < 5; i++) {
         snprintf(inside, sizeof inside, "%s/%s", folder, names[i]);
-        write_solid_png(inside, (uint8_t)(50 * i));
+        write_solid_png(inside, (uint8_t)(40 * i));
     }
     cli_run run = run_cli("classify", "-m", MODEL, "--labels=a", "--json", folder);
     static const char *const order[] = {"a.png", "b.PNG", "c.png"};

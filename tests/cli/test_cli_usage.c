@@ -195,6 +195,26 @@ static void test_output_file(void **state)
     assert_true(S_ISCHR(info.st_mode));
 }
 
+/* A reader that leaves early is no error. */
+static void test_reader_leaves(void **state)
+{
+    (void)state;
+    char command[2048];
+    size_t length;
+    const char *texts = temporary_path("many.txt"), *err = temporary_path("reader-err");
+    FILE *file = fopen(texts, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < 20000; i++) fputs("a photo of a dog\n", file);
+    fclose(file);
+    snprintf(command, sizeof command,
+             "{ %s tokenize -m %s --json --texts @%s; echo $? >&2; } 2>%s | true", OSPREY_CLI,
+             MODEL, texts, err);
+    assert_int_equal(system(command), 0);
+    char *said = read_file(err, &length);
+    assert_string_equal(said, "0\n");
+    free(said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_demonstration_model_says_so_once),
         cmocka_unit_test(test_output_file),
+        cmocka_unit_test(test_reader_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
