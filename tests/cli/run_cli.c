@@ -126,7 +126,8 @@ static cli_run spawn(char **arguments, const cli_surroundings *surroundings)
 
 cli_run run_cli_in(cli_surroundings surroundings, ...)
 {
-    char *arguments[MOST_ARGUMENTS] = {(char *)(uintptr_t)OSPREY_CLI};
+    const char *program = surroundings.program ? surroundings.program : OSPREY_CLI;
+    char *arguments[MOST_ARGUMENTS] = {(char *)(uintptr_t)program};
     size_t count = 1;
     va_list list;
     va_start(list, surroundings);

@@ -19,10 +19,11 @@ typedef struct cli_run {
     size_t out_bytes;
 } cli_run;
 
-/* What the next run gets: standard input (NULL: empty), and one variable "NAME=value" (or NULL). */
+/* What a run gets; all may be NULL. */
 typedef struct cli_surroundings {
-    const char *input;
-    const char *variable;
+    const char *input;    /* standard input */
+    const char *variable; /* one more of the environment, "NAME=value" */
+    const char *program;  /* a copy of osprey elsewhere */
 } cli_surroundings;
 
 /* Runs `osprey arguments...` until NULL. cli_run_free afterwards. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const commands[] = {"classify",   "embed",   "tokenize",
                                        "preprocess", "inspect", "bench"};
@@ -143,22 +144,59 @@ static void test_environment(void **state)
                      2, "OSPREY_TOP: \"x\" is not a whole number");
 }
 
-static void test_demonstration_model_says_so_once(void **state)
+/* The program in `folder` of a tree whose bundled model lies at `place`; a tiny one stands in. */
+static const char *make_tree(const char *tree, const char *folder, const char *place)
 {
-    (void)state;
-    static const char model[] = OSPREY_SOURCE_DIR "/models/osprey-mini";
-    struct stat info;
-    if (stat(model, &info) != 0) skip();
-    cli_run run = run_cli("tokenize", "-m", model, "a dog", "a cat");
+    static char program[256];
+    const char *parts[] = {"",       folder,          "/models",
+                           "/share", "/share/osprey", "/share/osprey/models"};
+    char path[256];
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        snprintf(path, sizeof path, "%s/%s%s", temporary_folder(), tree, parts[i]);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    snprintf(path, sizeof path, "%s/%s%s/osprey-mini", temporary_folder(), tree, place);
+    assert_int_equal(symlink(MODEL, path), 0);
+    snprintf(program, sizeof program, "%s/%s%s/osprey", temporary_folder(), tree, folder);
+    size_t length;
+    char *bytes = read_file(OSPREY_CLI, &length);
+    write_file(program, bytes, length);
+    free(bytes);
+    assert_int_equal(chmod(program, 0700), 0);
+    return program;
+}
+
+static void assert_demonstration(cli_run run, size_t lines)
+{
     assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), lines);
     const char *note = strstr(run.err, "demonstration model");
     assert_non_null(note);
     assert_null(strstr(note + 1, "demonstration model"));
-    assert_int_equal(cli_line_count(&run), 2);
     cli_run_free(&run);
-    run = run_cli("tokenize", "-m", MODEL, "a dog");
-    assert_string_equal(run.err, "");
-    cli_run_free(&run);
+}
+
+static void test_demonstration_model(void **state)
+{
+    (void)state;
+    cli_surroundings built = {.program = make_tree("source", "/build", "/models")};
+    assert_demonstration(run_cli_in(built, "tokenize", "a dog", "a cat", NULL), 2);
+    assert_demonstration(
+        run_cli_in(built, "classify", "--labels=a,b", "--json", PICTURE, PICTURE, NULL), 2);
+    /* It takes the label alone, and another model a sentence. */
+    cli_run usual = run_cli_in(built, "classify", "--labels=a,b", "--json", PICTURE, NULL);
+    cli_run alone =
+        run_cli("classify", "-m", MODEL, "--labels=a,b", "--json", PICTURE, "--templates=none");
+    assert_string_equal(usual.out, alone.out);
+    assert_string_equal(alone.err, "");
+    cli_run_free(&usual);
+    cli_run_free(&alone);
+
+    cli_surroundings installed = {.program = make_tree("usr", "/bin", "/share/osprey/models")};
+    assert_demonstration(run_cli_in(installed, "tokenize", "a dog", NULL), 1);
+    cli_surroundings lost = {.program = make_tree("lost", "/bin", "/share")};
+    assert_cli_fails(run_cli_in(lost, "tokenize", "a dog", NULL), 3,
+                     "name a model's directory with -m");
 }
 
 static void test_output_file(void **state)
@@ -225,7 +263,7 @@ int main(void)
         cmocka_unit_test(test_inputs_that_a_command_cannot_take),
         cmocka_unit_test(test_models_that_cannot_be_loaded),
         cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_demonstration_model_says_so_once),
+        cmocka_unit_test(test_demonstration_model),
         cmocka_unit_test(test_output_file),
         cmocka_unit_test(test_reader_leaves),
     };
