@@ -5,7 +5,8 @@ typedef struct attention {
     const osprey__run *run;
     osprey__attention_f32_args whole; /* of the first head of the first sequence */
     size_t heads;
-    bool fixed; /* all sequences have the lengths in whole */
+    bool ragged;    /* keys and values are those of texts, each of its own length */
+    bool one_query; /* of each text: its last row asks */
 } attention;
 
 /* One head of one sequence. */
@@ -15,10 +16,12 @@ static void attention_task(void *context, size_t task, size_t thread)
     osprey__attention_f32_args args = a->whole;
     size_t sequence = task / a->heads, column = task % a->heads * args.head_dim;
     size_t query_row = sequence * args.query_rows, key_row = sequence * args.key_rows;
-    if (!a->fixed) {
+    if (a->ragged) {
         const size_t *starts = a->run->sequence_starts;
-        query_row = key_row = starts[sequence];
-        args.query_rows = args.key_rows = starts[sequence + 1] - starts[sequence];
+        key_row = starts[sequence];
+        args.key_rows = starts[sequence + 1] - key_row;
+        query_row = a->one_query ? sequence : key_row;
+        args.query_rows = a->one_query ? 1 : args.key_rows;
     }
     args.q += query_row * args.q_stride + column;
     args.k += key_row * args.kv_stride + column;
@@ -34,11 +37,11 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
     const osprey__shape *q = osprey__step_shape(run, step->node->inputs[0]);
     const osprey__shape *k = osprey__step_shape(run, step->node->inputs[1]);
     size_t width = q->dims[q->rank - 1];
-    bool fixed = q->extent == OSPREY__PER_SEQUENCE;
+    bool ragged = k->extent == OSPREY__PER_TOKEN;
     attention a = {
         .run = run,
-        .whole = {.query_rows = fixed ? q->dims[0] : 0,
-                  .key_rows = fixed ? k->dims[0] : 0,
+        .whole = {.query_rows = ragged ? 0 : q->dims[0],
+                  .key_rows = ragged ? 0 : k->dims[0],
                   .head_dim = width / attributes->heads,
                   .q = osprey__step_input(run, step, 0),
                   .q_stride = width,
@@ -50,7 +53,8 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
                   .scale = attributes->scale,
                   .causal = attributes->causal},
         .heads = attributes->heads,
-        .fixed = fixed,
+        .ragged = ragged,
+        .one_query = q->extent == OSPREY__PER_SEQUENCE,
     };
     osprey__thread_pool_run(run->pool, run->sequences * a.heads, attention_task, &a);
 }

@@ -184,6 +184,20 @@ size_t osprey__graph_producer(const osprey__graph *graph, osprey__value_id value
     return SIZE_MAX;
 }
 
+void osprey__graph_remove_node(osprey__graph *graph, size_t index)
+{
+    graph->node_count--;
+    memmove(graph->nodes + index, graph->nodes + index + 1,
+            (graph->node_count - index) * sizeof *graph->nodes);
+}
+
+void osprey__graph_move_node(osprey__graph *graph, size_t from, size_t to)
+{
+    osprey__node moved = graph->nodes[from];
+    memmove(graph->nodes + to + 1, graph->nodes + to, (from - to) * sizeof *graph->nodes);
+    graph->nodes[to] = moved;
+}
+
 void osprey__graph_remove_nodes(osprey__graph *graph, const bool *remove)
 {
     size_t kept = 0;

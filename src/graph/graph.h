@@ -57,7 +57,7 @@ typedef struct osprey__value {
     X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
     X(LAYER_NORM, "layer_norm")     /* x, scale, shift */                                          \
-    X(ATTENTION, "attention")       /* q, k, v, each [rows][heads * head_dim] */                   \
+    X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim] */                        \
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
@@ -165,6 +165,12 @@ size_t osprey__graph_uses(const osprey__graph *graph, osprey__value_id value);
 
 /* The index of the node that computes value; SIZE_MAX for inputs and constants. */
 size_t osprey__graph_producer(const osprey__graph *graph, osprey__value_id value);
+
+/* Takes the node at index out of the list. */
+void osprey__graph_remove_node(osprey__graph *graph, size_t index);
+
+/* Moves the node at `from` to a place `to` before it. */
+void osprey__graph_move_node(osprey__graph *graph, size_t from, size_t to);
 
 /* Takes the nodes of which remove[index] is true out of the list. */
 void osprey__graph_remove_nodes(osprey__graph *graph, const bool *remove);

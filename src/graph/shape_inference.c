@@ -85,8 +85,11 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
     const osprey__shape *q = input(in, 0), *k = input(in, 1), *v = input(in, 2);
     size_t heads = in->node->attributes.heads;
     if (!osprey__shape_equal(k, v)) return wrong(in, "k and v have different shapes");
-    if (q->extent != k->extent || q->rank != k->rank ||
-        q->rank != (q->extent == OSPREY__PER_TOKEN ? 1 : 2))
+    /* One query a sequence, over all tokens of its text, or as many queries as tokens. */
+    bool pooled = q->extent == OSPREY__PER_SEQUENCE && k->extent == OSPREY__PER_TOKEN &&
+                  !in->node->attributes.causal;
+    size_t rank = k->extent == OSPREY__PER_TOKEN ? 1 : 2;
+    if ((q->extent != k->extent && !pooled) || q->rank != rank || k->rank != rank)
         return wrong(in, "q and k do not fit");
     size_t width = q->dims[q->rank - 1];
     if (width != k->dims[k->rank - 1] || !heads || width % heads)

@@ -11,7 +11,7 @@
 /*
  * Names of the inputs. Image towers have one: float [sequence][3][height][width]. The text tower
  * has three lists of int32: the id and the position of each token, and, for each text, the row
- * among all tokens that its embedding is taken from.
+ * among all tokens that its embedding is taken from, which has to be the text's last.
  */
 #define OSPREY__INPUT_PIXELS    "pixels"
 #define OSPREY__INPUT_IDS       "ids"

@@ -134,6 +134,81 @@ static void test_what_is_used_twice_is_not_fused(void **state)
     osprey__graph_free(graph);
 }
 
+/* An attention block over tokens of which only one is read afterwards. */
+static osprey__graph *pooled_block(osprey__extent extent)
+{
+    bool text = extent == OSPREY__PER_TOKEN;
+    osprey__graph *graph = new_graph();
+    osprey__shape rows = {extent, text ? 1 : 2, {text ? 2 : 5, 2}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, rows);
+    const size_t square[] = {2, 2};
+    osprey__value_id w = constant(graph, "w", 2, square, 1);
+    osprey__value_id qkv[3], y;
+    static const char *const names[] = {"q", "k", "v"};
+    for (size_t i = 0; i < 3; i++)
+        qkv[i] = osprey__graph_node(graph, OSPREY__OP_LINEAR, names[i], (osprey__value_id[]){x, w},
+                                    2, NULL);
+    y = osprey__graph_node(graph, OSPREY__OP_ATTENTION, "mixed", qkv, 3,
+                           &(osprey__attributes){.heads = 1, .scale = 1, .causal = text});
+    y = osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){y, x}, 2, NULL);
+    osprey__value_id z =
+        osprey__graph_node(graph, OSPREY__OP_ACTIVATION, "z", &y, 1,
+                           &(osprey__attributes){.activation = OSPREY_ACTIVATION_GELU});
+    y = osprey__graph_node(graph, OSPREY__OP_ADD, "sum2", (osprey__value_id[]){z, y}, 2, NULL);
+    if (text) {
+        osprey__shape index = {OSPREY__PER_SEQUENCE, 0, {0}};
+        osprey__value_id pooled = osprey__graph_input(graph, "pooled", OSPREY__I32, index);
+        y = osprey__graph_node(graph, OSPREY__OP_GATHER, "out", (osprey__value_id[]){y, pooled}, 2,
+                               NULL);
+    } else {
+        y = osprey__graph_node(graph, OSPREY__OP_SLICE, "out", &y, 1,
+                               &(osprey__attributes){.count = 1});
+    }
+    assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
+    assert_int_equal(osprey__prune_rows(graph, NULL), OSPREY_OK);
+    assert_int_equal(osprey__graph_verify(graph, NULL), OSPREY_OK);
+    return graph;
+}
+
+static void test_only_the_class_token_is_computed(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_block(OSPREY__PER_SEQUENCE);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [sequence 5 2]\n"
+                       "%k = linear(%x, \"w\") : [sequence 5 2]\n"
+                       "%v = linear(%x, \"w\") : [sequence 5 2]\n"
+                       "%x.picked = slice(%x) rows=0+1 : [sequence 1 2]\n"
+                       "%q.picked = linear(%x.picked, \"w\") : [sequence 1 2]\n"
+                       "%mixed.picked = attention(%q.picked, %k, %v) heads=1 scale=1"
+                       " : [sequence 1 2]\n"
+                       "%sum.picked = add(%mixed.picked, %x.picked) : [sequence 1 2]\n"
+                       "%z.picked = activation(%sum.picked) activation=gelu : [sequence 1 2]\n"
+                       "%out = add(%z.picked, %sum.picked) : [sequence 1 2]\n"
+                       "output %out\n");
+    osprey__graph_free(graph);
+}
+
+static void test_only_the_last_token_of_a_text_is_computed(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_block(OSPREY__PER_TOKEN);
+    assert_dump(graph,
+                "graph test\n"
+                "%x = input F32 : [token 2]\n"
+                "%pooled = input I32 : [sequence]\n"
+                "%k = linear(%x, \"w\") : [token 2]\n"
+                "%v = linear(%x, \"w\") : [token 2]\n"
+                "%x.picked = gather(%x, %pooled) : [sequence 2]\n"
+                "%q.picked = linear(%x.picked, \"w\") : [sequence 2]\n"
+                "%mixed.picked = attention(%q.picked, %k, %v) heads=1 scale=1 : [sequence 2]\n"
+                "%sum.picked = add(%mixed.picked, %x.picked) : [sequence 2]\n"
+                "%z.picked = activation(%sum.picked) activation=gelu : [sequence 2]\n"
+                "%out = add(%z.picked, %sum.picked) : [sequence 2]\n"
+                "output %out\n");
+    osprey__graph_free(graph);
+}
+
 static void test_shapes_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -175,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_a_residual_block_becomes_one_convolution),
         cmocka_unit_test(test_folding_keeps_the_function),
         cmocka_unit_test(test_what_is_used_twice_is_not_fused),
+        cmocka_unit_test(test_only_the_class_token_is_computed),
+        cmocka_unit_test(test_only_the_last_token_of_a_text_is_computed),
         cmocka_unit_test(test_shapes_that_do_not_fit_are_refused),
         cmocka_unit_test(test_the_verifier_sees_a_wrong_order),
     };
