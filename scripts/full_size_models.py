@@ -13,10 +13,13 @@ from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPModel
 from transformers.initialization import no_init_weights
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "golden"))
 import golden_vocabulary
 from golden_weights import randomise, settle_batch_norms
+
+logging.disable_progress_bar()
 
 
 def hf_config(embed, act, text, vision):

@@ -46,9 +46,7 @@ def reference(name, model_dir, work):
         if name in full_size_models.HUGGINGFACE:
             from transformers import CLIPModel, CLIPTokenizer
             from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-            from transformers.utils import logging
 
-            logging.disable_progress_bar()
             model = CLIPModel.from_pretrained(model_dir, dtype=torch.float32).eval()
             processor = CLIPImageProcessorPil.from_pretrained(model_dir)
             seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
