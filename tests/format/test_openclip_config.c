@@ -95,6 +95,14 @@ static void test_vit_options(void **state)
     assert_int_equal(config.preprocessing.fill[2], 9);
 }
 
+static void test_end_token_has_a_default(void **state)
+{
+    (void)state;
+    const osprey__model_config config = parse_well(TEXT("'pool_type':'eos'"));
+    assert_int_equal(config.text.pooling, OSPREY__POOL_FIRST_END);
+    assert_int_equal(config.text.end_id, 2);
+}
+
 static void test_resnet_is_rn50x4(void **state)
 {
     (void)state;
@@ -232,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_vit_options),
+        cmocka_unit_test(test_end_token_has_a_default),
         cmocka_unit_test(test_resnet_is_rn50x4),
         cmocka_unit_test(test_options_without_effect_are_accepted),
         cmocka_unit_test(test_refuses_wrong_settings),

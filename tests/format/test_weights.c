@@ -166,6 +166,39 @@ static void test_every_allocation_may_fail(void **state)
     assert_true(allowed > 8);
 }
 
+static void test_reads_the_golden_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t tensors, files;
+        osprey__dtype dtype; /* of logit_scale */
+    } models[] = {
+        {"hf-vit-p14-bf16-sparse/model.safetensors", 64, 1, OSPREY__BF16},
+        {"hf-vit-p14-f16-config-dict/model.safetensors", 80, 1, OSPREY__F16},
+        {"hf-vit-p16-gelu-sharded/" INDEX, 78, 4, OSPREY__F32},
+        {"openclip-rn/open_clip_model.safetensors", 171, 1, OSPREY__F32},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/golden/models/%s", OSPREY_TEST_DIR, models[i].name);
+        osprey__weights *weights = NULL;
+        osprey_error error;
+        if (osprey__weights_open(path, &weights, &error) != OSPREY_OK)
+            fail_msg("%s: %s", error.subject, error.message);
+        size_t count = 0;
+        osprey__weights_tensors(weights, &count);
+        assert_int_equal(count, models[i].tensors);
+        osprey__weights_files(weights, &count);
+        assert_int_equal(count, models[i].files);
+        const osprey__tensor *scale = NULL;
+        assert_int_equal(osprey__weights_get(weights, "logit_scale", &scale, &error), OSPREY_OK);
+        assert_int_equal(scale->dtype, models[i].dtype);
+        assert_int_equal(scale->elements, 1);
+        osprey__weights_free(weights);
+    }
+}
+
 #define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -176,6 +209,7 @@ int main(void)
         WITH_DIRECTORY(test_refuses_wrong_indexes),
         WITH_DIRECTORY(test_refuses_what_is_no_file),
         WITH_DIRECTORY(test_every_allocation_may_fail),
+        cmocka_unit_test(test_reads_the_golden_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
