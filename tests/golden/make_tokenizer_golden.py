@@ -40,8 +40,8 @@ EMOJI = (list(range(0x1F300, 0x1F650)) + list(range(0x1F680, 0x1F6D0))
          + list(range(0x1F900, 0x1FA00)) + list(range(0x2600, 0x27C0)))
 ENGLISH = """a photo of the cat dogs running beautiful sunset over mountains aircraft black and
  white Golden Retriever wearing sunglasses New York café naïve jalapeño can't I'll we've you're
- he'd it's isn't 4k hd 1920x1080 rock'n'roll o'clock e-mail http://example.com/a?b=c #tag @name :-) !!! ...
- antidisestablishmentarianism zyzzyva CamelCaseWord snake_case_word""".split()
+ he'd it's isn't 4k hd 1920x1080 rock'n'roll o'clock e-mail http://example.com/a?b=c #tag @name :-)
+ !!! ... antidisestablishmentarianism zyzzyva CamelCaseWord snake_case_word""".split()
 CONTRACTIONS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'T", "'RE", "'Ve", "'M", "'lL",
                 "'D", "'", "''", "’s", "'x", "'sa", "!'s", "'\u017f", "'\u212a", "'ſ"]
 SCRIPTS = {"chinese": (0x4E00, 0x9FFF), "arabic": (0x0600, 0x06FF), "devanagari": (0x0900, 0x097F),

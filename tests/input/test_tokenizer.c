@@ -149,8 +149,22 @@ static uint32_t random_number(uint64_t *seed)
 static void fill_random(char *text, size_t length, uint64_t *seed)
 {
     static const char *const parts[] = {
-        "<|endoftext|>", "<|",       "'s",           "'",  "a",    "B",    " ",       "\xcc",
-        "\xcc\x81",      "\xcc\xa3", "\xe7\x8c\xab", "\0", "\xf0", "\x9f", "\xc4\xb0"};
+        "<|endoftext|>",
+        "<|",
+        "'s",
+        "'",
+        "a",
+        "B",
+        " ",
+        "\xcc",
+        "\xcc\x81",
+        "\xcc\xa3",
+        "\xe7\x8c\xab",
+        "\xf0",
+        "\x9f",
+        "\xc4\xb0",
+        "\xe1\xaa\xbf",
+    };
     for (size_t i = 0; i < length;) {
         const char *part = parts[random_number(seed) % (sizeof parts / sizeof *parts)];
         if (random_number(seed) % 4 == 0) text[i++] = (char)random_number(seed);

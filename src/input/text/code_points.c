@@ -144,6 +144,7 @@ static osprey_status compose(osprey__code_points *normal, const int32_t *points,
 {
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
     size_t begin = normal->count;
+    if (count == 0) return OSPREY_OK;
     for (size_t i = 0; i < count; i++) {
         OSPREY_TRY(reserve(normal, LONGEST_DECOMPOSITION, error));
         utf8proc_ssize_t length =
