@@ -143,6 +143,23 @@ def webp_files(image):
                                         lossless=True, minimize_size=True)
 
 
+def riff_chunk(name, data):
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def small_first_frame():
+    """An animation on 41 x 29 pixels whose first frame covers 12 x 8 of them, from (10, 6) on."""
+    pixels = encoded(picture(12, 8), "WEBP", lossless=True)[12:]
+
+    def sizes(*values):
+        return b"".join(struct.pack("<I", value)[:3] for value in values)
+
+    frame = riff_chunk(b"ANMF", sizes(10 // 2, 6 // 2, 12 - 1, 8 - 1, 100) + b"\0" + pixels)
+    body = (b"WEBP" + riff_chunk(b"VP8X", b"\x02\0\0\0" + sizes(41 - 1, 29 - 1))
+            + riff_chunk(b"ANIM", b"\xff\xff\xff\xff\0\0") + frame + frame)
+    return riff_chunk(b"RIFF", body)
+
+
 def upright_files():
     image = picture(9, 5)
     for orientation in range(1, 9):
@@ -166,6 +183,7 @@ def files():
     yield "source.png", encoded(picture(61, 47), "PNG")
     yield "tall.png", encoded(picture(13, 90), "PNG")
     yield "wide.png", encoded(picture(90, 13), "PNG")
+    yield "animated_small.webp", small_first_frame()
 
 
 class Expectations:
@@ -201,7 +219,7 @@ def add_decodes(expect):
 
 def add_resizes(expect):
     sizes = {"source.png": ((31, 24), (20, 47), (61, 19), (7, 5), (1, 1), (90, 70), (64, 20)),
-             "tall.png": ((11, 9), (26, 30), (13, 31), (5, 80)), "wide.png": ((9, 11), (45, 26)),
+             "tall.png": ((11, 9), (26, 30), (13, 31), (5, 80)), "wide.png": ((9, 11), (45, 26), (179, 13)),
              "size_1x9.png": ((4, 3), (1, 20)), "size_9x1.png": ((3, 4), (20, 1)),
              "size_1x1.png": ((5, 3),)}
     for name, targets in sizes.items():

@@ -75,7 +75,7 @@ static void test_resizes_as_pillow(void **state)
 {
     (void)state;
     const json_t *cases = json_object_get(golden.cases, "resize");
-    difference all = {0};
+    difference all = {0}, exact = {0};
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
         size_t width = image_golden_size(c, "width"), height = image_golden_size(c, "height");
@@ -94,15 +94,21 @@ static void test_resizes_as_pillow(void **state)
         assert_int_equal(osprey_image_preprocess(image, &how, pixels, &error), OSPREY_OK);
         const unsigned char *wanted = image_golden_bytes(&golden, c, width * height * 3);
         for (size_t p = 0; p < width * height; p++)
-            for (size_t channel = 0; channel < 3; channel++)
-                add_value(&all, (double)pixels[channel * width * height + p],
-                          wanted[3 * p + channel], 0);
+            for (size_t channel = 0; channel < 3; channel++) {
+                double got = (double)pixels[channel * width * height + p];
+                add_value(&all, got, wanted[3 * p + channel], 0);
+                /* The other two filters take sines, which differ between C libraries. */
+                if (how.resample != OSPREY_RESAMPLE_LANCZOS &&
+                    how.resample != OSPREY_RESAMPLE_HAMMING)
+                    add_value(&exact, got, wanted[3 * p + channel], 0);
+            }
         free(pixels);
         osprey_image_free(image);
     }
     print_difference("resize", json_array_size(cases), &all);
     assert_true(json_array_size(cases) > 70);
     assert_true(all.worst <= 1);
+    assert_int_equal(exact.unequal, 0);
 }
 
 static osprey_preprocessing preprocessing_of(const json_t *c)

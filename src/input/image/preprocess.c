@@ -174,7 +174,8 @@ static osprey_status make_axis(osprey__resize_axis *axis, const extent *e, ospre
 static osprey_status make_room(view *at, size_t height, size_t width, uint8_t **block,
                                osprey_error *error)
 {
-    size_t row_bytes = osprey__round_up(width * 3 + 1, OSPREY__ALIGNMENT), bytes;
+    size_t row_bytes = osprey__round_up(width * 3 + OSPREY__RESIZE_ROW_SLACK, OSPREY__ALIGNMENT);
+    size_t bytes;
     if (!osprey__multiply(row_bytes, height, &bytes)) return osprey__fail_memory(error, SIZE_MAX);
     *block = osprey__aligned_alloc(bytes + OSPREY__RESIZE_SLACK);
     if (!*block) return osprey__fail_memory(error, bytes);
@@ -243,7 +244,7 @@ osprey_status osprey_image_preprocess(const osprey_image *image,
     OSPREY_TRY(find_levels(preprocessing, &levels, error));
     const osprey__cpu_features *features;
     OSPREY_TRY(osprey__cpu_features_get(&features, error));
-    const osprey__resize_kernels *kernels = osprey__resize_kernels_for(features->level);
+    const osprey__resize_kernels *kernels = osprey__resize_kernels_for(features);
     workspace work = {0};
     view at;
     osprey_status status =

@@ -58,10 +58,11 @@ static void to_planes(const uint8_t *rgb, size_t count, const osprey__resize_lev
 }
 
 const osprey__resize_kernels osprey__resize_portable = {
-    OSPREY__CPU_PORTABLE,
-    horizontal,
-    vertical,
-    to_planes,
+    .name = "portable",
+    .level = OSPREY__CPU_PORTABLE,
+    .horizontal = horizontal,
+    .vertical = vertical,
+    .to_planes = to_planes,
 };
 
 void osprey__resize_levels_init(osprey__resize_levels *levels, const float scale[3],
@@ -75,11 +76,28 @@ void osprey__resize_levels_init(osprey__resize_levels *levels, const float scale
     }
 }
 
-const osprey__resize_kernels *osprey__resize_kernels_for(osprey__cpu_level level)
-{
+static const osprey__resize_kernels *const all_kernels[] = {
+    &osprey__resize_portable,
 #if defined(__x86_64__)
-    if (level >= OSPREY__CPU_AVX2) return &osprey__resize_avx2;
+    &osprey__resize_avx2,
+    &osprey__resize_avx512vnni,
 #endif
-    (void)level;
-    return &osprey__resize_portable;
+};
+
+const osprey__resize_kernels *osprey__resize_kernels_at(size_t number)
+{
+    return number < sizeof all_kernels / sizeof *all_kernels ? all_kernels[number] : NULL;
+}
+
+bool osprey__resize_kernels_run(const osprey__resize_kernels *kernels,
+                                const osprey__cpu_features *features)
+{
+    return kernels->level <= features->level && (!kernels->vnni || features->vnni);
+}
+
+const osprey__resize_kernels *osprey__resize_kernels_for(const osprey__cpu_features *features)
+{
+    size_t best = sizeof all_kernels / sizeof *all_kernels - 1;
+    while (!osprey__resize_kernels_run(all_kernels[best], features)) best--;
+    return all_kernels[best];
 }

@@ -24,7 +24,7 @@
 /* Bits behind the point of a coefficient. 8 of 32 are the pixel's, 2 leave room for overshoot. */
 #define OSPREY__RESIZE_BITS 22
 
-/* For vectors of 16 bits a coefficient is high * 2^15 + low, with low not negative. */
+/* For products of 16 bits a coefficient is high * 2^15 + low, with low not negative. */
 #define OSPREY__RESIZE_LOW_BITS 15
 
 /* How one output is mixed from neighbours: inputs first to first + taps - 1. */
@@ -38,6 +38,12 @@ typedef struct osprey__resize_pair {
     int16_t high[2], low[2];
 } osprey__resize_pair;
 
+/* Four neighbouring coefficients for products of 8 bits: byte[0] + byte[1] * 2^8 + byte[2] * 2^16,
+ * each byte signed. */
+typedef struct osprey__resize_quad {
+    int8_t byte[3][4];
+} osprey__resize_quad;
+
 /* Outputs of one direction, in order. Read-only once made; any number of threads may use it. */
 typedef struct osprey__resize_axis {
     size_t count;                   /* of outputs */
@@ -45,6 +51,7 @@ typedef struct osprey__resize_axis {
     osprey__resize_window *windows; /* [count] */
     int32_t *coefficients;          /* [count][stride] */
     osprey__resize_pair *pairs;     /* [count][stride / 2], the same numbers */
+    osprey__resize_quad *quads;     /* [count][stride / 4], the same again */
 } osprey__resize_axis;
 
 /*
@@ -71,12 +78,15 @@ void osprey__resize_levels_init(osprey__resize_levels *levels, const float scale
  * One instruction set's way; all give the same bits. OSPREY__RESIZE_SLACK bytes behind the last
  * row of every source have to be readable and behind every destination writable.
  */
-#define OSPREY__RESIZE_SLACK 64
+#define OSPREY__RESIZE_SLACK     64
+#define OSPREY__RESIZE_ROW_SLACK 16
 
 typedef struct osprey__resize_kernels {
-    osprey__cpu_level level;
-    /* rows rows of RGB; destination gets columns->count pixels a row, and its rows have at least
-     * one byte more. */
+    const char *name;
+    osprey__cpu_level level; /* what they need; */
+    bool vnni;               /* with AVX512_VNNI */
+    /* rows rows of RGB; destination gets columns->count (at least 1) pixels a row, and its rows
+     * have OSPREY__RESIZE_ROW_SLACK bytes more, whose values are lost. */
     void (*horizontal)(const uint8_t *source, size_t source_row_bytes, size_t rows,
                        const osprey__resize_axis *columns, uint8_t *destination,
                        size_t destination_row_bytes);
@@ -91,8 +101,15 @@ typedef struct osprey__resize_kernels {
 
 extern const osprey__resize_kernels osprey__resize_portable;
 extern const osprey__resize_kernels osprey__resize_avx2;
+extern const osprey__resize_kernels osprey__resize_avx512vnni;
 
-/* The best kernels up to level. */
-const osprey__resize_kernels *osprey__resize_kernels_for(osprey__cpu_level level);
+/* The number-th of all kernels, better ones later; NULL behind the last. */
+const osprey__resize_kernels *osprey__resize_kernels_at(size_t number);
+
+bool osprey__resize_kernels_run(const osprey__resize_kernels *kernels,
+                                const osprey__cpu_features *features);
+
+/* The best kernels that a processor can run. */
+const osprey__resize_kernels *osprey__resize_kernels_for(const osprey__cpu_features *features);
 
 #endif

@@ -74,6 +74,32 @@ static osprey_status find_filter(osprey_resample resample, const filter **found,
                         "lanczos, box and hamming are");
 }
 
+/* The lowest `bits` of *value as a number from `least` on, taken away; what remains is shifted. */
+static int32_t take_low(int32_t *value, int bits, int32_t least)
+{
+    int32_t range = 1 << bits;
+    int32_t low = (int32_t)((uint32_t)(*value - least) & (uint32_t)(range - 1)) + least;
+    *value = (*value - low) / range;
+    return low;
+}
+
+/* The forms that vectors multiply with. */
+static void split_output(osprey__resize_axis *axis, size_t index)
+{
+    const int32_t *coefficients = axis->coefficients + index * axis->stride;
+    osprey__resize_pair *pairs = axis->pairs + index * axis->stride / 2;
+    osprey__resize_quad *quads = axis->quads + index * axis->stride / 4;
+    for (size_t i = 0; i < axis->stride; i++) {
+        int32_t rest = coefficients[i];
+        pairs[i / 2].low[i % 2] = (int16_t)take_low(&rest, OSPREY__RESIZE_LOW_BITS, 0);
+        pairs[i / 2].high[i % 2] = (int16_t)rest;
+        rest = coefficients[i];
+        quads[i / 4].byte[0][i % 4] = (int8_t)take_low(&rest, 8, -128);
+        quads[i / 4].byte[1][i % 4] = (int8_t)take_low(&rest, 8, -128);
+        quads[i / 4].byte[2][i % 4] = (int8_t)rest;
+    }
+}
+
 /* weights: room for one output's. */
 static void fill_output(osprey__resize_axis *axis, size_t index, size_t in, double center,
                         double filter_scale, const filter *f, double *weights)
@@ -95,13 +121,7 @@ static void fill_output(osprey__resize_axis *axis, size_t index, size_t in, doub
         double rounding = share < 0 ? -0.5 : 0.5;
         coefficients[i] = (int32_t)(rounding + share * (1 << OSPREY__RESIZE_BITS));
     }
-    osprey__resize_pair *pairs = axis->pairs + index * axis->stride / 2;
-    const int32_t low_mask = (1 << OSPREY__RESIZE_LOW_BITS) - 1;
-    for (size_t i = 0; i < axis->stride; i++) {
-        pairs[i / 2].low[i % 2] = (int16_t)(coefficients[i] & low_mask);
-        pairs[i / 2].high[i % 2] =
-            (int16_t)((coefficients[i] - (coefficients[i] & low_mask)) / (low_mask + 1));
-    }
+    split_output(axis, index);
 }
 
 osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, size_t out,
@@ -121,8 +141,10 @@ osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, siz
     axis->windows = osprey__calloc(count, sizeof *axis->windows);
     axis->coefficients = osprey__calloc(coefficients, sizeof *axis->coefficients);
     axis->pairs = osprey__calloc(coefficients / 2, sizeof *axis->pairs);
+    axis->quads = osprey__calloc(coefficients / 4, sizeof *axis->quads);
     weights = osprey__calloc(axis->stride, sizeof *weights);
-    if (!axis->windows || !axis->coefficients || !axis->pairs || !weights) goto no_memory;
+    if (!axis->windows || !axis->coefficients || !axis->pairs || !axis->quads || !weights)
+        goto no_memory;
     for (size_t i = 0; i < count; i++) {
         double center = ((double)(first + i) + 0.5) * scale;
         fill_output(axis, i, in, center, filter_scale, f, weights);
@@ -142,5 +164,6 @@ void osprey__resize_axis_free(osprey__resize_axis *axis)
     osprey__free(axis->windows);
     osprey__free(axis->coefficients);
     osprey__free(axis->pairs);
+    osprey__free(axis->quads);
     *axis = (osprey__resize_axis){0};
 }

@@ -49,45 +49,66 @@ static inline __m256i load_two(const uint8_t *low, const uint8_t *high)
                                    _mm_loadu_si128((const __m128i *)high), 1);
 }
 
-static inline void store_pixel(uint8_t *to, int pixel)
-{
-    memcpy(to, &pixel, sizeof pixel);
-}
+/* One output of four rows; a 128-bit lane holds one row's pixel. */
+typedef struct mixed {
+    __m256i rows_01, rows_23;
+} mixed;
 
-/*
- * Column by column for four rows at once: a 128-bit lane holds one row's pixel. Of four pixels
- * (12 bytes) two shuffles make pairs of equal channels, widened to 16 bits.
- */
-static void horizontal_four(const uint8_t *const source[4], const osprey__resize_axis *columns,
-                            uint8_t *const destination[4])
+/* Of four pixels (12 bytes) two shuffles make pairs of equal channels, widened to 16 bits. */
+static inline mixed mix_column(const uint8_t *source, size_t row_bytes,
+                               const osprey__resize_axis *columns, size_t x)
 {
     const __m256i taps_01 = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
     const __m256i taps_23 = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
-    for (size_t x = 0; x < columns->count; x++) {
-        osprey__resize_window window = columns->windows[x];
-        const osprey__resize_pair *pairs = columns->pairs + x * columns->stride / 2;
-        size_t offset = window.first * 3;
-        sums rows_01 = sums_zero(), rows_23 = sums_zero();
-        for (size_t tap = 0; tap < window.taps; tap += 4, pairs += 2, offset += 12) {
-            __m256i pixels_01 = load_two(source[0] + offset, source[1] + offset);
-            __m256i pixels_23 = load_two(source[2] + offset, source[3] + offset);
-            __m256i high = broadcast(pairs[0].high), low = broadcast(pairs[0].low);
-            rows_01 = sums_add(rows_01, _mm256_shuffle_epi8(pixels_01, taps_01), high, low);
-            rows_23 = sums_add(rows_23, _mm256_shuffle_epi8(pixels_23, taps_01), high, low);
-            high = broadcast(pairs[1].high);
-            low = broadcast(pairs[1].low);
-            rows_01 = sums_add(rows_01, _mm256_shuffle_epi8(pixels_01, taps_23), high, low);
-            rows_23 = sums_add(rows_23, _mm256_shuffle_epi8(pixels_23, taps_23), high, low);
-        }
-        __m256i words = _mm256_packs_epi32(sums_round(rows_01), sums_round(rows_23));
-        __m256i bytes = _mm256_packus_epi16(words, words);
-        /* The fourth byte of each is overwritten by the next pixel, or lies behind the row. */
-        store_pixel(destination[0] + x * 3, _mm256_extract_epi32(bytes, 0));
-        store_pixel(destination[1] + x * 3, _mm256_extract_epi32(bytes, 4));
-        store_pixel(destination[2] + x * 3, _mm256_extract_epi32(bytes, 1));
-        store_pixel(destination[3] + x * 3, _mm256_extract_epi32(bytes, 5));
+    const osprey__resize_window *window = &columns->windows[x];
+    const osprey__resize_pair *pairs = columns->pairs + x * columns->stride / 2;
+    const uint8_t *from = source + window->first * 3, *end = from + window->taps * 3;
+    sums rows_01 = sums_zero(), rows_23 = sums_zero();
+    for (; from < end; from += 12, pairs += 2) {
+        const uint8_t *third = from + 2 * row_bytes;
+        __m256i pixels_01 = load_two(from, from + row_bytes);
+        __m256i pixels_23 = load_two(third, third + row_bytes);
+        __m256i high = broadcast(pairs[0].high), low = broadcast(pairs[0].low);
+        rows_01 = sums_add(rows_01, _mm256_shuffle_epi8(pixels_01, taps_01), high, low);
+        rows_23 = sums_add(rows_23, _mm256_shuffle_epi8(pixels_23, taps_01), high, low);
+        high = broadcast(pairs[1].high);
+        low = broadcast(pairs[1].low);
+        rows_01 = sums_add(rows_01, _mm256_shuffle_epi8(pixels_01, taps_23), high, low);
+        rows_23 = sums_add(rows_23, _mm256_shuffle_epi8(pixels_23, taps_23), high, low);
+    }
+    return (mixed){sums_round(rows_01), sums_round(rows_23)};
+}
+
+/* Four outputs of two rows, which meet in a lane each. */
+static inline void store_two_rows(uint8_t *to, size_t row_bytes, __m256i a, __m256i b, __m256i c,
+                                  __m256i d)
+{
+    const __m256i without_gaps = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+    __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    bytes = _mm256_shuffle_epi8(bytes, without_gaps);
+    _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(bytes));
+    _mm_storeu_si128((__m128i *)(to + row_bytes), _mm256_extracti128_si256(bytes, 1));
+}
+
+static void horizontal_four(const uint8_t *source, size_t source_row_bytes,
+                            const osprey__resize_axis *columns, uint8_t *destination,
+                            size_t destination_row_bytes)
+{
+    const osprey__resize_axis axis = *columns; /* stores of bytes cannot change a local's fields */
+    for (size_t x = 0; x < axis.count; x += 4) {
+        /* Of fewer than four outputs the last is done again. */
+        size_t more = axis.count - 1 - x;
+        mixed a = mix_column(source, source_row_bytes, &axis, x);
+        mixed b = mix_column(source, source_row_bytes, &axis, x + (more < 1 ? more : 1));
+        mixed c = mix_column(source, source_row_bytes, &axis, x + (more < 2 ? more : 2));
+        mixed d = mix_column(source, source_row_bytes, &axis, x + (more < 3 ? more : 3));
+        uint8_t *to = destination + x * 3;
+        store_two_rows(to, destination_row_bytes, a.rows_01, b.rows_01, c.rows_01, d.rows_01);
+        store_two_rows(to + 2 * destination_row_bytes, destination_row_bytes, a.rows_23, b.rows_23,
+                       c.rows_23, d.rows_23);
     }
 }
 
@@ -95,16 +116,15 @@ static void horizontal(const uint8_t *source, size_t source_row_bytes, size_t ro
                        const osprey__resize_axis *columns, uint8_t *destination,
                        size_t destination_row_bytes)
 {
+    if (rows < 4) {
+        osprey__resize_portable.horizontal(source, source_row_bytes, rows, columns, destination,
+                                           destination_row_bytes);
+        return;
+    }
     for (size_t y = 0; y < rows; y += 4) {
-        const uint8_t *from[4];
-        uint8_t *to[4];
-        for (size_t i = 0; i < 4; i++) {
-            /* Of fewer than four rows the last is done again. */
-            size_t row = y + i < rows ? y + i : rows - 1;
-            from[i] = source + row * source_row_bytes;
-            to[i] = destination + row * destination_row_bytes;
-        }
-        horizontal_four(from, columns, to);
+        size_t row = y < rows - 4 ? y : rows - 4; /* the last four may begin among those done */
+        horizontal_four(source + row * source_row_bytes, source_row_bytes, columns,
+                        destination + row * destination_row_bytes, destination_row_bytes);
     }
 }
 
@@ -159,8 +179,9 @@ static void to_planes(const uint8_t *rgb, size_t count, const osprey__resize_lev
 }
 
 const osprey__resize_kernels osprey__resize_avx2 = {
-    OSPREY__CPU_AVX2,
-    horizontal,
-    vertical,
-    to_planes,
+    .name = "avx2",
+    .level = OSPREY__CPU_AVX2,
+    .horizontal = horizontal,
+    .vertical = vertical,
+    .to_planes = to_planes,
 };
