@@ -158,7 +158,7 @@ static osprey_status open_tokenizer(osprey_model *model, const location *at, osp
     osprey_error reason;
     osprey_status status =
         osprey__tokenizer_open_directory(at->directory, &model->tokenizer, &files, &reason);
-    if (status == OSPREY_NOT_FOUND && at->openclip) {
+    if (status == OSPREY_NOT_FOUND && at->openclip && !model->config.foreign_tokenizer) {
         OSPREY_TRY(osprey__tokenizer_builtin(&model->tokenizer, error));
         files.count = 0;
     } else if (status != OSPREY_OK) {

@@ -64,6 +64,8 @@ static void test_missing_files_are_named(void **state)
     assert_refused(d.path, OSPREY_NOT_FOUND, "open_clip_model.safetensors",
                    "open_clip_config.json is missing");
     test_directory_link(&d, RESNET, "open_clip_config.json");
+    /* Its configuration names a tokenizer other than CLIP's own. */
+    assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "tokenizer.json");
     test_directory_remove(&d, "open_clip_model.safetensors");
     assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "open_clip_model.safetensors would fit");
     test_directory_free(&d);
