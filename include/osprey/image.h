@@ -128,7 +128,7 @@ typedef struct osprey_preprocessing {
  * 2/255.) Only what the crop keeps is computed.
  * Errors: OSPREY_INVALID_ARGUMENT (also where the steps do not end at the crop's size),
  * OSPREY_UNSUPPORTED (another filter; OSPREY_CPU names an instruction set that this machine
- * lacks), OSPREY_OUT_OF_MEMORY.
+ * lacks), OSPREY_LIMIT (a side of millions of pixels), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_image_preprocess(const osprey_image *image,
                                                  const osprey_preprocessing *preprocessing,

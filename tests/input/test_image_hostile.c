@@ -136,6 +136,29 @@ static void test_a_claim_of_many_pixels_costs_no_memory(void **state)
     assert_int_equal(jpeg_status, OSPREY_LIMIT);
 }
 
+static void test_a_thread_of_pixels_is_not_resized(void **state)
+{
+    (void)state;
+    const size_t height = 20000000;
+    uint8_t *rgb = osprey__calloc(height, 3);
+    assert_non_null(rgb);
+    osprey_image *image = NULL;
+    osprey_error error;
+    assert_int_equal(osprey_image_from_rgb(rgb, 1, height, 3, &image, &error), OSPREY_OK);
+    osprey__free(rgb);
+    const osprey_preprocessing how = {
+        .resize = OSPREY_RESIZE_EXACT,
+        .resize_height = 4,
+        .resample = OSPREY_RESAMPLE_BICUBIC,
+        .crop_height = 4,
+        .crop_width = 4,
+    };
+    float pixels[3 * 4 * 4];
+    assert_int_equal(osprey_image_preprocess(image, &how, pixels, &error), OSPREY_LIMIT);
+    assert_non_null(strstr(error.message, "20000000"));
+    osprey_image_free(image);
+}
+
 static void test_other_formats_are_named(void **state)
 {
     (void)state;
@@ -234,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_a_truncated_file_is_refused),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_a_claim_of_many_pixels_costs_no_memory),
+        cmocka_unit_test(test_a_thread_of_pixels_is_not_resized),
         cmocka_unit_test(test_other_formats_are_named),
         cmocka_unit_test(test_exif_stays_inside),
         cmocka_unit_test(test_every_allocation_may_fail),

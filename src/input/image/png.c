@@ -9,12 +9,15 @@
 
 #include <spng.h>
 
-/* Profiles and texts that unpack to more are dropped. */
+/* A file whose profile or text unpacks to more is refused, as Pillow does from 1 MiB of text on. */
 #define MAX_CHUNK_BYTES ((size_t)16 << 20)
 
 static osprey_status png_failed(int code, osprey_error *error)
 {
     osprey_status status = code == SPNG_EMEM ? OSPREY_OUT_OF_MEMORY : OSPREY_FORMAT;
+    if (code == SPNG_ECHUNK_LIMITS)
+        return osprey__fail(error, OSPREY_LIMIT, NULL,
+                            "the PNG's profile or text is larger than %zu bytes", MAX_CHUNK_BYTES);
     if (code == SPNG_IO_EOF) return osprey__fail(error, status, NULL, "the PNG is truncated");
     return osprey__fail(error, status, NULL, "the PNG is damaged: %s", spng_strerror(code));
 }

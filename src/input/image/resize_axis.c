@@ -6,6 +6,10 @@
 
 #include <math.h>
 
+/* An output has about four coefficients for each input that it stands for. More than this takes a
+ * side of some four million pixels, which no photograph has and a small hostile PNG may claim. */
+#define MAX_COEFFICIENTS ((size_t)1 << 24)
+
 static double box(double x)
 {
     return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
@@ -136,13 +140,14 @@ osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, siz
     size_t most_taps = (size_t)ceil(f->support * filter_scale) * 2 + 1;
     axis->stride = osprey__round_up(most_taps, 4);
     size_t coefficients;
-    double *weights = NULL;
-    if (!osprey__multiply(count, axis->stride, &coefficients)) goto no_memory;
+    if (!osprey__multiply(count, axis->stride, &coefficients) || coefficients > MAX_COEFFICIENTS)
+        return osprey__fail(error, OSPREY_LIMIT, NULL,
+                            "a side of %zu pixels is too long to be resized to %zu", in, out);
     axis->windows = osprey__calloc(count, sizeof *axis->windows);
     axis->coefficients = osprey__calloc(coefficients, sizeof *axis->coefficients);
     axis->pairs = osprey__calloc(coefficients / 2, sizeof *axis->pairs);
     axis->quads = osprey__calloc(coefficients / 4, sizeof *axis->quads);
-    weights = osprey__calloc(axis->stride, sizeof *weights);
+    double *weights = osprey__calloc(axis->stride, sizeof *weights);
     if (!axis->windows || !axis->coefficients || !axis->pairs || !axis->quads || !weights)
         goto no_memory;
     for (size_t i = 0; i < count; i++) {
