@@ -11,6 +11,7 @@ both towers, osprey's has the one that is timed: mind it when comparing peak mem
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ TOWERS = ["image", "text"]
 BATCHES = [1, 8]
 PEERS = ["pytorch"]  # each is bench/peer_<name>.py
 PEER_SECONDS = 3  # for each case in each round, as long as osprey bench takes
+MAX_OTHER_LOAD = 0.1  # share of the machine above which figures mean little
 OUTPUT = ROOT / "build" / "bench.json"
 
 
@@ -83,6 +85,27 @@ def cpu_model():
     return "unknown"
 
 
+class OtherLoad:
+    """The share of the machine's time that programs other than this one's children take."""
+
+    def __init__(self):
+        self.start = self.now()
+
+    @staticmethod
+    def now():
+        fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+        tick = 1 / os.sysconf("SC_CLK_TCK")
+        idle = (fields[3] + fields[4]) * tick
+        own = sum(sum(resource.getrusage(who)[:2])
+                  for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(fields) * tick, idle, own
+
+    def share(self):
+        """Children count once they have ended."""
+        total, idle, own = (end - start for end, start in zip(self.now(), self.start))
+        return max(0.0, (total - idle - own) / total)
+
+
 def summarise(rounds):
     return {"ms_min": min(case["ms_min"] for case in rounds),
             "ms_median": statistics.median(case["ms_median"] for case in rounds),
@@ -138,19 +161,24 @@ def main():
     subprocess.run([sys.executable, "-c", "import sys, pathlib, full_size_models as models; "
                     "models.make('vit-b-32', pathlib.Path(sys.argv[1]))", model_dir],
                    check=True, cwd=ROOT / "scripts")
+    load = OtherLoad()
     programs = [Osprey(options.osprey.resolve(), model_dir, options.threads)]
     programs += [Peer(name, model_dir, options.threads) for name in PEERS]
     cases = measure_all(programs, options.rounds)
     for program in programs:
         program.close()
+    other_load = load.share()
 
     print(f"ViT-B/32, fp32, {options.threads} threads, {cpu_model()}; "
           + ", ".join(program.version for program in programs))
     print_table(cases, programs)
+    if other_load > MAX_OTHER_LOAD:
+        print(f"Other programs took {other_load:.0%} of the machine meanwhile: do not trust these "
+              "figures.")
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps({
         "model": "vit-b-32", "precision": "fp32", "cpu": cpu_model(), "cores": os.cpu_count(),
-        "threads": options.threads, "rounds": options.rounds,
+        "threads": options.threads, "rounds": options.rounds, "other_load": round(other_load, 3),
         "programs": {program.name: program.version for program in programs}, "cases": cases,
     }, indent=1) + "\n", "utf-8")
 
