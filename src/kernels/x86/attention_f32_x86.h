@@ -147,8 +147,8 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
                         .a = args->q + first * args->q_stride,
                         .lda = args->q_stride,
                         .b = panel,
-                        .out = scratch->scores + key,
-                        .ldo = padded,
+                        .sums = scratch->scores + key,
+                        .sums_stride = padded,
                         .prefetch = (const char *)panel};
         tile(&job, rows);
     }
@@ -165,8 +165,8 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
                         .a = scratch->scores,
                         .lda = padded,
                         .b = panel,
-                        .out = sums,
-                        .ldo = TILE_COLUMNS,
+                        .sums = sums,
+                        .sums_stride = TILE_COLUMNS,
                         .prefetch = (const char *)panel};
         tile(&job, rows);
         store_weighted(sums, factors, rows, args->head_dim - d,

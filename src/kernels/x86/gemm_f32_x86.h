@@ -8,11 +8,14 @@
 #include "kernels/x86/tile_f32.h"
 #include "kernels/x86/vec_math_f32.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
-    /* Rows of a that stay in the second-level cache while the panels pass: 384 KiB. */
-    BLOCK_FLOATS = 96 * 1024,
+    /* Of rows that take a panel one after the other: the more, the less often weights are read. */
+    BLOCK_TILES = 84 / TILE_ROWS,
+    /* Of k: a panel's part of so many rows (128 KiB at most) stays in the second-level cache. */
+    CHUNK = 1024,
     /* Rows a multiple of 4 KiB apart fall into the same few places of the first-level cache. */
     CONFLICT_FLOATS = 1024,
 };
@@ -24,12 +27,6 @@ typedef struct row_block {
     size_t lda;
 } row_block;
 
-static size_t block_tiles(size_t k)
-{
-    size_t tiles = BLOCK_FLOATS / (TILE_ROWS * (k ? k : 1));
-    return tiles ? tiles : 1;
-}
-
 static size_t padded_row_floats(size_t k)
 {
     return osprey__round_up(k, VEC_FLOATS) + OSPREY__ALIGNMENT / sizeof(float);
@@ -37,7 +34,7 @@ static size_t padded_row_floats(size_t k)
 
 static size_t gemm_scratch_floats(size_t m, size_t k)
 {
-    size_t rows = block_tiles(k) * TILE_ROWS;
+    size_t rows = BLOCK_TILES * TILE_ROWS;
     return (m < rows ? m : rows) * padded_row_floats(k);
 }
 
@@ -93,32 +90,38 @@ static void finish_tile(const osprey__gemm_f32_args *args, tile_place place, con
     }
 }
 
-/* A block of rows with one panel; the next panel is fetched meanwhile. */
+/*
+ * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
+ * while the tiles pass, and the part that follows it in memory is fetched meanwhile.
+ */
 static void multiply_panel(const osprey__gemm_f32_args *args, row_block block, size_t panel)
 {
-    _Alignas(OSPREY__ALIGNMENT) float sums[TILE_ROWS * TILE_COLUMNS];
+    _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_TILES * TILE_ROWS * TILE_COLUMNS];
+    size_t first_row = tile_start(block.first, args->m), tiles = block.last - block.first;
     size_t column = panel * TILE_COLUMNS, left = args->n - column;
-    tile_place place = {.column = column, .columns = left < TILE_COLUMNS ? left : TILE_COLUMNS};
-    const float *b = args->packed + column * args->k;
-    tile_job job = {.k = args->k,
-                    .lda = block.lda,
-                    .b = b,
-                    .out = sums,
-                    .ldo = TILE_COLUMNS,
-                    .prefetch = (const char *)b};
-    if (left > TILE_COLUMNS) {
-        job.prefetch = (const char *)(b + TILE_COLUMNS * args->k);
-        job.prefetch_step = TILE_COLUMNS * sizeof(float) / (block.last - block.first);
+    tile_job job = {
+        .lda = block.lda, .b = args->packed + column * args->k, .sums_stride = TILE_COLUMNS};
+    size_t chunks = args->k ? (args->k + CHUNK - 1) / CHUNK : 1;
+    for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.k * TILE_COLUMNS) {
+        size_t k = chunk * args->k / chunks;
+        job.k = (chunk + 1) * args->k / chunks - k;
+        job.add = chunk > 0;
+        bool last = chunk + 1 == chunks && left <= TILE_COLUMNS;
+        job.prefetch = (const char *)(last ? job.b : job.b + job.k * TILE_COLUMNS);
+        job.prefetch_step = last ? 0 : TILE_COLUMNS * sizeof(float) / tiles;
+        for (size_t t = block.first; t < block.last; t++) {
+            size_t row = tile_start(t, args->m);
+            job.a = block.a + (row - first_row) * block.lda + k;
+            job.sums = sums + (row - first_row) * TILE_COLUMNS;
+            tile(&job, tile_start(t + 1, args->m) - row);
+            job.prefetch += job.k * job.prefetch_step;
+        }
     }
-    size_t first_row = tile_start(block.first, args->m);
-    for (size_t t = block.first; t < block.last; t++) {
-        place.row = tile_start(t, args->m);
-        place.rows = tile_start(t + 1, args->m) - place.row;
-        job.a = block.a + (place.row - first_row) * block.lda;
-        tile(&job, place.rows);
-        job.prefetch += args->k * job.prefetch_step;
-        finish_tile(args, place, sums);
-    }
+    tile_place place = {.row = first_row,
+                        .rows = tile_start(block.last, args->m) - first_row,
+                        .column = column,
+                        .columns = left < TILE_COLUMNS ? left : TILE_COLUMNS};
+    finish_tile(args, place, sums);
 }
 
 /* The block's rows where they lie, or a copy in scratch if there they would share cache sets. */
@@ -139,9 +142,9 @@ static void place_block(const osprey__gemm_f32_args *args, row_block *block)
 static void gemm_f32(const osprey__gemm_f32_args *args)
 {
     size_t tiles = tile_count(args->m), panels = (args->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
-    size_t most = block_tiles(args->k);
-    for (size_t first = 0; first < tiles; first += most) {
-        row_block block = {.first = first, .last = first + most < tiles ? first + most : tiles};
+    size_t blocks = (tiles + BLOCK_TILES - 1) / BLOCK_TILES;
+    for (size_t i = 0; i < blocks; i++) {
+        row_block block = {.first = i * tiles / blocks, .last = (i + 1) * tiles / blocks};
         place_block(args, &block);
         for (size_t panel = 0; panel < panels; panel++) multiply_panel(args, block, panel);
     }

@@ -10,6 +10,8 @@
 #include "kernels/kernel_list.h"
 #include "kernels/x86/vec_f32.h"
 
+#include <stdbool.h>
+
 #if defined(__AVX512F__)
 enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx512, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_avx512 };
 #else
@@ -23,8 +25,9 @@ typedef struct tile_job {
     const float *a; /* [rows][k], rows lda floats apart */
     size_t lda;
     const float *b; /* [k][TILE_COLUMNS] */
-    float *out;     /* [rows][TILE_COLUMNS], rows ldo floats apart */
-    size_t ldo;
+    float *sums;    /* [rows][TILE_COLUMNS], rows sums_stride floats apart */
+    size_t sums_stride;
+    bool add;             /* to what lies in sums; otherwise that is not read */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step of k */
     size_t prefetch_step;
 } tile_job;
@@ -37,7 +40,9 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
 #pragma GCC unroll 16
     for (size_t row = 0; row < rows; row++)
 #pragma GCC unroll 4
-        for (size_t i = 0; i < TILE_VECS; i++) sums[row][i] = vec_set(0.0f);
+        for (size_t i = 0; i < TILE_VECS; i++)
+            sums[row][i] = job->add ? vec_load(job->sums + row * job->sums_stride + i * VEC_FLOATS)
+                                    : vec_set(0.0f);
 
     const float *b = job->b;
     const char *prefetch = job->prefetch;
@@ -68,7 +73,7 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     for (size_t row = 0; row < rows; row++)
 #pragma GCC unroll 4
         for (size_t i = 0; i < TILE_VECS; i++)
-            vec_store(job->out + row * job->ldo + i * VEC_FLOATS, sums[row][i]);
+            vec_store(job->sums + row * job->sums_stride + i * VEC_FLOATS, sums[row][i]);
 }
 
 /* 1 to TILE_ROWS rows. */
