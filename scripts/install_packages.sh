@@ -8,7 +8,8 @@ packages=
 for set in "$@"; do
     case $set in
     build) packages="$packages gcc libc6-dev cmake ninja-build pkg-config libjpeg62-turbo-dev
-        libspng-dev libwebp-dev zlib1g-dev libjansson-dev libutf8proc-dev" ;;
+        libspng-dev libwebp-dev zlib1g-dev libjansson-dev libutf8proc-dev
+        libxxhash-dev" ;;
     test) packages="$packages libcmocka-dev" ;;
     check) packages="$packages g++ clang clang-format libclang-rt-14-dev python3" ;;
     *)

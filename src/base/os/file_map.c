@@ -2,6 +2,7 @@
 #include "base/os/file_map.h"
 
 #include "base/memory.h"
+#include "base/os/file_writer.h"
 #include "base/status.h"
 
 #include <errno.h>
@@ -94,41 +95,15 @@ osprey_status osprey__file_read(const char *path, size_t limit, char **text, siz
     return status;
 }
 
-static bool write_all(int file, const char *bytes, size_t length)
-{
-    while (length) {
-        ssize_t written = write(file, bytes, length);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return false;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return true;
-}
-
 osprey_status osprey__file_write(const char *path, const void *bytes, size_t length,
                                  osprey_error *error)
 {
-    char temporary[4096];
-    int needed = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    if (needed < 0 || (size_t)needed >= sizeof temporary)
-        return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
-    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file < 0)
-        return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
-    bool written = write_all(file, bytes, length) && fsync(file) == 0;
-    int reason = errno;
-    if (close(file) != 0 && written) {
-        written = false;
-        reason = errno;
-    }
-    if (written && rename(temporary, path) != 0) {
-        written = false;
-        reason = errno;
-    }
-    if (written) return OSPREY_OK;
-    unlink(temporary);
-    return osprey__fail(error, OSPREY_IO, path, "cannot write it: %s", strerror(reason));
+    osprey__file_writer writer = {0};
+    osprey_status status = osprey__file_writer_open(&writer, path, error);
+    if (status == OSPREY_OK) status = osprey__file_writer_write(&writer, bytes, length, error);
+    if (status == OSPREY_OK) status = osprey__file_writer_commit(&writer, error);
+    osprey__file_writer_close(&writer);
+    return status;
 }
 
 bool osprey__file_exists(const char *path)

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file written piece by piece that takes its name only when all is there: until then it is a
+ * temporary file beside it. One thread at a time.
+ *
+ *     osprey__file_writer writer = {0};
+ *     status = osprey__file_writer_open(&writer, "m.osprey", error);
+ *     if (status == OSPREY_OK) status = osprey__file_writer_write(&writer, bytes, length, error);
+ *     if (status == OSPREY_OK) status = osprey__file_writer_commit(&writer, error);
+ *     osprey__file_writer_close(&writer);
+ */
+#ifndef OSPREY_BASE_OS_FILE_WRITER_H
+#define OSPREY_BASE_OS_FILE_WRITER_H
+
+#include <osprey/error.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define OSPREY__FILE_WRITER_PATH_BYTES 4096
+
+typedef struct osprey__file_writer {
+    const char *path; /* the final name, borrowed; NULL: not open */
+    char temporary[OSPREY__FILE_WRITER_PATH_BYTES];
+    int file;
+} osprey__file_writer;
+
+/* path has to outlive the writer. Errors of all of these: OSPREY_IO, OSPREY_LIMIT. */
+osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
+                                       osprey_error *error);
+
+/* Appends. */
+osprey_status osprey__file_writer_write(osprey__file_writer *writer, const void *bytes,
+                                        size_t length, osprey_error *error);
+
+/* Writes over the file's beginning; what is appended later still goes to its end. */
+osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const void *bytes,
+                                              size_t length, osprey_error *error);
+
+/* Syncs and renames. */
+osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey_error *error);
+
+/* Removes the temporary file unless it was committed. Takes a zeroed writer. */
+void osprey__file_writer_close(osprey__file_writer *writer);
+
+#endif
