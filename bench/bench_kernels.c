@@ -31,13 +31,19 @@ static double now_s(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static float *random_floats(size_t count)
+static void *aligned_block(size_t bytes)
 {
-    float *floats = osprey__aligned_alloc(count * sizeof *floats);
-    if (!floats) {
+    void *block = osprey__aligned_alloc(bytes);
+    if (!block) {
         fprintf(stderr, "bench_kernels: out of memory\n");
         exit(3);
     }
+    return block;
+}
+
+static float *random_floats(size_t count)
+{
+    float *floats = aligned_block(count * sizeof *floats);
     unsigned state = 1;
     for (size_t i = 0; i < count; i++) {
         state = state * 1664525u + 1013904223u;
@@ -127,40 +133,45 @@ static void measure_peak(void)
 #endif
 
 typedef struct gemm_case {
-    const osprey__gemm_f32_kernel *kernel;
-    osprey__gemm_f32_args args;
-    const float *packed;
-    size_t packed_floats, copies;
+    const osprey__gemm_kernel *kernel;
+    osprey__gemm_args args;
+    const char *packed;
+    size_t packed_bytes, copies;
 } gemm_case;
 
 static void run_gemm(void *context, size_t turn)
 {
     gemm_case *gemm = context;
-    gemm->args.packed = gemm->packed + turn % gemm->copies * gemm->packed_floats;
+    gemm->args.packed = gemm->packed + turn % gemm->copies * gemm->packed_bytes;
     gemm->kernel->run(&gemm->args);
 }
 
 static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, size_t k,
                             osprey_activation activation, bool residual)
 {
-    gemm_case gemm = {.kernel = &kernels->gemm_f32};
-    gemm.packed_floats = osprey__gemm_f32_packed_floats(gemm.kernel, n, k);
-    size_t most_copies = cold_bytes / (gemm.packed_floats * sizeof(float)) + 1;
-    float *weights = random_floats(most_copies * gemm.packed_floats);
-    float *scratch = random_floats(kernels->gemm_f32.scratch_floats(m, k));
+    gemm_case gemm = {.kernel = &kernels->gemm[OSPREY__WEIGHT_F32]};
+    gemm.packed_bytes = osprey__gemm_packed_bytes(gemm.kernel, n, k);
+    size_t most_copies = cold_bytes / gemm.packed_bytes + 1;
+    char *weights = aligned_block(most_copies * gemm.packed_bytes);
+    float *weight = random_floats(n * k);
+    gemm.kernel->pack(gemm.kernel, n, k, weight, k, 1, weights);
+    for (size_t i = 1; i < most_copies; i++)
+        memcpy(weights + i * gemm.packed_bytes, weights, gemm.packed_bytes);
+    osprey__aligned_free(weight);
+    void *scratch = aligned_block(gemm.kernel->scratch_bytes(m, k) + OSPREY__ALIGNMENT);
     float *a = random_floats(m * k), *bias = random_floats(n), *c = random_floats(m * n);
     gemm.packed = weights;
-    gemm.args = (osprey__gemm_f32_args){.m = m,
-                                        .n = n,
-                                        .k = k,
-                                        .a = a,
-                                        .lda = k,
-                                        .bias = bias,
-                                        .activation = activation,
-                                        .residual = residual ? c : NULL,
-                                        .c = c,
-                                        .ldc = n,
-                                        .scratch = scratch};
+    gemm.args = (osprey__gemm_args){.m = m,
+                                    .n = n,
+                                    .k = k,
+                                    .a = a,
+                                    .lda = k,
+                                    .bias = bias,
+                                    .activation = activation,
+                                    .residual = residual ? c : NULL,
+                                    .c = c,
+                                    .ldc = n,
+                                    .scratch = scratch};
     for (int cold = 0; cold < 2; cold++) {
         char name[96];
         snprintf(name, sizeof name, "gemm m %zu n %zu k %zu%s%s %s", m, n, k,

@@ -3,15 +3,13 @@
 
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
 {
-    size_t conv = osprey__cpu_conv_scratch_floats(plan);
-    size_t attention = 0;
+    size_t floats = osprey__cpu_product_scratch_floats(plan);
     if (plan->largest_head_dim) {
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
-        attention = plan->kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim);
+        size_t attention =
+            plan->kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim);
+        if (attention > floats) floats = attention;
     }
-    size_t floats = conv > attention ? conv : attention;
-    size_t linear = osprey__cpu_linear_scratch_floats(plan);
-    if (linear > floats) floats = linear;
     return osprey__divide_up(floats, 16) * 16; /* so that every share is aligned */
 }
 

@@ -36,7 +36,6 @@ void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_gather(const osprey__run *run, const osprey__step *step);
 
 /* Floats of scratch that a task of osprey__cpu_linear or osprey__cpu_conv2d takes. */
-size_t osprey__cpu_linear_scratch_floats(const osprey__plan *plan);
-size_t osprey__cpu_conv_scratch_floats(const osprey__plan *plan);
+size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);
 
 #endif

@@ -8,24 +8,24 @@
 
 enum { ROWS = OSPREY__ROWS_gemm_f32_portable, COLUMNS = OSPREY__COLUMNS_gemm_f32_portable };
 
-size_t osprey__gemm_f32_packed_floats(const osprey__gemm_f32_kernel *kernel, size_t n, size_t k)
+size_t osprey__gemm_f32_panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
 {
-    return osprey__round_up(n, kernel->columns) * k;
+    return osprey__round_up(kernel->columns * k * sizeof(float), OSPREY__ALIGNMENT);
 }
 
-void osprey__gemm_f32_pack(const osprey__gemm_f32_kernel *kernel, size_t n, size_t k,
-                           const float *weight, size_t stride_n, size_t stride_k, float *packed)
+void osprey__gemm_f32_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
+                           const float *weight, size_t stride_n, size_t stride_k, void *packed)
 {
-    size_t columns = kernel->columns;
-    for (size_t first = 0; first < n; first += columns, packed += columns * k) {
+    size_t columns = kernel->columns, panel_bytes = kernel->panel_bytes(kernel, k);
+    for (size_t first = 0; first < n; first += columns) {
+        float *panel = (float *)((char *)packed + first / columns * panel_bytes);
         size_t used = n - first < columns ? n - first : columns;
+        memset(panel, 0, panel_bytes);
         /* Rows of the weight are read front to back: a panel fits the cache, a matrix may not. */
         for (size_t column = 0; column < used; column++) {
             const float *source = weight + (first + column) * stride_n;
-            for (size_t i = 0; i < k; i++) packed[i * columns + column] = source[i * stride_k];
+            for (size_t i = 0; i < k; i++) panel[i * columns + column] = source[i * stride_k];
         }
-        for (size_t i = 0; used < columns && i < k; i++)
-            memset(packed + i * columns + used, 0, (columns - used) * sizeof *packed);
     }
 }
 
@@ -40,7 +40,7 @@ static void tile(size_t k, const float *const a[ROWS], const float *panel,
                 sums[row][column] += a[row][i] * panel[column];
 }
 
-static void finish_row(const osprey__gemm_f32_args *args, size_t row, size_t first, size_t columns,
+static void finish_row(const osprey__gemm_args *args, size_t row, size_t first, size_t columns,
                        const float *sums)
 {
     float *c = args->c + row * args->ldc + first;
@@ -55,17 +55,18 @@ static void finish_row(const osprey__gemm_f32_args *args, size_t row, size_t fir
     memcpy(c, values, columns * sizeof *c);
 }
 
-size_t osprey__gemm_f32_scratch_floats__portable(size_t m, size_t k)
+size_t osprey__gemm_f32_scratch_bytes__portable(size_t m, size_t k)
 {
     (void)m;
     (void)k;
     return 0;
 }
 
-void osprey__gemm_f32__portable(const osprey__gemm_f32_args *args)
+void osprey__gemm_f32__portable(const osprey__gemm_args *args)
 {
+    size_t panel_floats = osprey__round_up(COLUMNS * args->k, OSPREY__ALIGNMENT / sizeof(float));
     const float *panel = args->packed;
-    for (size_t first = 0; first < args->n; first += COLUMNS, panel += COLUMNS * args->k) {
+    for (size_t first = 0; first < args->n; first += COLUMNS, panel += panel_floats) {
         size_t columns = args->n - first < COLUMNS ? args->n - first : COLUMNS;
         for (size_t row = 0; row < args->m; row += ROWS) {
             size_t rows = args->m - row < ROWS ? args->m - row : ROWS;

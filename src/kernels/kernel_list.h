@@ -12,13 +12,13 @@
 #include "kernels/row_ops.h"
 
 #define OSPREY__LEVEL(level, suffix)
-#define OSPREY__GEMM(op, level, suffix, rows, columns)                                             \
+#define OSPREY__GEMM(format, op, level, suffix, rows, columns, depth)                              \
     enum {                                                                                         \
         OSPREY__ROWS_##op##_##suffix = rows,                                                       \
         OSPREY__COLUMNS_##op##_##suffix = columns,                                                 \
     };                                                                                             \
-    osprey__##op##_function osprey__##op##__##suffix;                                              \
-    size_t osprey__##op##_scratch_floats__##suffix(size_t m, size_t k);
+    osprey__gemm_function osprey__##op##__##suffix;                                                \
+    size_t osprey__##op##_scratch_bytes__##suffix(size_t m, size_t k);
 #define OSPREY__ATTENTION(op, level, suffix)                                                       \
     osprey__##op##_function osprey__##op##__##suffix;                                              \
     size_t osprey__##op##_scratch_floats__##suffix(size_t query_rows, size_t key_rows,             \
@@ -29,5 +29,13 @@
 #undef OSPREY__GEMM
 #undef OSPREY__ATTENTION
 #undef OSPREY__KERNEL
+
+/* Packing of a format, for every instruction set. */
+#define OSPREY__PACKING(op)                                                                        \
+    size_t osprey__##op##_panel_bytes(const osprey__gemm_kernel *kernel, size_t k);                \
+    void osprey__##op##_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,                \
+                             const float *weight, size_t stride_n, size_t stride_k, void *packed);
+OSPREY__PACKING(gemm_f32)
+#undef OSPREY__PACKING
 
 #endif

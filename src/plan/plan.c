@@ -6,14 +6,14 @@
 
 /* A bump allocator over the one block of weights: first run counts, second run places. */
 typedef struct weight_block {
-    float *base; /* NULL while counting */
-    size_t used; /* floats */
+    char *base; /* NULL while counting */
+    size_t used;
 } weight_block;
 
-static float *take(weight_block *block, size_t floats)
+static void *take(weight_block *block, size_t bytes)
 {
-    float *place = block->base ? block->base + block->used : NULL;
-    block->used += osprey__round_up(floats, OSPREY__ALIGNMENT / sizeof(float));
+    char *place = block->base ? block->base + block->used : NULL;
+    block->used += osprey__round_up(bytes, OSPREY__ALIGNMENT);
     return place;
 }
 
@@ -34,6 +34,7 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     const osprey__shape *x = &values[node->inputs[0]].shape;
     const osprey__attributes *a = &node->attributes;
     step->node = node;
+    if (is_product(node)) step->gemm = &plan->kernels->gemm[OSPREY__WEIGHT_F32];
     if (node->op == OSPREY__OP_LINEAR) {
         const osprey__shape *weight = &values[node->inputs[1]].shape;
         step->out_channels = weight->dims[a->transposed ? 1 : 0];
@@ -55,7 +56,6 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
             .out_height = out->dims[0],
             .out_width = out->dims[1],
         };
-        if (step->in_channels > plan->largest_conv_row) plan->largest_conv_row = step->in_channels;
     } else if (node->op == OSPREY__OP_AVERAGE_POOL) {
         step->conv =
             (osprey__conv_shape){.height = x->dims[0], .width = x->dims[1], .channels = x->dims[2]};
@@ -79,17 +79,17 @@ static void reorder_filter(const osprey__shape *shape, const float *from, float 
 }
 
 /* Packs the weight of a linear or conv2d at *place. */
-static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *step, float *place,
+static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *step, void *place,
                                  osprey_error *error)
 {
     const osprey__value *weight = &plan->graph->values[step->node->inputs[1]];
     size_t n = step->out_channels, k = step->in_channels;
     float *floats = osprey__graph_constant_f32(weight);
     if (!floats) return osprey__fail_memory(error, n * k * sizeof *floats);
-    const osprey__gemm_f32_kernel *gemm = &plan->kernels->gemm_f32;
+    const osprey__gemm_kernel *gemm = step->gemm;
     if (step->node->op == OSPREY__OP_LINEAR) {
         bool transposed = step->node->attributes.transposed;
-        osprey__gemm_f32_pack(gemm, n, k, floats, transposed ? 1 : k, transposed ? n : 1, place);
+        gemm->pack(gemm, n, k, floats, transposed ? 1 : k, transposed ? n : 1, place);
     } else {
         float *reordered = osprey__calloc(n * k, sizeof *reordered);
         if (!reordered) {
@@ -97,7 +97,7 @@ static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *s
             return osprey__fail_memory(error, n * k * sizeof *reordered);
         }
         reorder_filter(&weight->shape, floats, reordered);
-        osprey__gemm_f32_pack(gemm, n, k, reordered, k, 1, place);
+        gemm->pack(gemm, n, k, reordered, k, 1, place);
         osprey__free(reordered);
     }
     osprey__free(floats);
@@ -112,9 +112,8 @@ static osprey_status place_weights(osprey__plan *plan, weight_block *block, ospr
         osprey__step *step = &plan->steps[s];
         const osprey__node *node = step->node;
         if (is_product(node)) {
-            float *place =
-                take(block, osprey__gemm_f32_packed_floats(&plan->kernels->gemm_f32,
-                                                           step->out_channels, step->in_channels));
+            void *place = take(block, osprey__gemm_packed_bytes(step->gemm, step->out_channels,
+                                                                step->in_channels));
             if (place) OSPREY_TRY(pack_weight(plan, step, place, error));
             step->packed = place;
         }
@@ -125,7 +124,7 @@ static osprey_status place_weights(osprey__plan *plan, weight_block *block, ospr
             osprey__placement *placement = &plan->placements[id];
             if (value->kind != OSPREY__CONSTANT || placement->constant) continue;
             size_t elements = osprey__shape_elements(&value->shape);
-            float *place = take(block, elements);
+            float *place = take(block, elements * sizeof *place);
             if (place) osprey__to_f32(value->dtype, value->data, elements, place);
             placement->constant = place;
         }
@@ -137,7 +136,7 @@ static osprey_status fill_weights(osprey__plan *plan, osprey_error *error)
 {
     weight_block block = {0};
     OSPREY_TRY(place_weights(plan, &block, error));
-    plan->weight_bytes = block.used * sizeof(float);
+    plan->weight_bytes = block.used;
     plan->weights = osprey__aligned_alloc(plan->weight_bytes);
     if (!plan->weights) return osprey__fail_memory(error, plan->weight_bytes);
     block = (weight_block){plan->weights, 0};

@@ -22,10 +22,11 @@ typedef struct osprey__placement {
 
 typedef struct osprey__step {
     const osprey__node *node;
-    const float *packed;     /* linear, conv2d */
-    osprey__conv_shape conv; /* conv2d, average_pool (height, width, channels) */
-    size_t out_channels;     /* linear, conv2d */
-    size_t in_channels;      /* linear: of a row; conv2d: of a gathered row */
+    const osprey__gemm_kernel *gemm; /* linear, conv2d: the kernel, */
+    const void *packed;              /* and the weight in its format */
+    osprey__conv_shape conv;         /* conv2d, average_pool (height, width, channels) */
+    size_t out_channels;             /* linear, conv2d */
+    size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
 } osprey__step;
 
 typedef struct osprey__plan {
@@ -34,9 +35,8 @@ typedef struct osprey__plan {
     osprey__step *steps; /* one a node */
     size_t step_count;
     osprey__placement *placements; /* one a value */
-    float *weights;                /* all packed weights and float constants, one block */
+    void *weights;                 /* all packed weights and float constants, one block */
     size_t weight_bytes;
-    size_t largest_conv_row; /* floats of the largest gathered row; 0 without convolutions */
     size_t largest_sequence; /* rows of the longest fixed-length sequence that attention sees */
     size_t largest_head_dim; /* 0 without attention */
 } osprey__plan;

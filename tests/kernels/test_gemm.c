@@ -42,41 +42,43 @@ static void problem_free(problem *p)
     guarded_free(&p->residual);
 }
 
-static guarded pack(const problem *p, const osprey__gemm_f32_kernel *kernel)
+static guarded pack(const problem *p, const osprey__gemm_kernel *kernel)
 {
-    guarded packed = guarded_random(osprey__gemm_f32_packed_floats(kernel, p->n, p->k), 1);
-    osprey__gemm_f32_pack(kernel, p->n, p->k, p->weight.floats, p->weight_is_k_by_n ? 1 : p->k,
-                          p->weight_is_k_by_n ? p->n : 1, packed.floats);
+    size_t bytes = osprey__gemm_packed_bytes(kernel, p->n, p->k);
+    guarded packed = guarded_random(bytes / sizeof(float), 1);
+    kernel->pack(kernel, p->n, p->k, p->weight.floats, p->weight_is_k_by_n ? 1 : p->k,
+                 p->weight_is_k_by_n ? p->n : 1, packed.floats);
     return packed;
 }
 
 /* The product of rows row..row+m-1 and columns column..column+n-1 into c, which is whole. */
-static void run_part(const problem *p, const osprey__gemm_f32_kernel *kernel, const guarded *packed,
+static void run_part(const problem *p, const osprey__gemm_kernel *kernel, const guarded *packed,
                      size_t row, size_t m, size_t column, size_t n, const float *residual, float *c)
 {
     size_t offset = row * p->ldc + column;
-    size_t scratch_floats = (kernel->scratch_floats(m, p->k) + 15) / 16 * 16;
-    guarded scratch = guarded_random(scratch_floats, NAN);
-    osprey__gemm_f32_args args = {
+    size_t scratch_bytes = osprey__round_up(kernel->scratch_bytes(m, p->k), OSPREY__ALIGNMENT);
+    guarded scratch = guarded_random(scratch_bytes / sizeof(float), NAN);
+    osprey__gemm_args args = {
         .m = m,
         .n = n,
         .k = p->k,
         .a = p->a.floats + row * p->lda,
         .lda = p->lda,
-        .packed = packed->floats + column * p->k,
+        .packed = (const char *)packed->floats +
+                  column / kernel->columns * kernel->panel_bytes(kernel, p->k),
         .bias = p->has_bias ? p->bias.floats + column : NULL,
         .activation = p->activation,
         .residual = p->has_residual ? residual + offset : NULL,
         .c = c + offset,
         .ldc = p->ldc,
-        .scratch = random_below(2) ? scratch.floats : NULL,
+        .scratch = scratch.floats,
     };
     kernel->run(&args);
     guarded_free(&scratch);
 }
 
 /* The residual is the output itself: what lies between the rows has to stay. */
-static guarded run_in_place(const problem *p, const osprey__gemm_f32_kernel *kernel)
+static guarded run_in_place(const problem *p, const osprey__gemm_kernel *kernel)
 {
     guarded packed = pack(p, kernel), c = guarded_copy(&p->residual);
     run_part(p, kernel, &packed, 0, p->m, 0, p->n, c.floats, c.floats);
@@ -132,7 +134,7 @@ static void test_random_shapes(void **state)
         for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
             if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
             const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
-            guarded c = run_in_place(&p, &kernels->gemm_f32);
+            guarded c = run_in_place(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
             assert_near(expected.floats, c.floats, c.count, tolerance);
             /* The portable result is what the others are compared with. */
             if (level == OSPREY__CPU_PORTABLE)
@@ -151,12 +153,13 @@ static void test_large_shapes(void **state)
     const size_t shapes[][3] = {{150, 40, 1500}, {50, 64, 768}, {3, 33, 20000}, {300, 17, 800}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         problem p = problem_new(shapes[i][0], shapes[i][1], shapes[i][2]);
-        guarded expected = run_in_place(&p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm_f32);
+        guarded expected =
+            run_in_place(&p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY__WEIGHT_F32]);
         for (int level = 1; level < OSPREY__CPU_LEVELS; level++) {
             const osprey__kernels *kernels =
                 kernels_or_say_so("large shapes", (osprey__cpu_level)level);
             if (!kernels) continue;
-            guarded c = run_in_place(&p, &kernels->gemm_f32);
+            guarded c = run_in_place(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
             assert_near(expected.floats, c.floats, c.count, 1e-7 * (10 + (double)p.k));
             guarded_free(&c);
         }
@@ -166,7 +169,7 @@ static void test_large_shapes(void **state)
 }
 
 /* Bit for bit: rows alone, rows in random groups, and panels apart. */
-static void check_parts(const problem *p, const osprey__gemm_f32_kernel *kernel)
+static void check_parts(const problem *p, const osprey__gemm_kernel *kernel)
 {
     guarded packed = pack(p, kernel);
     guarded whole = guarded_copy(&p->residual), parts = guarded_copy(&p->residual);
@@ -195,11 +198,11 @@ static void test_a_row_does_not_depend_on_the_others(void **state)
         if (!kernels) continue;
         for (size_t repeat = 0; repeat < 60; repeat++) {
             problem p = problem_new(random_size(64), random_size(140), random_size(100));
-            check_parts(&p, &kernels->gemm_f32);
+            check_parts(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
             problem_free(&p);
         }
         problem p = problem_new(150, 70, 1200);
-        check_parts(&p, &kernels->gemm_f32);
+        check_parts(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
         problem_free(&p);
     }
 }
@@ -208,14 +211,15 @@ static void test_padding_is_zero(void **state)
 {
     (void)state;
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
-        const osprey__gemm_f32_kernel *kernel =
-            &osprey__kernels_for((osprey__cpu_level)level)->gemm_f32;
+        const osprey__gemm_kernel *kernel =
+            &osprey__kernels_for((osprey__cpu_level)level)->gemm[OSPREY__WEIGHT_F32];
         problem p = problem_new(1, kernel->columns + 1, 3);
         guarded packed = pack(&p, kernel);
-        assert_int_equal(packed.count, 2 * kernel->columns * 3);
+        size_t panel_floats = kernel->panel_bytes(kernel, p.k) / sizeof(float);
+        assert_int_equal(packed.count, 2 * panel_floats);
         for (size_t i = 0; i < 3; i++)
             for (size_t column = 1; column < kernel->columns; column++)
-                assert_true(packed.floats[(3 + i) * kernel->columns + column] == 0);
+                assert_true(packed.floats[panel_floats + i * kernel->columns + column] == 0);
         guarded_free(&packed);
         problem_free(&p);
     }

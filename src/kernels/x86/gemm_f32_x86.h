@@ -32,10 +32,10 @@ static size_t padded_row_floats(size_t k)
     return osprey__round_up(k, VEC_FLOATS) + OSPREY__ALIGNMENT / sizeof(float);
 }
 
-static size_t gemm_scratch_floats(size_t m, size_t k)
+static size_t gemm_scratch_bytes(size_t m, size_t k)
 {
     size_t rows = BLOCK_TILES * TILE_ROWS;
-    return (m < rows ? m : rows) * padded_row_floats(k);
+    return (m < rows ? m : rows) * padded_row_floats(k) * sizeof(float);
 }
 
 /* Where a tile's sums go. */
@@ -49,7 +49,7 @@ OSPREY__INLINE vec load_up_to(const float *p, size_t count)
 }
 
 /* activation is a constant at every call. */
-OSPREY__INLINE void finish_tile_with(const osprey__gemm_f32_args *args, tile_place place,
+OSPREY__INLINE void finish_tile_with(const osprey__gemm_args *args, tile_place place,
                                      const float *sums, const osprey_activation activation)
 {
     for (size_t i = 0; i < TILE_VECS && i * VEC_FLOATS < place.columns; i++) {
@@ -69,7 +69,7 @@ OSPREY__INLINE void finish_tile_with(const osprey__gemm_f32_args *args, tile_pla
     }
 }
 
-static void finish_tile(const osprey__gemm_f32_args *args, tile_place place, const float *sums)
+static void finish_tile(const osprey__gemm_args *args, tile_place place, const float *sums)
 {
     switch (args->activation) {
     case OSPREY_ACTIVATION_NONE:
@@ -94,13 +94,14 @@ static void finish_tile(const osprey__gemm_f32_args *args, tile_place place, con
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
  * while the tiles pass, and the part that follows it in memory is fetched meanwhile.
  */
-static void multiply_panel(const osprey__gemm_f32_args *args, row_block block, size_t panel)
+static void multiply_panel(const osprey__gemm_args *args, row_block block, size_t panel)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_TILES * TILE_ROWS * TILE_COLUMNS];
     size_t first_row = tile_start(block.first, args->m), tiles = block.last - block.first;
     size_t column = panel * TILE_COLUMNS, left = args->n - column;
-    tile_job job = {
-        .lda = block.lda, .b = args->packed + column * args->k, .sums_stride = TILE_COLUMNS};
+    tile_job job = {.lda = block.lda,
+                    .b = (const float *)args->packed + column * args->k,
+                    .sums_stride = TILE_COLUMNS};
     size_t chunks = args->k ? (args->k + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.k * TILE_COLUMNS) {
         size_t k = chunk * args->k / chunks;
@@ -125,21 +126,22 @@ static void multiply_panel(const osprey__gemm_f32_args *args, row_block block, s
 }
 
 /* The block's rows where they lie, or a copy in scratch if there they would share cache sets. */
-static void place_block(const osprey__gemm_f32_args *args, row_block *block)
+static void place_block(const osprey__gemm_args *args, row_block *block)
 {
     size_t first_row = tile_start(block->first, args->m);
     block->a = args->a + first_row * args->lda;
     block->lda = args->lda;
-    if (!args->scratch || args->lda % CONFLICT_FLOATS != 0) return;
+    if (args->lda % CONFLICT_FLOATS != 0) return;
     size_t rows = tile_start(block->last, args->m) - first_row;
     size_t padded = padded_row_floats(args->k);
+    float *copy = args->scratch;
     for (size_t row = 0; row < rows; row++)
-        memcpy(args->scratch + row * padded, block->a + row * args->lda, args->k * sizeof(float));
-    block->a = args->scratch;
+        memcpy(copy + row * padded, block->a + row * args->lda, args->k * sizeof(float));
+    block->a = copy;
     block->lda = padded;
 }
 
-static void gemm_f32(const osprey__gemm_f32_args *args)
+static void gemm_f32(const osprey__gemm_args *args)
 {
     size_t tiles = tile_count(args->m), panels = (args->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
     size_t blocks = (tiles + BLOCK_TILES - 1) / BLOCK_TILES;
