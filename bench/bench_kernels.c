@@ -7,6 +7,7 @@
  */
 #include "base/memory.h"
 #include "kernels/kernel_table.h"
+#include "kernels/unroll.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,10 +82,10 @@ enum { PEAK_CHAINS = 12, PEAK_ROUNDS = 100000 };
 __attribute__((target("avx512f"))) static double peak_operations_avx512(void)
 {
     __m512 sums[PEAK_CHAINS], factor = _mm512_set1_ps(0.999f);
-#pragma GCC unroll 12
+    OSPREY__UNROLL
     for (size_t i = 0; i < PEAK_CHAINS; i++) sums[i] = factor;
     for (size_t round = 0; round < PEAK_ROUNDS; round++) {
-#pragma GCC unroll 12
+        OSPREY__UNROLL
         for (size_t i = 0; i < PEAK_CHAINS; i++) {
             sums[i] = _mm512_fmadd_ps(sums[i], factor, factor);
             __asm__ volatile("" : "+v"(sums[i]));
@@ -96,10 +97,10 @@ __attribute__((target("avx512f"))) static double peak_operations_avx512(void)
 __attribute__((target("avx2,fma"))) static double peak_operations_avx2(void)
 {
     __m256 sums[PEAK_CHAINS], factor = _mm256_set1_ps(0.999f);
-#pragma GCC unroll 12
+    OSPREY__UNROLL
     for (size_t i = 0; i < PEAK_CHAINS; i++) sums[i] = factor;
     for (size_t round = 0; round < PEAK_ROUNDS; round++) {
-#pragma GCC unroll 12
+        OSPREY__UNROLL
         for (size_t i = 0; i < PEAK_CHAINS; i++) {
             sums[i] = _mm256_fmadd_ps(sums[i], factor, factor);
             __asm__ volatile("" : "+x"(sums[i]));

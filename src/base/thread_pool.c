@@ -22,7 +22,7 @@
 
 enum {
     MAX_THREADS = 256,
-    /* About 20 us: operators of one model follow each other sooner than that. */
+    /* 20 to 70 us by processor: operators of one model follow each other sooner than that. */
     SPIN_ROUNDS = 1500,
 };
 

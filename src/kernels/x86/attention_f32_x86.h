@@ -48,10 +48,10 @@ static void pack_key_group(const float *k, size_t stride, size_t keys, size_t he
     if (keys >= VEC_FLOATS) {
         for (; d + 4 <= head_dim; d += 4) {
             vec x[4];
-#pragma GCC unroll 4
+            OSPREY__UNROLL
             for (size_t i = 0; i < 4; i++) x[i] = vec_load_quads(k + i * stride + d, stride);
             vec_transpose_quads(x);
-#pragma GCC unroll 4
+            OSPREY__UNROLL
             for (size_t i = 0; i < 4; i++) vec_store(columns + (d + i) * TILE_COLUMNS, x[i]);
         }
         keys = VEC_FLOATS;
@@ -79,7 +79,7 @@ static void pack_values(const osprey__attention_f32_args *args, const attention_
         size_t left = args->head_dim - d;
         for (size_t key = 0; key < args->key_rows; key++, out += TILE_COLUMNS) {
             const float *v = args->v + key * args->kv_stride + d;
-#pragma GCC unroll 4
+            OSPREY__UNROLL
             for (size_t i = 0; i < TILE_COLUMNS; i += VEC_FLOATS) {
                 vec x = left >= i + VEC_FLOATS ? vec_load(v + i)
                         : left > i             ? vec_load_first(v + i, left - i)

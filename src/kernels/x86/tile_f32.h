@@ -37,12 +37,13 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
 {
     enum { GROUP = 5 };
     vec sums[TILE_ROWS][TILE_VECS];
-#pragma GCC unroll 16
-    for (size_t row = 0; row < rows; row++)
-#pragma GCC unroll 4
+    OSPREY__UNROLL
+    for (size_t row = 0; row < rows; row++) {
+        const float *before = job->sums + row * job->sums_stride;
+        OSPREY__UNROLL
         for (size_t i = 0; i < TILE_VECS; i++)
-            sums[row][i] = job->add ? vec_load(job->sums + row * job->sums_stride + i * VEC_FLOATS)
-                                    : vec_set(0.0f);
+            sums[row][i] = job->add ? vec_load(before + i * VEC_FLOATS) : vec_set(0.0f);
+    }
 
     const float *b = job->b;
     const char *prefetch = job->prefetch;
@@ -51,13 +52,13 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     const float *a0 = job->a, *a1 = a0 + GROUP * lda, *a2 = a1 + GROUP * lda;
     for (size_t k = job->k; k > 0; k--) {
         vec columns[TILE_VECS];
-#pragma GCC unroll 4
+        OSPREY__UNROLL
         for (size_t i = 0; i < TILE_VECS; i++) columns[i] = vec_load(b + i * VEC_FLOATS);
-#pragma GCC unroll 16
+        OSPREY__UNROLL
         for (size_t row = 0; row < rows; row++) {
             const float *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
             vec factor = vec_set(group[row % GROUP * lda]);
-#pragma GCC unroll 4
+            OSPREY__UNROLL
             for (size_t i = 0; i < TILE_VECS; i++)
                 sums[row][i] = vec_fma(factor, columns[i], sums[row][i]);
         }
@@ -69,11 +70,12 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
         __asm__("" : "+r"(a0), "+r"(a1), "+r"(a2));
     }
 
-#pragma GCC unroll 16
-    for (size_t row = 0; row < rows; row++)
-#pragma GCC unroll 4
+    OSPREY__UNROLL
+    for (size_t row = 0; row < rows; row++) {
+        OSPREY__UNROLL
         for (size_t i = 0; i < TILE_VECS; i++)
             vec_store(job->sums + row * job->sums_stride + i * VEC_FLOATS, sums[row][i]);
+    }
 }
 
 /* 1 to TILE_ROWS rows. */

@@ -7,6 +7,8 @@
 #ifndef OSPREY_KERNELS_X86_VEC_F32_H
 #define OSPREY_KERNELS_X86_VEC_F32_H
 
+#include "kernels/unroll.h"
+
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
