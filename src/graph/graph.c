@@ -18,8 +18,10 @@ osprey_status osprey__graph_create(const char *name, osprey__graph **graph, ospr
 void osprey__graph_free(osprey__graph *graph)
 {
     if (!graph) return;
-    for (size_t i = 0; i < graph->owned_count; i++) osprey__free(graph->owned[i]);
-    osprey__free(graph->owned);
+    for (size_t v = 0; v < graph->value_count; v++) {
+        osprey__free(graph->values[v].name);
+        osprey__free(graph->values[v].owned);
+    }
     osprey__free(graph->values);
     osprey__free(graph->nodes);
     osprey__free(graph);
@@ -53,30 +55,13 @@ static bool grow(osprey__graph *graph, void **list, size_t count, size_t *capaci
     return true;
 }
 
-/* Hands block to the graph; frees it on failure. */
-static bool own(osprey__graph *graph, void *block, size_t bytes)
-{
-    if (!block) {
-        fail_memory(graph, bytes);
-        return false;
-    }
-    if (!grow(graph, (void **)&graph->owned, graph->owned_count, &graph->owned_capacity,
-              sizeof *graph->owned)) {
-        osprey__free(block);
-        return false;
-    }
-    graph->owned[graph->owned_count++] = block;
-    return true;
-}
-
 static osprey__value_id add_value(osprey__graph *graph, const char *name, osprey__value value)
 {
-    char *copy = osprey__strdup(name);
-    if (!own(graph, copy, strlen(name) + 1)) return OSPREY__NO_VALUE;
     if (!grow(graph, (void **)&graph->values, graph->value_count, &graph->value_capacity,
               sizeof *graph->values))
         return OSPREY__NO_VALUE;
-    value.name = copy;
+    value.name = osprey__strdup(name);
+    if (!value.name) return fail_memory(graph, strlen(name) + 1);
     graph->values[graph->value_count] = value;
     return (osprey__value_id)graph->value_count++;
 }
@@ -85,7 +70,8 @@ osprey__value_id osprey__graph_input(osprey__graph *graph, const char *name, osp
                                      osprey__shape shape)
 {
     if (graph->failure.status != OSPREY_OK) return OSPREY__NO_VALUE;
-    return add_value(graph, name, (osprey__value){NULL, OSPREY__INPUT, dtype, shape, NULL});
+    return add_value(graph, name,
+                     (osprey__value){.kind = OSPREY__INPUT, .dtype = dtype, .shape = shape});
 }
 
 osprey__value_id osprey__graph_constant(osprey__graph *graph, const char *name, osprey__dtype dtype,
@@ -94,7 +80,9 @@ osprey__value_id osprey__graph_constant(osprey__graph *graph, const char *name, 
     if (graph->failure.status != OSPREY_OK) return OSPREY__NO_VALUE;
     osprey__shape shape = {OSPREY__ONCE, rank, {0}};
     memcpy(shape.dims, dims, rank * sizeof *dims);
-    return add_value(graph, name, (osprey__value){NULL, OSPREY__CONSTANT, dtype, shape, data});
+    return add_value(
+        graph, name,
+        (osprey__value){.kind = OSPREY__CONSTANT, .dtype = dtype, .shape = shape, .data = data});
 }
 
 osprey__value_id osprey__graph_new_constant(osprey__graph *graph, const char *name, size_t rank,
@@ -103,8 +91,13 @@ osprey__value_id osprey__graph_new_constant(osprey__graph *graph, const char *na
     size_t elements = 1;
     for (size_t i = 0; i < rank; i++) elements *= dims[i];
     *data = osprey__calloc(elements, sizeof(float));
-    if (!own(graph, *data, elements * sizeof(float))) return OSPREY__NO_VALUE;
-    return osprey__graph_constant(graph, name, OSPREY__F32, rank, dims, *data);
+    if (!*data) return fail_memory(graph, elements * sizeof(float));
+    osprey__value_id id = osprey__graph_constant(graph, name, OSPREY__F32, rank, dims, *data);
+    if (id == OSPREY__NO_VALUE)
+        osprey__free(*data);
+    else
+        graph->values[id].owned = *data;
+    return id;
 }
 
 osprey__value_id osprey__graph_node(osprey__graph *graph, osprey__op op, const char *name,
@@ -127,19 +120,22 @@ osprey__value_id osprey__graph_node(osprey__graph *graph, osprey__op op, const c
     if (!grow(graph, (void **)&graph->nodes, graph->node_count, &graph->node_capacity,
               sizeof *graph->nodes))
         return OSPREY__NO_VALUE;
-    osprey__value value = {NULL, OSPREY__COMPUTED, OSPREY__F32, shape, NULL};
+    osprey__value value = {.kind = OSPREY__COMPUTED, .dtype = OSPREY__F32, .shape = shape};
     node.output = add_value(graph, name, value);
     if (node.output != OSPREY__NO_VALUE) graph->nodes[graph->node_count++] = node;
     return node.output;
 }
 
+osprey_status osprey__graph_status(const osprey__graph *graph, osprey_error *error)
+{
+    if (graph->failure.status != OSPREY_OK && error) *error = graph->failure;
+    return graph->failure.status;
+}
+
 osprey_status osprey__graph_finish(osprey__graph *graph, osprey__value_id output,
                                    osprey_error *error)
 {
-    if (graph->failure.status != OSPREY_OK) {
-        if (error) *error = graph->failure;
-        return graph->failure.status;
-    }
+    OSPREY_TRY(osprey__graph_status(graph, error));
     graph->output = output;
     return osprey__graph_verify(graph, error);
 }
@@ -182,34 +178,4 @@ size_t osprey__graph_producer(const osprey__graph *graph, osprey__value_id value
     for (size_t n = 0; n < graph->node_count; n++)
         if (graph->nodes[n].output == value) return n;
     return SIZE_MAX;
-}
-
-void osprey__graph_remove_node(osprey__graph *graph, size_t index)
-{
-    graph->node_count--;
-    memmove(graph->nodes + index, graph->nodes + index + 1,
-            (graph->node_count - index) * sizeof *graph->nodes);
-}
-
-void osprey__graph_move_node(osprey__graph *graph, size_t from, size_t to)
-{
-    osprey__node moved = graph->nodes[from];
-    memmove(graph->nodes + to + 1, graph->nodes + to, (from - to) * sizeof *graph->nodes);
-    graph->nodes[to] = moved;
-}
-
-void osprey__graph_remove_nodes(osprey__graph *graph, const bool *remove)
-{
-    size_t kept = 0;
-    for (size_t n = 0; n < graph->node_count; n++)
-        if (!remove[n]) graph->nodes[kept++] = graph->nodes[n];
-    graph->node_count = kept;
-}
-
-float *osprey__graph_constant_f32(const osprey__value *value)
-{
-    size_t elements = osprey__shape_elements(&value->shape);
-    float *copy = osprey__calloc(elements, sizeof *copy);
-    if (copy) osprey__to_f32(value->dtype, value->data, elements, copy);
-    return copy;
 }

@@ -44,11 +44,12 @@ typedef enum osprey__value_kind {
 } osprey__value_kind;
 
 typedef struct osprey__value {
-    const char *name; /* the tensor's, for constants; else the node's. Owned by the graph */
+    char *name; /* the tensor's, for constants; else the node's */
     osprey__value_kind kind;
     osprey__dtype dtype;
     osprey__shape shape;
-    const void *data; /* constants: row-major, owned by the model's mapping or by the graph */
+    const void *data; /* constants: row-major */
+    void *owned;      /* data, where the graph owns it; NULL where the model's mapping does */
 } osprey__value;
 
 /* Name in dumps, inputs (optional ones in brackets), what it computes. */
@@ -102,8 +103,6 @@ typedef struct osprey__graph {
     osprey__node *nodes;
     size_t node_count, node_capacity;
     osprey__value_id output;
-    void **owned; /* names and computed constants */
-    size_t owned_count, owned_capacity;
     /* The first failure while building: later calls do nothing, and osprey__graph_finish tells. */
     osprey_error failure;
 } osprey__graph;
@@ -136,6 +135,9 @@ osprey__value_id osprey__graph_node(osprey__graph *graph, osprey__op op, const c
 
 /* Records a failure that the builder itself found, unless there is one. */
 void osprey__graph_fail(osprey__graph *graph, const osprey_error *error);
+
+/* The failure that the graph keeps, if there is one. */
+osprey_status osprey__graph_status(const osprey__graph *graph, osprey_error *error);
 
 /* Sets the output and verifies the whole. */
 osprey_status osprey__graph_finish(osprey__graph *graph, osprey__value_id output,
@@ -177,5 +179,21 @@ void osprey__graph_remove_nodes(osprey__graph *graph, const bool *remove);
 
 /* A constant's elements as a new block of floats (freed with osprey__free), or NULL. */
 float *osprey__graph_constant_f32(const osprey__value *value);
+
+/*
+ * The floats of the constant *id, of which the caller holds one use, for a pass to change: its own
+ * where the graph owns them and there is no other use, else those of a copy, which *id then names.
+ * NULL after a failure, which the graph keeps.
+ */
+float *osprey__graph_edit_constant(osprey__graph *graph, osprey__value_id *id);
+
+/* The same for the bias of a linear or conv2d: zeros where it had none. */
+float *osprey__graph_edit_bias(osprey__graph *graph, osprey__node *node);
+
+/* Frees a constant's elements, where the graph owns them: nothing may read them any more. */
+void osprey__graph_release(osprey__graph *graph, osprey__value_id id);
+
+/* The same, unless a node uses the constant. */
+void osprey__graph_release_unused(osprey__graph *graph, osprey__value_id id);
 
 #endif

@@ -10,65 +10,43 @@
 
 #include <math.h>
 
-/* Everything as floats, read once. */
-typedef struct folding {
-    float *vectors[5]; /* scale, shift, mean, variance; the convolution's own bias or NULL */
-    float *filter;
-} folding;
+enum { SCALE, SHIFT, MEAN, VARIANCE, VECTORS }; /* the norm's inputs 1 and on */
 
-static bool read_constants(const osprey__graph *graph, const osprey__node *conv,
-                           const osprey__node *norm, folding *fold)
+static osprey_status fold_vectors(osprey__graph *graph, osprey__node *conv,
+                                  const osprey__node *norm, float *const vectors[VECTORS],
+                                  osprey_error *error)
 {
-    for (size_t i = 0; i < 4; i++) {
-        fold->vectors[i] = osprey__graph_constant_f32(&graph->values[norm->inputs[i + 1]]);
-        if (!fold->vectors[i]) return false;
+    float *filter = osprey__graph_edit_constant(graph, &conv->inputs[1]);
+    float *bias = osprey__graph_edit_bias(graph, conv);
+    if (!filter || !bias) return osprey__graph_status(graph, error);
+    const osprey__shape *shape = &graph->values[conv->inputs[1]].shape;
+    size_t channels = shape->dims[0], per_channel = osprey__shape_elements(shape) / channels;
+    for (size_t c = 0; c < channels; c++) {
+        double deviation = sqrt((double)vectors[VARIANCE][c] + (double)norm->attributes.epsilon);
+        double factor = vectors[SCALE][c] / deviation;
+        for (size_t i = 0; i < per_channel; i++)
+            filter[c * per_channel + i] = (float)(filter[c * per_channel + i] * factor);
+        bias[c] = (float)(vectors[SHIFT][c] + ((double)bias[c] - vectors[MEAN][c]) * factor);
     }
-    if (conv->inputs[2] != OSPREY__NO_VALUE) {
-        fold->vectors[4] = osprey__graph_constant_f32(&graph->values[conv->inputs[2]]);
-        if (!fold->vectors[4]) return false;
-    }
-    fold->filter = osprey__graph_constant_f32(&graph->values[conv->inputs[1]]);
-    return fold->filter != NULL;
-}
-
-static void free_constants(folding *fold)
-{
-    for (size_t i = 0; i < 5; i++) osprey__free(fold->vectors[i]);
-    osprey__free(fold->filter);
+    conv->output = norm->output;
+    return OSPREY_OK;
 }
 
 static osprey_status fold_into(osprey__graph *graph, osprey__node *conv, const osprey__node *norm,
                                osprey_error *error)
 {
-    folding fold = {0};
-    float *weight = NULL, *bias = NULL;
-    osprey__value_id weight_id = OSPREY__NO_VALUE, bias_id = OSPREY__NO_VALUE;
-    /* Copies: adding values may move the list. */
-    osprey__value old = graph->values[conv->inputs[1]];
-    size_t channels = old.shape.dims[0];
-    if (read_constants(graph, conv, norm, &fold)) {
-        weight_id = osprey__graph_new_constant(graph, old.name, 4, old.shape.dims, &weight);
-        bias_id = osprey__graph_new_constant(graph, graph->values[norm->output].name, 1, &channels,
-                                             &bias);
+    float *vectors[VECTORS] = {0};
+    osprey_status status = OSPREY_OK;
+    for (size_t i = 0; i < VECTORS && status == OSPREY_OK; i++) {
+        const osprey__value *value = &graph->values[norm->inputs[i + 1]];
+        vectors[i] = osprey__graph_constant_f32(value);
+        if (!vectors[i])
+            status =
+                osprey__fail_memory(error, osprey__shape_elements(&value->shape) * sizeof(float));
     }
-    if (weight_id == OSPREY__NO_VALUE || bias_id == OSPREY__NO_VALUE) {
-        free_constants(&fold);
-        return osprey__fail_memory(error, osprey__shape_elements(&old.shape) * sizeof(float));
-    }
-    size_t per_channel = osprey__shape_elements(&old.shape) / channels;
-    for (size_t c = 0; c < channels; c++) {
-        const float *const *v = (const float *const *)fold.vectors;
-        double factor = v[0][c] / sqrt((double)v[3][c] + (double)norm->attributes.epsilon);
-        for (size_t i = 0; i < per_channel; i++)
-            weight[c * per_channel + i] = (float)(fold.filter[c * per_channel + i] * factor);
-        double own_bias = v[4] ? (double)v[4][c] : 0;
-        bias[c] = (float)(v[1][c] + (own_bias - v[2][c]) * factor);
-    }
-    free_constants(&fold);
-    conv->inputs[1] = weight_id;
-    conv->inputs[2] = bias_id;
-    conv->output = norm->output;
-    return OSPREY_OK;
+    if (status == OSPREY_OK) status = fold_vectors(graph, conv, norm, vectors, error);
+    for (size_t i = 0; i < VECTORS; i++) osprey__free(vectors[i]);
+    return status;
 }
 
 osprey_status osprey__fold_batch_norm(osprey__graph *graph, osprey_error *error)

@@ -10,11 +10,19 @@
 
 typedef osprey_status osprey__pass(osprey__graph *graph, osprey_error *error);
 
-#define OSPREY__PASS(function, text) osprey__pass function;
+#define OSPREY__PASS(name, text) osprey__pass osprey__##name;
 #include "passes/passes.def"
 #undef OSPREY__PASS
 
-/* Runs all of them. */
-osprey_status osprey__passes_run(osprey__graph *graph, osprey_error *error);
+/*
+ * Sees the graph as it was built, under the name "built", and then after each pass, before the
+ * verifier does. A status other than OSPREY_OK ends the run.
+ */
+typedef osprey_status osprey__pass_observer(void *context, const char *pass,
+                                            const osprey__graph *graph, osprey_error *error);
+
+/* Runs all of them. observer may be NULL. */
+osprey_status osprey__passes_run(osprey__graph *graph, osprey__pass_observer *observer,
+                                 void *context, osprey_error *error);
 
 #endif

@@ -93,6 +93,5 @@ osprey_status osprey__prune_rows(osprey__graph *graph, osprey_error *error)
         for (size_t n = 0; n < graph->node_count && !moved; n++)
             moved = is_pick(graph, &graph->nodes[n]) && move_up(graph, n);
     }
-    if (graph->failure.status != OSPREY_OK && error) *error = graph->failure;
-    return graph->failure.status;
+    return osprey__graph_status(graph, error);
 }

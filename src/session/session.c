@@ -14,7 +14,7 @@ static osprey_status create_tower(const osprey_model *model, osprey_tower which,
 {
     osprey__graph *graph;
     OSPREY_TRY(osprey__model_build_graph(model, which, &graph, NULL, error));
-    osprey_status status = osprey__passes_run(graph, error);
+    osprey_status status = osprey__passes_run(graph, NULL, NULL, error);
     if (status != OSPREY_OK) {
         osprey__graph_free(graph);
         return status;
