@@ -104,6 +104,27 @@ static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *s
     return OSPREY_OK;
 }
 
+/* Whether the graph's own copy of the constant is read after step s: packed, or gathered from. */
+static bool is_read_later(const osprey__plan *plan, osprey__value_id id, size_t s)
+{
+    for (size_t t = 0; t < plan->step_count; t++) {
+        const osprey__node *node = plan->steps[t].node;
+        for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
+            if (node->inputs[i] == id && (t > s || node->op == OSPREY__OP_GATHER)) return true;
+    }
+    return false;
+}
+
+/* Gives back constants that passes computed as soon as the plan has them in its own form. */
+static void release_constants(osprey__plan *plan, size_t s)
+{
+    for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
+        osprey__value_id id = plan->steps[s].node->inputs[i];
+        if (id != OSPREY__NO_VALUE && !is_read_later(plan, id, s))
+            osprey__graph_release(plan->graph, id);
+    }
+}
+
 /* Places (and, where the block is there, fills) every packed weight and float constant. */
 static osprey_status place_weights(osprey__plan *plan, weight_block *block, osprey_error *error)
 {
@@ -128,6 +149,7 @@ static osprey_status place_weights(osprey__plan *plan, weight_block *block, ospr
             if (place) osprey__to_f32(value->dtype, value->data, elements, place);
             placement->constant = place;
         }
+        if (block->base) release_constants(plan, s);
     }
     return OSPREY_OK;
 }

@@ -42,8 +42,9 @@ typedef struct osprey__plan {
 } osprey__plan;
 
 /*
- * Takes graph over, also on failure. The model's mapped tensors are read now and, for gather
- * tables, while running. The caller frees *plan with osprey__plan_free.
+ * Takes graph over, also on failure, and frees the constants that it owns once they are packed. The
+ * model's mapped tensors are read now and, for gather tables, while running. The caller frees *plan
+ * with osprey__plan_free.
  */
 osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
                                   osprey__plan **plan, osprey_error *error);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "passes/pass_graphs.h"
+#include "plan/plan.h"
 
 #include <string.h>
 
@@ -118,6 +119,30 @@ static void test_constants_are_copied_before_they_change(void **state)
     osprey__graph_free(graph);
 }
 
+/* Once the plan has packed them they are not needed twice; tables are read where they are. */
+static void test_a_plan_gives_back_what_it_packed(void **state)
+{
+    (void)state;
+    osprey__graph *graph = new_graph();
+    osprey__shape one_a_token = {OSPREY__PER_TOKEN, 0, {0}};
+    osprey__value_id ids = osprey__graph_input(graph, "ids", OSPREY__I32, one_a_token);
+    osprey__value_id table = random_constant(graph, "table", 2, (size_t[]){9, 2});
+    osprey__value_id w = random_constant(graph, "w", 2, (size_t[]){2, 2});
+    osprey__value_id b = random_constant(graph, "b", 1, &width);
+    osprey__value_id y = node(graph, OSPREY__OP_GATHER, "y", table, ids, (osprey__attributes){0});
+    for (size_t i = 0; i < 2; i++)
+        y = osprey__graph_node(graph, OSPREY__OP_LINEAR, i ? "second" : "first",
+                               (osprey__value_id[]){y, w, b}, 3, NULL);
+    assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
+    osprey__plan *plan = NULL;
+    assert_int_equal(osprey__plan_create(graph, OSPREY__CPU_PORTABLE, &plan, NULL), OSPREY_OK);
+    assert_null(graph->values[w].owned);
+    assert_null(graph->values[b].owned);
+    assert_non_null(graph->values[table].owned);
+    assert_memory_equal(plan->steps[1].packed, plan->steps[2].packed, 4 * sizeof(float));
+    osprey__plan_free(plan);
+}
+
 typedef struct seen {
     char names[512];
     size_t last_nodes;
@@ -164,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_constants_are_folded),
         cmocka_unit_test(test_dead_nodes_are_removed),
         cmocka_unit_test(test_constants_are_copied_before_they_change),
+        cmocka_unit_test(test_a_plan_gives_back_what_it_packed),
         cmocka_unit_test(test_an_observer_sees_the_graph_after_each_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
