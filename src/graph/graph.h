@@ -57,7 +57,7 @@ typedef struct osprey__value {
     X(LINEAR, "linear")             /* x, weight [out][in], [bias], [residual] */                  \
     X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
-    X(LAYER_NORM, "layer_norm")     /* x, scale, shift */                                          \
+    X(LAYER_NORM, "layer_norm")     /* x, [scale], [shift] */                                      \
     X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim] */                        \
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \

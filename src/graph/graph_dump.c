@@ -49,8 +49,15 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
 /* What an optional input is, so that a bias cannot be taken for a residual. */
 static const char *input_label(const osprey__node *node, size_t i)
 {
-    if (node->op != OSPREY__OP_LINEAR && node->op != OSPREY__OP_CONV2D) return "";
-    return i == 2 ? "bias=" : i == 3 ? "residual=" : "";
+    switch (node->op) {
+    case OSPREY__OP_LINEAR:
+    case OSPREY__OP_CONV2D:
+        return i == 2 ? "bias=" : i == 3 ? "residual=" : "";
+    case OSPREY__OP_LAYER_NORM:
+        return i == 1 ? "scale=" : i == 2 ? "shift=" : "";
+    default:
+        return "";
+    }
 }
 
 static osprey_status print_node(osprey__buffer *out, const osprey__graph *graph,

@@ -70,11 +70,12 @@ static osprey_status infer_conv2d(const inference *in, osprey__shape *out)
 }
 
 /* Operators with an output like x and constant vectors of x's width as inputs 1..vectors. */
-static osprey_status infer_norm(const inference *in, size_t vectors, osprey__shape *out)
+static osprey_status infer_norm(const inference *in, size_t vectors, bool optional,
+                                osprey__shape *out)
 {
     const osprey__shape *x = input(in, 0);
     for (size_t i = 1; i <= vectors; i++)
-        if (x->rank < 1 || !is_vector(in, i, x->dims[x->rank - 1], false))
+        if (x->rank < 1 || !is_vector(in, i, x->dims[x->rank - 1], optional))
             return wrong(in, "scale and shift are not as wide as x");
     *out = *x;
     return OSPREY_OK;
@@ -154,7 +155,7 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
 {
     static const size_t required_inputs[] = {
         [OSPREY__OP_LINEAR] = 2,     [OSPREY__OP_CONV2D] = 2,       [OSPREY__OP_BATCH_NORM] = 5,
-        [OSPREY__OP_LAYER_NORM] = 3, [OSPREY__OP_ATTENTION] = 3,    [OSPREY__OP_ACTIVATION] = 1,
+        [OSPREY__OP_LAYER_NORM] = 1, [OSPREY__OP_ATTENTION] = 3,    [OSPREY__OP_ACTIVATION] = 1,
         [OSPREY__OP_ADD] = 2,        [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
         [OSPREY__OP_CONCAT] = 2,     [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
         [OSPREY__OP_RESHAPE] = 1,
@@ -173,13 +174,13 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
     case OSPREY__OP_CONV2D:
         return infer_conv2d(&in, shape);
     case OSPREY__OP_BATCH_NORM:
-        return infer_norm(&in, 4, shape);
+        return infer_norm(&in, 4, false, shape);
     case OSPREY__OP_LAYER_NORM:
-        return infer_norm(&in, 2, shape);
+        return infer_norm(&in, 2, true, shape);
     case OSPREY__OP_ATTENTION:
         return infer_attention(&in, shape);
     case OSPREY__OP_ACTIVATION:
-        return infer_norm(&in, 0, shape);
+        return infer_norm(&in, 0, false, shape);
     case OSPREY__OP_ADD:
         return infer_add(&in, shape);
     case OSPREY__OP_AVERAGE_POOL:

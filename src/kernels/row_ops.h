@@ -9,7 +9,8 @@
 
 /*
  * out[r] = (x[r] - mean) / sqrt(variance + epsilon) * scale + shift over each row of width floats
- * (Ba et al., 2016); the variance is the biased one, as in PyTorch. out may be x.
+ * (Ba et al., 2016); the variance is the biased one, as in PyTorch. scale and shift may be NULL: 1
+ * and 0. out may be x.
  */
 typedef void osprey__layer_norm_f32_function(size_t rows, size_t width, const float *x,
                                              const float *scale, const float *shift, float epsilon,

@@ -14,8 +14,10 @@ void osprey__layer_norm_f32__portable(size_t rows, size_t width, const float *x,
         double mean = sum / (double)width;
         for (size_t i = 0; i < width; i++) squares += (x[i] - mean) * (x[i] - mean);
         double factor = 1 / sqrt(squares / (double)width + (double)epsilon);
-        for (size_t i = 0; i < width; i++)
-            out[i] = (float)((x[i] - mean) * factor) * scale[i] + shift[i];
+        for (size_t i = 0; i < width; i++) {
+            float normal = (float)((x[i] - mean) * factor);
+            out[i] = normal * (scale ? scale[i] : 1) + (shift ? shift[i] : 0);
+        }
     }
 }
 

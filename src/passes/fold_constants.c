@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A node of which all inputs are constants is computed here and becomes a constant itself. Only
- * operators that an importer leaves between constants are: products of two weights do not occur.
+ * A node of which all inputs are constants is computed here and becomes a constant itself, so that
+ * later passes and the plan find every weight as one. Operators that no importer leaves between
+ * constants, such as a product of two weights, are refused.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -10,31 +11,29 @@
 
 #include <string.h>
 
-static bool is_float_constant(const osprey__value *value)
+static bool reads_only_constants(const osprey__graph *graph, const osprey__node *node)
 {
-    return value->kind == OSPREY__CONSTANT &&
-           (value->dtype == OSPREY__F32 || value->dtype == OSPREY__F16 ||
-            value->dtype == OSPREY__BF16);
-}
-
-static bool is_foldable(const osprey__graph *graph, const osprey__node *node)
-{
-    switch (node->op) {
-    case OSPREY__OP_ACTIVATION:
-    case OSPREY__OP_ADD:
-    case OSPREY__OP_CONCAT:
-    case OSPREY__OP_SLICE:
-    case OSPREY__OP_RESHAPE:
-        break;
-    default:
-        return false;
-    }
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
         if (node->inputs[i] != OSPREY__NO_VALUE &&
-            !is_float_constant(&graph->values[node->inputs[i]]))
+            graph->values[node->inputs[i]].kind != OSPREY__CONSTANT)
             return false;
-    /* What a plan hands out has to be computed by it. */
-    return node->output != graph->output;
+    return true;
+}
+
+static bool reads_only_floats(const osprey__graph *graph, const osprey__node *node)
+{
+    for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
+        if (node->inputs[i] == OSPREY__NO_VALUE) continue;
+        osprey__dtype dtype = graph->values[node->inputs[i]].dtype;
+        if (dtype != OSPREY__F32 && dtype != OSPREY__F16 && dtype != OSPREY__BF16) return false;
+    }
+    return true;
+}
+
+static bool can_compute(osprey__op op)
+{
+    return op == OSPREY__OP_ACTIVATION || op == OSPREY__OP_ADD || op == OSPREY__OP_CONCAT ||
+           op == OSPREY__OP_SLICE || op == OSPREY__OP_RESHAPE;
 }
 
 /* Writes count elements of the node's result; y is NULL where there is no second input. */
@@ -94,10 +93,18 @@ static osprey_status fold(osprey__graph *graph, size_t index, osprey_error *erro
 osprey_status osprey__fold_constants(osprey__graph *graph, osprey_error *error)
 {
     for (size_t n = 0; n < graph->node_count;) {
-        if (is_foldable(graph, &graph->nodes[n]))
-            OSPREY_TRY(fold(graph, n, error));
-        else
+        const osprey__node *node = &graph->nodes[n];
+        if (!reads_only_constants(graph, node)) {
             n++;
+            continue;
+        }
+        if (!can_compute(node->op) || !reads_only_floats(graph, node) ||
+            node->output == graph->output)
+            return osprey__fail(error, OSPREY_UNSUPPORTED, graph->values[node->output].name,
+                                "this %s depends on nothing but constants; a result of the inputs "
+                                "would be right",
+                                osprey__op_name(node->op));
+        OSPREY_TRY(fold(graph, n, error));
     }
     return OSPREY_OK;
 }

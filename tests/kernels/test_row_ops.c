@@ -4,6 +4,7 @@
 #include "kernels/guarded.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -167,6 +168,42 @@ static void check_layer_norm(size_t rows, size_t width, float offset)
     guarded_free(&expected);
 }
 
+/* Bit for bit what a scale of 1 and a shift of 0 give. */
+static void check_absent(const osprey__kernels *kernels, size_t width)
+{
+    guarded x = guarded_random(2 * width, 3), scale = guarded_random(width, 2);
+    guarded shift = guarded_random(width, 2), ones = guarded_random(width, 0);
+    guarded zeros = guarded_random(width, 0);
+    for (size_t i = 0; i < width; i++) ones.floats[i] = 1;
+    for (int present = 0; present < 4; present++) {
+        bool has_scale = present & 1, has_shift = present & 2;
+        guarded wanted = guarded_random(2 * width, 1), out = guarded_random(2 * width, 1);
+        kernels->layer_norm_f32(2, width, x.floats, has_scale ? scale.floats : ones.floats,
+                                has_shift ? shift.floats : zeros.floats, 1e-5f, wanted.floats);
+        kernels->layer_norm_f32(2, width, x.floats, has_scale ? scale.floats : NULL,
+                                has_shift ? shift.floats : NULL, 1e-5f, out.floats);
+        assert_near(wanted.floats, out.floats, out.count, 0);
+        guarded_free(&wanted);
+        guarded_free(&out);
+    }
+    guarded_free(&x);
+    guarded_free(&scale);
+    guarded_free(&shift);
+    guarded_free(&ones);
+    guarded_free(&zeros);
+}
+
+static void test_layer_norm_without_scale_and_shift(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels =
+            kernels_or_say_so("layer norm without scale", (osprey__cpu_level)level);
+        if (!kernels) continue;
+        for (size_t width = 1; width < 70; width++) check_absent(kernels, width);
+    }
+}
+
 static void test_layer_norm_of_any_width(void **state)
 {
     (void)state;
@@ -190,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_activation_and_add_of_any_length),
         cmocka_unit_test(test_layer_norm_of_any_width),
         cmocka_unit_test(test_layer_norm_far_from_zero),
+        cmocka_unit_test(test_layer_norm_without_scale_and_shift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,24 @@ static void test_constants_are_folded(void **state)
     assert_pass_keeps_function(constant_chain, osprey__fold_constants);
 }
 
+static void test_products_of_constants_are_refused(void **state)
+{
+    (void)state;
+    osprey__graph *graph = new_graph();
+    osprey__shape row = {OSPREY__PER_TOKEN, 1, {2}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, row);
+    osprey__value_id w = random_constant(graph, "w", 2, (size_t[]){2, 2});
+    osprey__value_id b = random_constant(graph, "b", 1, &width);
+    osprey__value_id y = node(graph, OSPREY__OP_LINEAR, "bw", b, w, (osprey__attributes){0});
+    y = node(graph, OSPREY__OP_ADD, "sum", x, y, (osprey__attributes){0});
+    assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
+    osprey_error error;
+    assert_int_equal(osprey__fold_constants(graph, &error), OSPREY_UNSUPPORTED);
+    assert_string_equal(error.subject, "bw");
+    assert_non_null(strstr(error.message, "linear"));
+    osprey__graph_free(graph);
+}
+
 /* Bytes that the graph holds for constants. */
 static size_t constant_bytes(const osprey__graph *graph)
 {
@@ -187,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constants_are_folded),
+        cmocka_unit_test(test_products_of_constants_are_refused),
         cmocka_unit_test(test_dead_nodes_are_removed),
         cmocka_unit_test(test_constants_are_copied_before_they_change),
         cmocka_unit_test(test_a_plan_gives_back_what_it_packed),

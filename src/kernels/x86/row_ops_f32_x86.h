@@ -44,6 +44,13 @@ static float row_variance(size_t width, const float *x, float mean)
     return vec_sum((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)width;
 }
 
+/* A vector of p at i, or its first `rest` floats and zeros; fill where there is no p. */
+OSPREY__INLINE vec load_or(const float *p, size_t i, size_t rest, float fill)
+{
+    if (!p) return vec_set(fill);
+    return rest < VEC_FLOATS ? vec_load_first(p + i, rest) : vec_load(p + i);
+}
+
 static void layer_norm_f32(size_t rows, size_t width, const float *x, const float *scale,
                            const float *shift, float epsilon, float *out)
 {
@@ -54,14 +61,15 @@ static void layer_norm_f32(size_t rows, size_t width, const float *x, const floa
         size_t i = 0;
         for (; i + VEC_FLOATS <= width; i += VEC_FLOATS) {
             vec normal = (vec_load(x + i) - center) * factor;
-            vec_store(out + i, vec_fma(normal, vec_load(scale + i), vec_load(shift + i)));
+            vec_store(out + i, vec_fma(normal, load_or(scale, i, VEC_FLOATS, 1),
+                                       load_or(shift, i, VEC_FLOATS, 0)));
         }
         if (i < width) {
             size_t rest = width - i;
             vec normal = (vec_load_first(x + i, rest) - center) * factor;
             vec_store_first(
                 out + i, rest,
-                vec_fma(normal, vec_load_first(scale + i, rest), vec_load_first(shift + i, rest)));
+                vec_fma(normal, load_or(scale, i, rest, 1), load_or(shift, i, rest, 0)));
         }
     }
 }
