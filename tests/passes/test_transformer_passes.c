@@ -71,10 +71,99 @@ static void test_layer_norm_goes_into_linears(void **state)
     assert_pass_keeps_function(normed_linears, osprey__fold_layer_norm);
 }
 
+/*
+ * Attention over rows of x; k and v, and q if `same_source`, are linears of the same norm. With
+ * `pooled` q is computed for one row, as prune_rows leaves it.
+ */
+static osprey__graph *attention_block(bool text, bool pooled)
+{
+    osprey__graph *graph = new_graph();
+    osprey__shape rows = {OSPREY__PER_SEQUENCE, 2, {3, WIDTH}};
+    osprey__shape tokens = {OSPREY__PER_TOKEN, 1, {WIDTH}};
+    osprey__shape index = {OSPREY__PER_SEQUENCE, 0, {0}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, text ? tokens : rows);
+    osprey__value_id asks = x;
+    if (pooled && text)
+        asks =
+            node(graph, OSPREY__OP_GATHER, "one", x,
+                 osprey__graph_input(graph, "pooled", OSPREY__I32, index), (osprey__attributes){0});
+    else if (pooled)
+        asks = node(graph, OSPREY__OP_SLICE, "one", x, OSPREY__NO_VALUE,
+                    (osprey__attributes){.count = 1});
+    static const char *const names[] = {"q", "k", "v"}, *const weights[] = {"wq", "wk", "wv"};
+    static const char *const biases[] = {"bq", "bk", "bv"};
+    osprey__value_id qkv[3];
+    for (size_t i = 0; i < 3; i++) {
+        osprey__value_id inputs[] = {i ? x : asks, random_constant(graph, weights[i], 2, square),
+                                     random_constant(graph, biases[i], 1, &width)};
+        qkv[i] = osprey__graph_node(graph, OSPREY__OP_LINEAR, names[i], inputs, 3, NULL);
+    }
+    osprey__value_id y = osprey__graph_node(
+        graph, OSPREY__OP_ATTENTION, "mixed", qkv, 3,
+        &(osprey__attributes){.heads = 2, .scale = 0.7F, .causal = text && !pooled});
+    assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
+    return graph;
+}
+
+static osprey__graph *image_block(void)
+{
+    return attention_block(false, false);
+}
+
+static osprey__graph *text_block(void)
+{
+    return attention_block(true, false);
+}
+
+static osprey__graph *pooled_image_block(void)
+{
+    return attention_block(false, true);
+}
+
+static osprey__graph *pooled_text_block(void)
+{
+    return attention_block(true, true);
+}
+
+static void test_attention_scale_goes_into_q(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_image_block();
+    float first = *(const float *)graph->values[graph->nodes[1].inputs[1]].data;
+    assert_int_equal(osprey__fold_attention_scale(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [sequence 3 4]\n"
+                       "%one = slice(%x) rows=0+1 : [sequence 1 4]\n"
+                       "%q = linear(%one, \"wq\", bias=\"bq\") : [sequence 1 4]\n"
+                       "%k = linear(%x, \"wk\", bias=\"bk\") : [sequence 3 4]\n"
+                       "%v = linear(%x, \"wv\", bias=\"bv\") : [sequence 3 4]\n"
+                       "%mixed = attention(%q, %k, %v) heads=2 scale=1 : [sequence 1 4]\n"
+                       "output %mixed\n");
+    assert_true(*(const float *)graph->values[graph->nodes[1].inputs[1]].data == first * 0.7F);
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(image_block, osprey__fold_attention_scale);
+    assert_pass_keeps_function(text_block, osprey__fold_attention_scale);
+    assert_pass_keeps_function(pooled_text_block, osprey__fold_attention_scale);
+}
+
+/* A query that something else reads too must keep its size. */
+static void test_a_shared_q_is_not_scaled(void **state)
+{
+    (void)state;
+    osprey__graph *graph = image_block();
+    osprey__node *attention = &graph->nodes[3];
+    attention->inputs[1] = attention->inputs[0];
+    assert_int_equal(osprey__fold_attention_scale(graph, NULL), OSPREY_OK);
+    assert_true(graph->nodes[3].attributes.scale == 0.7F);
+    osprey__graph_free(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layer_norm_goes_into_linears),
+        cmocka_unit_test(test_attention_scale_goes_into_q),
+        cmocka_unit_test(test_a_shared_q_is_not_scaled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
