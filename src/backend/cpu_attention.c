@@ -36,20 +36,19 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
     const osprey__attributes *attributes = &step->node->attributes;
     const osprey__shape *q = osprey__step_shape(run, step->node->inputs[0]);
     const osprey__shape *k = osprey__step_shape(run, step->node->inputs[1]);
-    size_t width = q->dims[q->rank - 1];
     bool ragged = k->extent == OSPREY__PER_TOKEN;
     attention a = {
         .run = run,
         .whole = {.query_rows = ragged ? 0 : q->dims[0],
                   .key_rows = ragged ? 0 : k->dims[0],
-                  .head_dim = width / attributes->heads,
-                  .q = osprey__step_input(run, step, 0),
-                  .q_stride = width,
-                  .k = osprey__step_input(run, step, 1),
-                  .v = osprey__step_input(run, step, 2),
-                  .kv_stride = width,
+                  .head_dim = attributes->head_dim,
+                  .q = osprey__step_input(run, step, 0) + attributes->columns[0],
+                  .q_stride = q->dims[q->rank - 1],
+                  .k = osprey__step_input(run, step, 1) + attributes->columns[1],
+                  .v = osprey__step_input(run, step, 2) + attributes->columns[2],
+                  .kv_stride = k->dims[k->rank - 1],
                   .out = osprey__step_output(run, step),
-                  .out_stride = width,
+                  .out_stride = attributes->heads * attributes->head_dim,
                   .scale = attributes->scale,
                   .causal = attributes->causal},
         .heads = attributes->heads,

@@ -58,7 +58,7 @@ typedef struct osprey__value {
     X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
     X(LAYER_NORM, "layer_norm")     /* x, [scale], [shift] */                                      \
-    X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim] */                        \
+    X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim], or `columns` of wider */ \
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
@@ -79,7 +79,8 @@ typedef struct osprey__attributes {
     osprey_activation activation; /* linear, conv2d: after bias and residual */
     bool transposed;              /* linear: the weight is stored as [in][out] */
     float epsilon;                /* batch_norm, layer_norm */
-    size_t heads;                 /* attention */
+    size_t heads, head_dim;       /* attention */
+    size_t columns[3];            /* attention: where q, k and v begin in a row of their input */
     float scale;                  /* attention: of q . k */
     bool causal;                  /* attention */
     size_t stride, padding;       /* conv2d */

@@ -37,6 +37,9 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
     if (a->heads)
         OSPREY_TRY(osprey__buffer_print(out, error, " heads=%zu scale=%g%s", a->heads,
                                         (double)a->scale, a->causal ? " causal" : ""));
+    if (a->columns[0] || a->columns[1] || a->columns[2])
+        OSPREY_TRY(osprey__buffer_print(out, error, " columns=%zu,%zu,%zu", a->columns[0],
+                                        a->columns[1], a->columns[2]));
     if (a->stride)
         OSPREY_TRY(osprey__buffer_print(out, error, " stride=%zu padding=%zu%s", a->stride,
                                         a->padding, a->planar ? " planar" : ""));

@@ -84,18 +84,21 @@ static osprey_status infer_norm(const inference *in, size_t vectors, bool option
 static osprey_status infer_attention(const inference *in, osprey__shape *out)
 {
     const osprey__shape *q = input(in, 0), *k = input(in, 1), *v = input(in, 2);
-    size_t heads = in->node->attributes.heads;
+    const osprey__attributes *a = &in->node->attributes;
     if (!osprey__shape_equal(k, v)) return wrong(in, "k and v have different shapes");
     /* One query a sequence, over all tokens of its text, or as many queries as tokens. */
-    bool pooled = q->extent == OSPREY__PER_SEQUENCE && k->extent == OSPREY__PER_TOKEN &&
-                  !in->node->attributes.causal;
+    bool pooled = q->extent == OSPREY__PER_SEQUENCE && k->extent == OSPREY__PER_TOKEN && !a->causal;
     size_t rank = k->extent == OSPREY__PER_TOKEN ? 1 : 2;
     if ((q->extent != k->extent && !pooled) || q->rank != rank || k->rank != rank)
         return wrong(in, "q and k do not fit");
-    size_t width = q->dims[q->rank - 1];
-    if (width != k->dims[k->rank - 1] || !heads || width % heads)
-        return wrong(in, "the width is no multiple of the heads");
+    if (!a->heads || !a->head_dim) return wrong(in, "no heads, or heads of no width");
+    for (size_t i = 0; i < 3; i++) {
+        size_t row = input(in, i)->dims[rank - 1];
+        if (a->columns[i] > row || a->head_dim > (row - a->columns[i]) / a->heads)
+            return wrong(in, "the heads are wider than q, k and v");
+    }
     *out = *q;
+    out->dims[rank - 1] = a->heads * a->head_dim;
     return OSPREY_OK;
 }
 

@@ -99,9 +99,11 @@ static osprey__value_id build_attention_pool(osprey__tower_builder *b, size_t po
         osprey__build_linear(b, "visual.attnpool.q_proj.", query, width, width),
         osprey__build_linear(b, "visual.attnpool.k_proj.", x, width, width),
         osprey__build_linear(b, "visual.attnpool.v_proj.", x, width, width)};
+    size_t head_dim = width / config->image.heads;
     osprey__attributes attention = {
         .heads = config->image.heads,
-        .scale = 1.0F / sqrtf((float)(width / config->image.heads)),
+        .head_dim = head_dim,
+        .scale = 1.0F / sqrtf((float)head_dim),
     };
     x = osprey__graph_node(graph, OSPREY__OP_ATTENTION, "attnpool.attention", qkv, 3, &attention);
     osprey__attributes vector = {.shape = {OSPREY__PER_SEQUENCE, 1, {width}}};

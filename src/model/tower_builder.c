@@ -150,9 +150,11 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
                         ? build_merged_part(builder, prefix.text, part, x, shape->width)
                         : osprey__build_linear(builder, prefix.text, x, shape->width, shape->width);
     }
+    size_t head_dim = shape->width / shape->heads;
     osprey__attributes attributes = {
         .heads = shape->heads,
-        .scale = 1.0F / sqrtf((float)(shape->width / shape->heads)),
+        .head_dim = head_dim,
+        .scale = 1.0F / sqrtf((float)head_dim),
         .causal = shape->causal,
     };
     osprey__tensor_name name = osprey__tensor_name_print("%sattention", block);

@@ -61,8 +61,7 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
             (osprey__conv_shape){.height = x->dims[0], .width = x->dims[1], .channels = x->dims[2]};
     } else if (node->op == OSPREY__OP_ATTENTION) {
         const osprey__shape *k = &values[node->inputs[1]].shape;
-        size_t head_dim = k->dims[k->rank - 1] / a->heads;
-        if (head_dim > plan->largest_head_dim) plan->largest_head_dim = head_dim;
+        if (a->head_dim > plan->largest_head_dim) plan->largest_head_dim = a->head_dim;
         if (k->extent == OSPREY__PER_SEQUENCE && k->dims[0] > plan->largest_sequence)
             plan->largest_sequence = k->dims[0];
     }

@@ -122,8 +122,9 @@ static osprey__graph *pooled_block(osprey__extent extent)
     for (size_t i = 0; i < 3; i++)
         qkv[i] = osprey__graph_node(graph, OSPREY__OP_LINEAR, names[i], (osprey__value_id[]){x, w},
                                     2, NULL);
-    y = osprey__graph_node(graph, OSPREY__OP_ATTENTION, "mixed", qkv, 3,
-                           &(osprey__attributes){.heads = 1, .scale = 1, .causal = text});
+    y = osprey__graph_node(
+        graph, OSPREY__OP_ATTENTION, "mixed", qkv, 3,
+        &(osprey__attributes){.heads = 1, .head_dim = 2, .scale = 1, .causal = text});
     y = osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){y, x}, 2, NULL);
     osprey__value_id z =
         osprey__graph_node(graph, OSPREY__OP_ACTIVATION, "z", &y, 1,

@@ -3,6 +3,8 @@
 #include "cmocka_all.h"
 #include "passes/pass_graphs.h"
 
+#include <string.h>
+
 enum { WIDTH = 4 };
 static const size_t width = WIDTH, square[] = {WIDTH, WIDTH};
 
@@ -100,7 +102,7 @@ static osprey__graph *attention_block(bool text, bool pooled)
     }
     osprey__value_id y = osprey__graph_node(
         graph, OSPREY__OP_ATTENTION, "mixed", qkv, 3,
-        &(osprey__attributes){.heads = 2, .scale = 0.7F, .causal = text && !pooled});
+        &(osprey__attributes){.heads = 2, .head_dim = 2, .scale = 0.7F, .causal = text && !pooled});
     assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
     return graph;
 }
@@ -158,12 +160,99 @@ static void test_a_shared_q_is_not_scaled(void **state)
     osprey__graph_free(graph);
 }
 
+static void test_qkv_become_one_linear(void **state)
+{
+    (void)state;
+    osprey__graph *graph = image_block();
+    assert_int_equal(osprey__merge_qkv(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [sequence 3 4]\n"
+                       "%mixed.qkv = linear(%x, \"mixed.qkv.weight\", bias=\"mixed.qkv.bias\")"
+                       " : [sequence 3 12]\n"
+                       "%mixed = attention(%mixed.qkv, %mixed.qkv, %mixed.qkv) heads=2 scale=0.7"
+                       " columns=0,4,8 : [sequence 3 4]\n"
+                       "output %mixed\n");
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(image_block, osprey__merge_qkv);
+    assert_pass_keeps_function(text_block, osprey__merge_qkv);
+}
+
+/* q of one row stays alone; k and v are merged. */
+static void test_kv_become_one_linear(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_text_block();
+    assert_int_equal(osprey__merge_qkv(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [token 4]\n"
+                       "%pooled = input I32 : [sequence]\n"
+                       "%one = gather(%x, %pooled) : [sequence 4]\n"
+                       "%q = linear(%one, \"wq\", bias=\"bq\") : [sequence 4]\n"
+                       "%mixed.kv = linear(%x, \"mixed.kv.weight\", bias=\"mixed.kv.bias\")"
+                       " : [token 8]\n"
+                       "%mixed = attention(%q, %mixed.kv, %mixed.kv) heads=2 scale=0.7"
+                       " columns=0,0,4 : [sequence 4]\n"
+                       "output %mixed\n");
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(pooled_text_block, osprey__merge_qkv);
+    assert_pass_keeps_function(pooled_image_block, osprey__merge_qkv);
+}
+
+/* Weights stored the other way round, and a bias that only v has. */
+static osprey__graph *transposed_block(void)
+{
+    osprey__graph *graph = image_block();
+    for (size_t i = 0; i < 3; i++) {
+        graph->nodes[i].attributes.transposed = true;
+        if (i < 2) graph->nodes[i].inputs[2] = OSPREY__NO_VALUE;
+    }
+    return graph;
+}
+
+static osprey__graph *block_without_bias(void)
+{
+    osprey__graph *graph = image_block();
+    for (size_t i = 0; i < 3; i++) graph->nodes[i].inputs[2] = OSPREY__NO_VALUE;
+    return graph;
+}
+
+static void test_qkv_of_other_forms(void **state)
+{
+    (void)state;
+    osprey__graph *graph = block_without_bias();
+    assert_int_equal(osprey__merge_qkv(graph, NULL), OSPREY_OK);
+    assert_int_equal(graph->nodes[0].inputs[2], OSPREY__NO_VALUE);
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(block_without_bias, osprey__merge_qkv);
+    assert_pass_keeps_function(transposed_block, osprey__merge_qkv);
+}
+
+static void test_attention_columns_are_checked(void **state)
+{
+    (void)state;
+    osprey__graph *graph = image_block();
+    assert_int_equal(osprey__merge_qkv(graph, NULL), OSPREY_OK);
+    osprey_error error;
+    graph->nodes[1].attributes.columns[2] = 9;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "wider than q, k and v"));
+    graph->nodes[1].attributes.columns[2] = SIZE_MAX;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_INVALID_ARGUMENT);
+    graph->nodes[1].attributes.columns[2] = 8;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_OK);
+    osprey__graph_free(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layer_norm_goes_into_linears),
         cmocka_unit_test(test_attention_scale_goes_into_q),
         cmocka_unit_test(test_a_shared_q_is_not_scaled),
+        cmocka_unit_test(test_qkv_become_one_linear),
+        cmocka_unit_test(test_kv_become_one_linear),
+        cmocka_unit_test(test_qkv_of_other_forms),
+        cmocka_unit_test(test_attention_columns_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
