@@ -22,8 +22,9 @@
 static const double seconds_a_case = 0.25;
 static const size_t cold_bytes = (size_t)160 << 20;
 
-static double peak_gflops;
+static double peak_gops[OSPREY__WEIGHT_FORMATS]; /* 0: not known */
 static const char *wanted = "";
+static const char *const format_names[] = {"fp32", "int8"};
 
 static double now_s(void)
 {
@@ -66,11 +67,11 @@ static double best_time_s(void (*call)(void *context, size_t turn), void *contex
 }
 
 static void print_rate(const char *instruction_set, const char *name, double operations,
-                       double seconds)
+                       double seconds, osprey__weight_format format)
 {
-    double gflops = operations / seconds * 1e-9;
-    printf("%-9s %-42s %9.1f us %8.1f GFLOP/s", instruction_set, name, seconds * 1e6, gflops);
-    if (peak_gflops > 0) printf(" %5.1f %%", 100 * gflops / peak_gflops);
+    double gops = operations / seconds * 1e-9;
+    printf("%-10s %-47s %9.1f us %8.1f GOP/s", instruction_set, name, seconds * 1e6, gops);
+    if (peak_gops[format] > 0) printf(" %5.1f %%", 100 * gops / peak_gops[format]);
     printf("\n");
     fflush(stdout);
 }
@@ -79,55 +80,62 @@ static void print_rate(const char *instruction_set, const char *name, double ope
 
 enum { PEAK_CHAINS = 12, PEAK_ROUNDS = 100000 };
 
-__attribute__((target("avx512f"))) static double peak_operations_avx512(void)
-{
-    __m512 sums[PEAK_CHAINS], factor = _mm512_set1_ps(0.999f);
-    OSPREY__UNROLL
-    for (size_t i = 0; i < PEAK_CHAINS; i++) sums[i] = factor;
-    for (size_t round = 0; round < PEAK_ROUNDS; round++) {
-        OSPREY__UNROLL
-        for (size_t i = 0; i < PEAK_CHAINS; i++) {
-            sums[i] = _mm512_fmadd_ps(sums[i], factor, factor);
-            __asm__ volatile("" : "+v"(sums[i]));
-        }
+/* PEAK_CHAINS sums that do not wait for each other, and the instruction for all of them in turn. */
+#define PEAK_LOOP(vector, constraint, instruction)                                                 \
+    vector sums[PEAK_CHAINS] = {{0}}, factor = {0};                                                \
+    for (size_t round = 0; round < PEAK_ROUNDS; round++) {                                         \
+        OSPREY__UNROLL                                                                             \
+        for (size_t i = 0; i < PEAK_CHAINS; i++)                                                   \
+            __asm__ volatile(instruction " %1, %1, %0"                                             \
+                             : "+" constraint(sums[i])                                             \
+                             : constraint(factor));                                                \
     }
-    return 2.0 * 16 * PEAK_CHAINS * PEAK_ROUNDS;
+
+__attribute__((target("avx2,fma"))) static void peak_avx2(void)
+{
+    PEAK_LOOP(__m256, "x", "vfmadd231ps")
 }
 
-__attribute__((target("avx2,fma"))) static double peak_operations_avx2(void)
+__attribute__((target("avx512f"))) static void peak_avx512(void)
 {
-    __m256 sums[PEAK_CHAINS], factor = _mm256_set1_ps(0.999f);
-    OSPREY__UNROLL
-    for (size_t i = 0; i < PEAK_CHAINS; i++) sums[i] = factor;
-    for (size_t round = 0; round < PEAK_ROUNDS; round++) {
-        OSPREY__UNROLL
-        for (size_t i = 0; i < PEAK_CHAINS; i++) {
-            sums[i] = _mm256_fmadd_ps(sums[i], factor, factor);
-            __asm__ volatile("" : "+x"(sums[i]));
-        }
-    }
-    return 2.0 * 8 * PEAK_CHAINS * PEAK_ROUNDS;
+    PEAK_LOOP(__m512, "v", "vfmadd231ps")
+}
+
+__attribute__((target("avx512f,avx512vnni"))) static void peak_avx512vnni(void)
+{
+    PEAK_LOOP(__m512, "v", "vpdpbusd")
 }
 
 static void run_peak(void *context, size_t turn)
 {
     (void)turn;
-    double *operations = context;
-    *operations = osprey__cpu_level_supported(OSPREY__CPU_AVX512) ? peak_operations_avx512()
-                                                                  : peak_operations_avx2();
+    void (**peak)(void) = context;
+    (*peak)();
 }
 
-static void measure_peak(void)
+/* operations: of one instruction */
+static double measure_peak(const char *what, void (*peak)(void), double operations)
 {
-    if (!osprey__cpu_level_supported(OSPREY__CPU_AVX2)) return;
-    double operations, seconds = best_time_s(run_peak, &operations);
-    peak_gflops = operations / seconds * 1e-9;
-    printf("peak of this core: %.1f GFLOP/s of fp32\n", peak_gflops);
+    double rate = operations * PEAK_CHAINS * PEAK_ROUNDS / best_time_s(run_peak, &peak) * 1e-9;
+    printf("peak of this core: %.1f GOP/s of %s\n", rate, what);
+    return rate;
+}
+
+static void measure_peaks(void)
+{
+    double fp32 = 0;
+    if (osprey__cpu_level_supported(OSPREY__CPU_AVX512))
+        fp32 = measure_peak("fp32 (AVX-512)", peak_avx512, 32);
+    else if (osprey__cpu_level_supported(OSPREY__CPU_AVX2))
+        fp32 = measure_peak("fp32 (AVX2)", peak_avx2, 16);
+    for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++) peak_gops[format] = fp32;
+    if (osprey__cpu_level_supported(OSPREY__CPU_AVX512VNNI))
+        peak_gops[OSPREY__WEIGHT_INT8] = measure_peak("int8 (VNNI)", peak_avx512vnni, 128);
 }
 
 #else
 
-static void measure_peak(void)
+static void measure_peaks(void)
 {
 }
 
@@ -147,10 +155,10 @@ static void run_gemm(void *context, size_t turn)
     gemm->kernel->run(&gemm->args);
 }
 
-static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, size_t k,
-                            osprey_activation activation, bool residual)
+static void bench_gemm_case(const osprey__kernels *kernels, osprey__weight_format format, size_t m,
+                            size_t n, size_t k, osprey_activation activation, bool residual)
 {
-    gemm_case gemm = {.kernel = &kernels->gemm[OSPREY__WEIGHT_F32]};
+    gemm_case gemm = {.kernel = &kernels->gemm[format]};
     gemm.packed_bytes = osprey__gemm_packed_bytes(gemm.kernel, n, k);
     size_t most_copies = cold_bytes / gemm.packed_bytes + 1;
     char *weights = aligned_block(most_copies * gemm.packed_bytes);
@@ -175,13 +183,13 @@ static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, 
                                     .scratch = scratch};
     for (int cold = 0; cold < 2; cold++) {
         char name[96];
-        snprintf(name, sizeof name, "gemm m %zu n %zu k %zu%s%s %s", m, n, k,
-                 activation ? " quick_gelu" : "", residual ? " residual" : "",
+        snprintf(name, sizeof name, "gemm %s m %zu n %zu k %zu%s%s %s", format_names[format], m, n,
+                 k, activation ? " quick_gelu" : "", residual ? " residual" : "",
                  cold ? "cold" : "warm");
         gemm.copies = cold ? most_copies : 1;
         if (strstr(name, wanted))
             print_rate(kernels->instruction_set, name, 2.0 * (double)m * (double)n * (double)k,
-                       best_time_s(run_gemm, &gemm));
+                       best_time_s(run_gemm, &gemm), format);
     }
     osprey__aligned_free(weights);
     osprey__aligned_free(scratch);
@@ -191,18 +199,18 @@ static void bench_gemm_case(const osprey__kernels *kernels, size_t m, size_t n, 
 }
 
 /* The four products of a block of ViT-B/32 (50 tokens an image), and a square one. */
-static void bench_gemm(const osprey__kernels *kernels)
+static void bench_gemm(const osprey__kernels *kernels, osprey__weight_format format)
 {
     if (!strstr("gemm", wanted) && !strstr(wanted, "gemm")) return;
     const size_t images[] = {1, 8, 32};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
         size_t m = 50 * images[i];
-        bench_gemm_case(kernels, m, 2304, 768, OSPREY_ACTIVATION_NONE, false);
-        bench_gemm_case(kernels, m, 768, 768, OSPREY_ACTIVATION_NONE, true);
-        bench_gemm_case(kernels, m, 3072, 768, OSPREY_ACTIVATION_QUICK_GELU, false);
-        bench_gemm_case(kernels, m, 768, 3072, OSPREY_ACTIVATION_NONE, true);
+        bench_gemm_case(kernels, format, m, 2304, 768, OSPREY_ACTIVATION_NONE, false);
+        bench_gemm_case(kernels, format, m, 768, 768, OSPREY_ACTIVATION_NONE, true);
+        bench_gemm_case(kernels, format, m, 3072, 768, OSPREY_ACTIVATION_QUICK_GELU, false);
+        bench_gemm_case(kernels, format, m, 768, 3072, OSPREY_ACTIVATION_NONE, true);
     }
-    bench_gemm_case(kernels, 1024, 1024, 1024, OSPREY_ACTIVATION_NONE, false);
+    bench_gemm_case(kernels, format, 1024, 1024, 1024, OSPREY_ACTIVATION_NONE, false);
 }
 
 typedef struct attention_case {
@@ -247,7 +255,7 @@ static void bench_attention_case(const osprey__kernels *kernels, size_t tokens, 
     double pairs =
         causal ? (double)tokens * (double)(tokens + 1) / 2 : (double)tokens * (double)tokens;
     print_rate(kernels->instruction_set, name, 4 * pairs * (double)head_dim,
-               best_time_s(run_attention, &attention));
+               best_time_s(run_attention, &attention), OSPREY__WEIGHT_F32);
     osprey__aligned_free(qkv);
     osprey__aligned_free(out);
     osprey__aligned_free(scratch);
@@ -314,11 +322,16 @@ static void bench_rows(const osprey__kernels *kernels)
 int main(int argc, char **argv)
 {
     if (argc > 1) wanted = argv[1];
-    measure_peak();
+    measure_peaks();
     for (int level = OSPREY__CPU_LEVELS - 1; level >= 0; level--) {
         if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
         const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
-        bench_gemm(kernels);
+        const osprey__kernels *below =
+            level ? osprey__kernels_for((osprey__cpu_level)(level - 1)) : NULL;
+        for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
+            if (!below || kernels->gemm[format].run != below->gemm[format].run)
+                bench_gemm(kernels, (osprey__weight_format)format);
+        if (below && kernels->attention_f32.run == below->attention_f32.run) continue;
         bench_attention(kernels);
         bench_rows(kernels);
     }

@@ -18,9 +18,10 @@
 /* What a packed weight is made of. */
 typedef enum osprey__weight_format {
     OSPREY__WEIGHT_F32,
+    OSPREY__WEIGHT_INT8, /* per channel; rows of a are quantized as they come: gemm_s8.c */
 } osprey__weight_format;
 
-#define OSPREY__WEIGHT_FORMATS 1
+#define OSPREY__WEIGHT_FORMATS 2
 
 typedef struct osprey__gemm_args {
     size_t m, n, k;

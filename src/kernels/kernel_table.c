@@ -3,7 +3,9 @@
 
 #include "kernels/kernel_list.h"
 
-static const osprey__kernels tables[OSPREY__CPU_LEVELS] = {
+#include <pthread.h>
+
+static osprey__kernels tables[OSPREY__CPU_LEVELS] = {
 #define OSPREY__LEVEL(level, suffix) [OSPREY__CPU_##level].instruction_set = #suffix,
 #define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, tile_depth)               \
     [OSPREY__CPU_##level].gemm[OSPREY__WEIGHT_##format] = {                                        \
@@ -26,9 +28,31 @@ static const osprey__kernels tables[OSPREY__CPU_LEVELS] = {
 #undef OSPREY__KERNEL
 };
 
+/* What a level has no kernel of its own for it takes from the one below. */
+static void inherit(osprey__kernels *table, const osprey__kernels *below)
+{
+#define INHERIT(field, is_there)                                                                   \
+    if (!table->is_there) table->field = below->field
+    for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
+        INHERIT(gemm[format], gemm[format].run);
+    INHERIT(attention_f32, attention_f32.run);
+    INHERIT(layer_norm_f32, layer_norm_f32);
+    INHERIT(activation_f32, activation_f32);
+    INHERIT(add_f32, add_f32);
+    INHERIT(average_pool_f32, average_pool_f32);
+    INHERIT(instruction_set, instruction_set);
+#undef INHERIT
+}
+
+static void complete_tables(void)
+{
+    for (size_t level = 1; level < OSPREY__CPU_LEVELS; level++)
+        inherit(&tables[level], &tables[level - 1]);
+}
+
 const osprey__kernels *osprey__kernels_for(osprey__cpu_level level)
 {
-    /* A level without a table of its own (on another architecture) takes the one below. */
-    while (level > OSPREY__CPU_PORTABLE && !tables[level].attention_f32.run) level--;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, complete_tables);
     return &tables[level];
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The matrix product: the portable one against doubles, the others against the portable one. */
+/*
+ * The matrix product in each format: the portable one against doubles over what the format makes of
+ * the numbers, the others against the portable one.
+ */
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "kernels/guarded.h"
@@ -103,20 +106,77 @@ static double activate(osprey_activation activation, double x)
     return x;
 }
 
-static guarded exact_result(const problem *p)
+/* What the format makes of the numbers that it multiplies; a's padding is left as it is. */
+typedef struct operands {
+    guarded a, weight; /* as in the problem */
+} operands;
+
+static void round_int8(float *x, size_t count, size_t stride)
 {
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(x[i * stride]));
+    if (largest == 0) return;
+    float inverse = 127 / largest;
+    for (size_t i = 0; i < count; i++)
+        x[i * stride] = rintf(x[i * stride] * inverse) * (largest / 127);
+}
+
+static operands round_operands(const problem *p, osprey__weight_format format)
+{
+    operands o = {guarded_copy(&p->a), guarded_copy(&p->weight)};
+    if (format != OSPREY__WEIGHT_INT8) return o;
+    for (size_t row = 0; row < p->m; row++) round_int8(o.a.floats + row * p->lda, p->k, 1);
+    for (size_t n = 0; n < p->n; n++) {
+        float *first = o.weight.floats + (p->weight_is_k_by_n ? n : n * p->k);
+        round_int8(first, p->k, p->weight_is_k_by_n ? p->n : 1);
+    }
+    return o;
+}
+
+static guarded exact_result(const problem *p, osprey__weight_format format)
+{
+    operands o = round_operands(p, format);
     guarded c = guarded_copy(&p->residual);
     for (size_t row = 0; row < p->m; row++)
         for (size_t column = 0; column < p->n; column++) {
             double sum = p->has_bias ? (double)p->bias.floats[column] : 0;
             for (size_t i = 0; i < p->k; i++) {
                 size_t at = p->weight_is_k_by_n ? i * p->n + column : column * p->k + i;
-                sum += (double)p->a.floats[row * p->lda + i] * (double)p->weight.floats[at];
+                sum += (double)o.a.floats[row * p->lda + i] * (double)o.weight.floats[at];
             }
             float *out = &c.floats[row * p->ldc + column];
             *out = (float)activate(p->activation, sum + (p->has_residual ? (double)*out : 0));
         }
+    guarded_free(&o.a);
+    guarded_free(&o.weight);
     return c;
+}
+
+/* Sums of integers are exact, so only the activation function may differ. */
+static bool agree_bit_for_bit(const problem *p, osprey__weight_format format)
+{
+    return format == OSPREY__WEIGHT_INT8 && p->activation <= OSPREY_ACTIVATION_RELU;
+}
+
+/* The portable result is what the others are compared with. */
+static void compare_levels(const problem *p, osprey__weight_format format, bool with_exact)
+{
+    double tolerance = 1.5e-7 * (10 + (double)p->k);
+    guarded portable = run_in_place(p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[format]);
+    if (with_exact) {
+        guarded exact = exact_result(p, format);
+        assert_near(exact.floats, portable.floats, exact.count, tolerance);
+        guarded_free(&exact);
+    }
+    for (int level = 1; level < OSPREY__CPU_LEVELS; level++) {
+        if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
+        const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
+        guarded c = run_in_place(p, &kernels->gemm[format]);
+        if (agree_bit_for_bit(p, format)) assert_same_bits(portable.floats, c.floats, c.count);
+        assert_near(portable.floats, c.floats, c.count, tolerance);
+        guarded_free(&c);
+    }
+    guarded_free(&portable);
 }
 
 static size_t random_size(size_t bound)
@@ -129,19 +189,8 @@ static void test_random_shapes(void **state)
     (void)state;
     for (size_t repeat = 0; repeat < 300; repeat++) {
         problem p = problem_new(random_size(64), random_size(140), random_size(100));
-        double tolerance = 1e-7 * (10 + (double)p.k);
-        guarded expected = exact_result(&p);
-        for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
-            if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
-            const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
-            guarded c = run_in_place(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
-            assert_near(expected.floats, c.floats, c.count, tolerance);
-            /* The portable result is what the others are compared with. */
-            if (level == OSPREY__CPU_PORTABLE)
-                memcpy(expected.floats, c.floats, c.count * sizeof(float));
-            guarded_free(&c);
-        }
-        guarded_free(&expected);
+        for (int format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
+            compare_levels(&p, (osprey__weight_format)format, true);
         problem_free(&p);
     }
 }
@@ -153,17 +202,8 @@ static void test_large_shapes(void **state)
     const size_t shapes[][3] = {{150, 40, 1500}, {50, 64, 768}, {3, 33, 20000}, {300, 17, 800}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         problem p = problem_new(shapes[i][0], shapes[i][1], shapes[i][2]);
-        guarded expected =
-            run_in_place(&p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY__WEIGHT_F32]);
-        for (int level = 1; level < OSPREY__CPU_LEVELS; level++) {
-            const osprey__kernels *kernels =
-                kernels_or_say_so("large shapes", (osprey__cpu_level)level);
-            if (!kernels) continue;
-            guarded c = run_in_place(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
-            assert_near(expected.floats, c.floats, c.count, 1e-7 * (10 + (double)p.k));
-            guarded_free(&c);
-        }
-        guarded_free(&expected);
+        for (int format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
+            compare_levels(&p, (osprey__weight_format)format, false);
         problem_free(&p);
     }
 }
@@ -196,14 +236,42 @@ static void test_a_row_does_not_depend_on_the_others(void **state)
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__kernels *kernels = kernels_or_say_so("rows alone", (osprey__cpu_level)level);
         if (!kernels) continue;
-        for (size_t repeat = 0; repeat < 60; repeat++) {
-            problem p = problem_new(random_size(64), random_size(140), random_size(100));
-            check_parts(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
+        for (int format = 0; format < OSPREY__WEIGHT_FORMATS; format++) {
+            for (size_t repeat = 0; repeat < 60; repeat++) {
+                problem p = problem_new(random_size(64), random_size(140), random_size(100));
+                check_parts(&p, &kernels->gemm[format]);
+                problem_free(&p);
+            }
+            problem p = problem_new(150, 70, 1200);
+            check_parts(&p, &kernels->gemm[format]);
             problem_free(&p);
         }
-        problem p = problem_new(150, 70, 1200);
-        check_parts(&p, &kernels->gemm[OSPREY__WEIGHT_F32]);
-        problem_free(&p);
+    }
+}
+
+/* A row of zeros gives the bias alone; one that holds NaN or infinity gives NaN; no other does. */
+static void test_rows_without_a_scale(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("no scale", (osprey__cpu_level)level);
+        for (int format = 0; kernels && format < OSPREY__WEIGHT_FORMATS; format++) {
+            problem p = problem_new(4, 40, 70);
+            p.activation = OSPREY_ACTIVATION_NONE;
+            p.has_residual = false;
+            memset(p.a.floats, 0, p.k * sizeof(float));
+            p.a.floats[p.lda + 5] = NAN;
+            p.a.floats[2 * p.lda + 69] = -INFINITY;
+            guarded c = run_in_place(&p, &kernels->gemm[format]);
+            for (size_t n = 0; n < p.n; n++) {
+                assert_true(c.floats[n] == (p.has_bias ? p.bias.floats[n] : 0));
+                assert_true(isnan(c.floats[p.ldc + n]));
+                assert_false(isfinite(c.floats[2 * p.ldc + n]));
+                assert_true(isfinite(c.floats[3 * p.ldc + n]));
+            }
+            guarded_free(&c);
+            problem_free(&p);
+        }
     }
 }
 
@@ -231,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_large_shapes),
         cmocka_unit_test(test_a_row_does_not_depend_on_the_others),
+        cmocka_unit_test(test_rows_without_a_scale),
         cmocka_unit_test(test_padding_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@
 #include <sys/syscall.h>
 #endif
 
-static const char *const level_names[OSPREY__CPU_LEVELS] = {"portable", "avx2", "avx512"};
+static const char *const level_names[OSPREY__CPU_LEVELS] = {"portable", "avx2", "avx512",
+                                                            "avx512vnni", "avx512bf16"};
 
 const char *osprey__cpu_level_name(osprey__cpu_level level)
 {
@@ -76,13 +77,15 @@ static void find_instruction_sets(osprey__cpu_features *features)
     features->level = OSPREY__CPU_AVX2;
     if (!all_of(ebx, avx512) || !all_of(state, XCR0_AVX512)) return;
     features->level = OSPREY__CPU_AVX512;
-    features->vnni = all_of(ecx, LEAF7_ECX_VNNI);
+    bool vnni = all_of(ecx, LEAF7_ECX_VNNI);
+    if (vnni) features->level = OSPREY__CPU_AVX512VNNI;
     if (all_of(edx, LEAF7_EDX_AMX_TILE) && all_of(state, XCR0_AMX) && tile_permission()) {
         features->amx_bf16 = all_of(edx, LEAF7_EDX_AMX_BF16);
         features->amx_int8 = all_of(edx, LEAF7_EDX_AMX_INT8);
     }
-    if (extended_leaves >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
-        features->avx512_bf16 = all_of(eax, LEAF7_1_EAX_BF16);
+    if (vnni && extended_leaves >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) &&
+        all_of(eax, LEAF7_1_EAX_BF16))
+        features->level = OSPREY__CPU_AVX512BF16;
 }
 
 #else
@@ -141,20 +144,19 @@ osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine,
     static const struct {
         const char *name;
         osprey__cpu_level level;
-        bool vnni, bf16, amx;
+        bool amx;
     } sets[] = {
-        {"portable", OSPREY__CPU_PORTABLE, false, false, false},
-        {"avx2", OSPREY__CPU_AVX2, false, false, false},
-        {"avx512", OSPREY__CPU_AVX512, false, false, false},
-        {"avx512vnni", OSPREY__CPU_AVX512, true, false, false},
-        {"avx512bf16", OSPREY__CPU_AVX512, true, true, false},
-        {"amx", OSPREY__CPU_AVX512, true, true, true},
+        {"portable", OSPREY__CPU_PORTABLE, false},
+        {"avx2", OSPREY__CPU_AVX2, false},
+        {"avx512", OSPREY__CPU_AVX512, false},
+        {"avx512vnni", OSPREY__CPU_AVX512VNNI, false},
+        {"avx512bf16", OSPREY__CPU_AVX512BF16, false},
+        {"amx", OSPREY__CPU_AVX512BF16, true},
     };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         if (strcmp(name, sets[i].name) != 0) continue;
         bool amx = machine->amx_bf16 && machine->amx_int8;
-        if (sets[i].level > machine->level || (sets[i].vnni && !machine->vnni) ||
-            (sets[i].bf16 && !machine->avx512_bf16) || (sets[i].amx && !amx))
+        if (sets[i].level > machine->level || (sets[i].amx && !amx))
             return osprey__fail(error, OSPREY_UNSUPPORTED, "OSPREY_CPU",
                                 "this machine does not have \"%s\"; leave the variable out, or "
                                 "name a set that it has (%s)",
@@ -162,8 +164,6 @@ osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine,
         *features = *machine;
         features->level = sets[i].level;
         features->level_name = level_names[features->level];
-        features->vnni &= sets[i].vnni;
-        features->avx512_bf16 &= sets[i].bf16;
         features->amx_bf16 &= sets[i].amx;
         features->amx_int8 &= sets[i].amx;
         return OSPREY_OK;

@@ -25,17 +25,17 @@ typedef enum osprey__cpu_level {
     OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
     OSPREY__CPU_AVX2,     /* AVX2, FMA, F16C */
     OSPREY__CPU_AVX512,   /* and AVX-512 F, BW, DQ, VL, CD */
+    OSPREY__CPU_AVX512VNNI,
+    OSPREY__CPU_AVX512BF16,
 } osprey__cpu_level;
 
-#define OSPREY__CPU_LEVELS 3
+#define OSPREY__CPU_LEVELS 5
 
 typedef struct osprey__cpu_features {
     osprey__cpu_level level;
-    bool vnni;        /* AVX512_VNNI; implies OSPREY__CPU_AVX512, as the next three do */
-    bool avx512_bf16; /* AVX512_BF16 */
-    bool amx_bf16;    /* AMX tiles, with the kernel's permission to use them */
+    bool amx_bf16; /* AMX tiles, with the kernel's permission to use them; implies AVX-512 */
     bool amx_int8;
-    const char *level_name; /* "portable", "avx2", "avx512"; static storage */
+    const char *level_name; /* as osprey__cpu_level_name gives it */
     size_t l1d_bytes;       /* of one core; never 0 */
     size_t l2_bytes;        /* of one core; never 0 */
     size_t l3_bytes;        /* 0 where there is none */
@@ -48,7 +48,7 @@ typedef struct osprey__cpu_features {
  */
 osprey_status osprey__cpu_features_get(const osprey__cpu_features **features, osprey_error *error);
 
-/* "portable", "avx2", "avx512". Static storage. */
+/* "portable", "avx2", "avx512", "avx512vnni", "avx512bf16". Static storage. */
 const char *osprey__cpu_level_name(osprey__cpu_level level);
 
 /* Whether this machine can run level, whatever OSPREY_CPU says. With it a test visits them all. */

@@ -92,7 +92,7 @@ const osprey__resize_kernels *osprey__resize_kernels_at(size_t number)
 bool osprey__resize_kernels_run(const osprey__resize_kernels *kernels,
                                 const osprey__cpu_features *features)
 {
-    return kernels->level <= features->level && (!kernels->vnni || features->vnni);
+    return kernels->level <= features->level;
 }
 
 const osprey__resize_kernels *osprey__resize_kernels_for(const osprey__cpu_features *features)

@@ -84,8 +84,7 @@ void osprey__resize_levels_init(osprey__resize_levels *levels, const float scale
 
 typedef struct osprey__resize_kernels {
     const char *name;
-    osprey__cpu_level level; /* what they need; */
-    bool vnni;               /* with AVX512_VNNI */
+    osprey__cpu_level level; /* what they need */
     /* rows rows of RGB; destination gets columns->count (at least 1) pixels a row, and its rows
      * have OSPREY__RESIZE_ROW_SLACK bytes more, whose values are lost. */
     void (*horizontal)(const uint8_t *source, size_t source_row_bytes, size_t rows,

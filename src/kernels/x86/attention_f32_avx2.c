@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define OSPREY__LANES "kernels/x86/lanes_f32.h"
+
 #include "kernels/kernel_list.h"
 #include "kernels/x86/attention_f32_x86.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "kernels/attention.h"
-#include "kernels/x86/tile_f32.h"
+#include "kernels/x86/tile_x86.h"
 #include "kernels/x86/vec_math_f32.h"
 
 #include <math.h>
@@ -143,10 +143,10 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
     size_t keys = args->causal ? first + rows : args->key_rows;
     for (size_t key = 0; key < keys; key += TILE_COLUMNS) {
         const float *panel = scratch->keys + key * args->head_dim;
-        tile_job job = {.k = args->head_dim,
+        tile_job job = {.steps = args->head_dim,
                         .a = args->q + first * args->q_stride,
                         .lda = args->q_stride,
-                        .b = panel,
+                        .b = (const char *)panel,
                         .sums = scratch->scores + key,
                         .sums_stride = padded,
                         .prefetch = (const char *)panel};
@@ -161,10 +161,10 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
     }
     for (size_t d = 0; d < args->head_dim; d += TILE_COLUMNS) {
         const float *panel = scratch->values + d * args->key_rows;
-        tile_job job = {.k = keys,
+        tile_job job = {.steps = keys,
                         .a = scratch->scores,
                         .lda = padded,
-                        .b = panel,
+                        .b = (const char *)panel,
                         .sums = sums,
                         .sums_stride = TILE_COLUMNS,
                         .prefetch = (const char *)panel};

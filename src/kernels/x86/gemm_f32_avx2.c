@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define OSPREY__LANES "kernels/x86/lanes_f32.h"
+
 #include "kernels/kernel_list.h"
-#include "kernels/x86/gemm_f32_x86.h"
+#include "kernels/x86/rows_f32.h"
 
 size_t osprey__gemm_f32_scratch_bytes__avx2(size_t m, size_t k)
 {
@@ -9,5 +11,5 @@ size_t osprey__gemm_f32_scratch_bytes__avx2(size_t m, size_t k)
 
 void osprey__gemm_f32__avx2(const osprey__gemm_args *args)
 {
-    gemm_f32(args);
+    multiply(args);
 }

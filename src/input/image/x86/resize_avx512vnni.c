@@ -188,8 +188,7 @@ static void to_planes(const uint8_t *rgb, size_t count, const osprey__resize_lev
 
 const osprey__resize_kernels osprey__resize_avx512vnni = {
     .name = "avx512vnni",
-    .level = OSPREY__CPU_AVX512,
-    .vnni = true,
+    .level = OSPREY__CPU_AVX512VNNI,
     .horizontal = horizontal,
     .vertical = vertical,
     .to_planes = to_planes,

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register tile: rows x TILE_COLUMNS sums that stay in registers while k runs. Every product
- * of fp32 matrices goes through it. Each sum is one chain of fused multiply-adds over k from zero,
- * whatever the number of rows: so an element never depends on the tile that it falls into.
+ * of matrices goes through it. Each sum is one chain of multiply-adds over k from zero, whatever
+ * the number of rows: so an element never depends on the tile that it falls into.
+ *
+ * What a step multiplies is said by the lanes_*.h that the including .c names as OSPREY__LANES:
+ * `lane`, the four bytes of a row that a step takes, LANE_DEPTH elements; LANE_VEC_BYTES, the bytes
+ * of weights behind a vector of sums; lane_broadcast, lane_columns and lane_multiply_add. Sums are
+ * 32 bits wide, floats or integers.
  */
-#ifndef OSPREY_KERNELS_X86_TILE_F32_H
-#define OSPREY_KERNELS_X86_TILE_F32_H
+#ifndef OSPREY_KERNELS_X86_TILE_X86_H
+#define OSPREY_KERNELS_X86_TILE_X86_H
 
 #include "kernels/kernel_list.h"
 #include "kernels/x86/vec_f32.h"
+#include OSPREY__LANES
 
 #include <stdbool.h>
 
@@ -18,17 +24,20 @@ enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx512, TILE_COLUMNS = OSPREY__COLUMNS_
 enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx2, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_avx2 };
 #endif
 
-enum { TILE_VECS = TILE_COLUMNS / VEC_FLOATS };
+enum {
+    TILE_VECS = TILE_COLUMNS / VEC_FLOATS,
+    TILE_STEP_BYTES = TILE_VECS * LANE_VEC_BYTES,
+};
 
 typedef struct tile_job {
-    size_t k;
-    const float *a; /* [rows][k], rows lda floats apart */
+    size_t steps;
+    const lane *a; /* [rows][steps], rows lda lanes apart */
     size_t lda;
-    const float *b; /* [k][TILE_COLUMNS] */
-    float *sums;    /* [rows][TILE_COLUMNS], rows sums_stride floats apart */
+    const char *b; /* [steps][TILE_STEP_BYTES] */
+    float *sums;   /* [rows][TILE_COLUMNS], rows sums_stride floats apart */
     size_t sums_stride;
     bool add;             /* to what lies in sums; otherwise that is not read */
-    const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step of k */
+    const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
 } tile_job;
 
@@ -45,26 +54,26 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
             sums[row][i] = job->add ? vec_load(before + i * VEC_FLOATS) : vec_set(0.0f);
     }
 
-    const float *b = job->b;
+    const char *b = job->b;
     const char *prefetch = job->prefetch;
     size_t lda = job->lda;
     /* A pointer for five rows: one a row would not fit the integer registers. */
-    const float *a0 = job->a, *a1 = a0 + GROUP * lda, *a2 = a1 + GROUP * lda;
-    for (size_t k = job->k; k > 0; k--) {
+    const lane *a0 = job->a, *a1 = a0 + GROUP * lda, *a2 = a1 + GROUP * lda;
+    for (size_t steps = job->steps; steps > 0; steps--) {
         vec columns[TILE_VECS];
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++) columns[i] = vec_load(b + i * VEC_FLOATS);
+        for (size_t i = 0; i < TILE_VECS; i++) columns[i] = lane_columns(b + i * LANE_VEC_BYTES);
         OSPREY__UNROLL
         for (size_t row = 0; row < rows; row++) {
-            const float *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
-            vec factor = vec_set(group[row % GROUP * lda]);
+            const lane *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
+            vec factor = lane_broadcast(group[row % GROUP * lda]);
             OSPREY__UNROLL
             for (size_t i = 0; i < TILE_VECS; i++)
-                sums[row][i] = vec_fma(factor, columns[i], sums[row][i]);
+                sums[row][i] = lane_multiply_add(factor, columns[i], sums[row][i]);
         }
         _mm_prefetch(prefetch, _MM_HINT_T1);
         prefetch += job->prefetch_step;
-        b += TILE_COLUMNS;
+        b += TILE_STEP_BYTES;
         a0++, a1++, a2++;
         /* Keeps the compiler from making a pointer of each row again. */
         __asm__("" : "+r"(a0), "+r"(a1), "+r"(a2));

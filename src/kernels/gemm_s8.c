@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * int8: packing for every instruction set, and the portable product. A weight is a signed byte
+ * times its output channel's scale, an activation one times its row's; sums are exact integers, so
+ * all instruction sets agree bit for bit up to the activation function.
+ *
+ * A panel is [k / depth][columns][depth] bytes, then (on a 64-byte boundary) [columns] scales. With
+ * depth 4 the bytes are unsigned, 128 more than the weights: that is what vpdpbusd takes.
+ */
+#include "base/memory.h"
+#include "kernels/gemm_portable.h"
+
+static size_t weight_bytes(const osprey__gemm_kernel *kernel, size_t k)
+{
+    size_t depths = (k + kernel->depth - 1) / kernel->depth;
+    return osprey__round_up(depths * kernel->depth * kernel->columns, OSPREY__ALIGNMENT);
+}
+
+size_t osprey__gemm_s8_panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
+{
+    return weight_bytes(kernel, k) +
+           osprey__round_up(kernel->columns * sizeof(float), OSPREY__ALIGNMENT);
+}
+
+/* column: its first byte; bytes that are neighbours along k lie as the panel has them. */
+static float pack_column(const osprey__gemm_kernel *kernel, size_t k, const float *weight,
+                         size_t stride, uint8_t *column)
+{
+    size_t depth = kernel->depth;
+    int offset = depth == 4 ? 128 : 0;
+    float largest = 0;
+    for (size_t i = 0; i < k; i++) largest = fmaxf(largest, fabsf(weight[i * stride]));
+    float inverse = largest > 0 ? 127 / largest : 0;
+    for (size_t i = 0; i < k; i++) {
+        long q = lrintf(weight[i * stride] * inverse);
+        column[i / depth * depth * kernel->columns + i % depth] = (uint8_t)(q + offset);
+    }
+    return largest / 127;
+}
+
+void osprey__gemm_s8_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
+                          const float *weight, size_t stride_n, size_t stride_k, void *packed)
+{
+    uint8_t *panel = packed;
+    for (size_t first = 0; first < n; first += kernel->columns) {
+        float *scales = (float *)(panel + weight_bytes(kernel, k));
+        memset(panel, 0, kernel->panel_bytes(kernel, k));
+        for (size_t i = 0; i < kernel->columns && first + i < n; i++)
+            scales[i] = pack_column(kernel, k, weight + (first + i) * stride_n, stride_k,
+                                    panel + i * kernel->depth);
+        panel += kernel->panel_bytes(kernel, k);
+    }
+}
+
+size_t osprey__gemm_s8_scratch_bytes__portable(size_t m, size_t k)
+{
+    return m * (osprey__round_up(k, sizeof(float)) + sizeof(float));
+}
+
+void osprey__gemm_s8__portable(const osprey__gemm_args *args)
+{
+    size_t k = args->k, panel_weights = osprey__round_up(k * PORTABLE_COLUMNS, OSPREY__ALIGNMENT);
+    float *row_scales = args->scratch;
+    int8_t *rows = (int8_t *)(row_scales + args->m);
+    for (size_t row = 0; row < args->m; row++)
+        row_scales[row] = quantize_row(args->a + row * args->lda, k, rows + row * k);
+    const int8_t *panel = args->packed;
+    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS) {
+        size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;
+        const float *column_scales = (const float *)(panel + panel_weights);
+        for (size_t row = 0; row < args->m; row++) {
+            int32_t integers[PORTABLE_COLUMNS] = {0};
+            for (size_t i = 0; i < k; i++)
+                for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
+                    integers[column] += rows[row * k + i] * panel[i * PORTABLE_COLUMNS + column];
+            float sums[PORTABLE_COLUMNS];
+            for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
+                sums[column] = (float)integers[column] * (row_scales[row] * column_scales[column]);
+            finish_row(args, row, first, columns, sums);
+        }
+        panel +=
+            panel_weights + osprey__round_up(PORTABLE_COLUMNS * sizeof(float), OSPREY__ALIGNMENT);
+    }
+}

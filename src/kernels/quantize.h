@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of activations as signed bytes, the same bits from every instruction set. */
+#ifndef OSPREY_KERNELS_QUANTIZE_H
+#define OSPREY_KERNELS_QUANTIZE_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* int8 x int8 products that an int32 holds the sum of, whatever they are. */
+#define OSPREY__INT8_MOST_K ((size_t)1 << 17)
+
+/* A row's elements are about quantized * scale, quantized = round(x * inverse), -127 to 127. */
+typedef struct osprey__row_scale {
+    float scale, inverse;
+} osprey__row_scale;
+
+/*
+ * From the bits of the largest magnitude of the row; as integers they are ordered as the floats
+ * are, and a NaN is above infinity. A row of zeros (or of subnormals) is all zero; one with a NaN
+ * or an infinity is quantized to zeros too, and its scale makes every result NaN.
+ */
+static inline osprey__row_scale osprey__row_scale_of(uint32_t largest_bits)
+{
+    float largest;
+    memcpy(&largest, &largest_bits, sizeof largest);
+    if (!isfinite(largest)) return (osprey__row_scale){NAN, 0};
+    if (largest < 1e-30F) return (osprey__row_scale){0, 0};
+    return (osprey__row_scale){largest / 127, 127 / largest};
+}
+
+#endif
