@@ -20,7 +20,7 @@ void osprey__graph_free(osprey__graph *graph)
     if (!graph) return;
     for (size_t v = 0; v < graph->value_count; v++) {
         osprey__free(graph->values[v].name);
-        osprey__free(graph->values[v].owned);
+        osprey__aligned_free(graph->values[v].owned);
     }
     osprey__free(graph->values);
     osprey__free(graph->nodes);
@@ -90,11 +90,11 @@ osprey__value_id osprey__graph_new_constant(osprey__graph *graph, const char *na
 {
     size_t elements = 1;
     for (size_t i = 0; i < rank; i++) elements *= dims[i];
-    *data = osprey__calloc(elements, sizeof(float));
+    *data = osprey__aligned_alloc(elements * sizeof(float));
     if (!*data) return fail_memory(graph, elements * sizeof(float));
     osprey__value_id id = osprey__graph_constant(graph, name, OSPREY__F32, rank, dims, *data);
     if (id == OSPREY__NO_VALUE)
-        osprey__free(*data);
+        osprey__aligned_free(*data);
     else
         graph->values[id].owned = *data;
     return id;

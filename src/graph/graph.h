@@ -49,7 +49,7 @@ typedef struct osprey__value {
     osprey__dtype dtype;
     osprey__shape shape;
     const void *data; /* constants: row-major */
-    void *owned;      /* data, where the graph owns it; NULL where the model's mapping does */
+    void *owned;      /* data, where the graph owns it (freed with osprey__aligned_free); or NULL */
 } osprey__value;
 
 /* Name in dumps, inputs (optional ones in brackets), what it computes. */
@@ -125,7 +125,7 @@ osprey__value_id osprey__graph_input(osprey__graph *graph, const char *name, osp
 osprey__value_id osprey__graph_constant(osprey__graph *graph, const char *name, osprey__dtype dtype,
                                         size_t rank, const size_t *dims, const void *data);
 
-/* A constant of count floats that the graph owns, for a pass to fill through *data. */
+/* A constant that the graph owns, for a pass to fill through *data, which is not zeroed. */
 osprey__value_id osprey__graph_new_constant(osprey__graph *graph, const char *name, size_t rank,
                                             const size_t *dims, float **data);
 

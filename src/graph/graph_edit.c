@@ -55,19 +55,21 @@ float *osprey__graph_edit_bias(osprey__graph *graph, osprey__node *node)
     if (node->inputs[2] != OSPREY__NO_VALUE)
         return osprey__graph_edit_constant(graph, &node->inputs[2]);
     const osprey__value *output = &graph->values[node->output];
+    size_t channels = output->shape.dims[output->shape.rank - 1];
     char name[256];
     snprintf(name, sizeof name, "%s.bias", output->name);
     float *data;
-    node->inputs[2] = osprey__graph_new_constant(
-        graph, name, 1, &output->shape.dims[output->shape.rank - 1], &data);
-    return node->inputs[2] == OSPREY__NO_VALUE ? NULL : data;
+    node->inputs[2] = osprey__graph_new_constant(graph, name, 1, &channels, &data);
+    if (node->inputs[2] == OSPREY__NO_VALUE) return NULL;
+    memset(data, 0, channels * sizeof *data);
+    return data;
 }
 
 void osprey__graph_release(osprey__graph *graph, osprey__value_id id)
 {
     osprey__value *value = &graph->values[id];
     if (!value->owned) return;
-    osprey__free(value->owned);
+    osprey__aligned_free(value->owned);
     value->owned = NULL;
     value->data = NULL;
 }

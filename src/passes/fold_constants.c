@@ -73,13 +73,13 @@ static osprey_status fold(osprey__graph *graph, size_t index, osprey_error *erro
     size_t count = osprey__shape_elements(&output->shape);
     float *x = osprey__graph_constant_f32(&graph->values[node.inputs[0]]);
     float *y = has_y ? osprey__graph_constant_f32(&graph->values[node.inputs[1]]) : NULL;
-    float *out = osprey__calloc(count, sizeof *out);
+    float *out = osprey__aligned_alloc(count * sizeof *out);
     bool complete = x && out && (y || !has_y);
     if (complete) compute(graph, &node, x, y, count, out);
     osprey__free(x);
     osprey__free(y);
     if (!complete) {
-        osprey__free(out);
+        osprey__aligned_free(out);
         return osprey__fail_memory(error, count * sizeof *out);
     }
     output->kind = OSPREY__CONSTANT;

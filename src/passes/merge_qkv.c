@@ -8,6 +8,7 @@
 #include "passes/passes.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The linears that compute inputs first..2 of an attention. */
 typedef struct parts {
@@ -54,7 +55,7 @@ static bool find_parts(const osprey__graph *graph, const osprey__node *attention
 
 /*
  * A constant of the parts' inputs `input` (weights or biases), each `rows` times `run` elements, of
- * which a run of every part follows the other; zeros for a part that has none.
+ * which a run of every part follows the other; zeros for a part that has no bias.
  */
 static osprey__value_id merge_constants(osprey__graph *graph, const parts *p, const char *name,
                                         size_t input, size_t rank, const size_t *dims, size_t rows,
@@ -66,7 +67,10 @@ static osprey__value_id merge_constants(osprey__graph *graph, const parts *p, co
     if (result == OSPREY__NO_VALUE) return OSPREY__NO_VALUE;
     for (size_t i = 0; i < count; i++) {
         osprey__value_id id = p->linears[p->first + i].inputs[input];
-        if (id == OSPREY__NO_VALUE) continue;
+        if (id == OSPREY__NO_VALUE) {
+            memset(merged + i * run, 0, run * sizeof *merged);
+            continue;
+        }
         const osprey__value *value = &graph->values[id];
         size_t run_bytes = run * osprey__dtype_bytes(value->dtype);
         for (size_t row = 0; row < rows; row++)

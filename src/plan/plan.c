@@ -77,13 +77,26 @@ static void reorder_filter(const osprey__shape *shape, const float *from, float 
                 to[(out * positions + p) * in + c] = from[(out * in + c) * positions + p];
 }
 
+/*
+ * The constant's elements: its own where they are floats already, which saves copying a large
+ * model once more, else those of *copy (freed with osprey__free). NULL without memory.
+ */
+static const float *read_floats(const osprey__value *value, float **copy)
+{
+    *copy = NULL;
+    bool aligned = (uintptr_t)value->data % _Alignof(float) == 0;
+    if (value->dtype == OSPREY__F32 && aligned) return value->data;
+    return *copy = osprey__graph_constant_f32(value);
+}
+
 /* Packs the weight of a linear or conv2d at *place. */
 static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *step, void *place,
                                  osprey_error *error)
 {
     const osprey__value *weight = &plan->graph->values[step->node->inputs[1]];
     size_t n = step->out_channels, k = step->in_channels;
-    float *floats = osprey__graph_constant_f32(weight);
+    float *copy;
+    const float *floats = read_floats(weight, &copy);
     if (!floats) return osprey__fail_memory(error, n * k * sizeof *floats);
     const osprey__gemm_kernel *gemm = step->gemm;
     if (step->node->op == OSPREY__OP_LINEAR) {
@@ -92,14 +105,14 @@ static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *s
     } else {
         float *reordered = osprey__calloc(n * k, sizeof *reordered);
         if (!reordered) {
-            osprey__free(floats);
+            osprey__free(copy);
             return osprey__fail_memory(error, n * k * sizeof *reordered);
         }
         reorder_filter(&weight->shape, floats, reordered);
         gemm->pack(gemm, n, k, reordered, k, 1, place);
         osprey__free(reordered);
     }
-    osprey__free(floats);
+    osprey__free(copy);
     return OSPREY_OK;
 }
 
