@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "options.h"
 
+#include <osprey/engine.h>
+
 #define FIELD(field) .offset = offsetof(cli_options, field)
 #define CHOICES(...)                                                                               \
     .choices = (const char *const[])                                                               \
@@ -12,8 +14,9 @@
 
 const cli_option_spec cli_option_table[] = {
     {"model", 'm', CLI_STRING, CLI_ALL_COMMANDS, FIELD(model), .value = "DIR",
-     .help = "The model: a directory as published, in the Hugging Face or the OpenCLIP layout. "
-             "Without it, the small demonstration model that comes with osprey."},
+     .help = "The model: a directory as published, in the Hugging Face or the OpenCLIP layout, or "
+             "an engine that osprey compile made. Without it, the small demonstration model that "
+             "comes with osprey."},
     {"labels", 0, CLI_STRING, CLI_CLASSIFY, FIELD(labels), .value = "A,B,C|@FILE",
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
              "@- is standard input)."},
@@ -46,10 +49,19 @@ const cli_option_spec cli_option_table[] = {
      .help = "json: one object a line. npy: float32 [N,D] for NumPy, in the inputs' order."},
     {"raw", 0, CLI_FLAG, CLI_EMBED, FIELD(raw),
      .help = "Embeddings as they leave the projection, not made unit length."},
-    {"tower", 0, CLI_CHOICE, CLI_BENCH, FIELD(tower), .fallback = "both",
-     CHOICES("image", "text", "both"), .value = "TOWER", .help = "What to measure."},
+    {"tower", 0, CLI_CHOICE, CLI_BENCH | CLI_COMPILE, FIELD(tower), .fallback = "both",
+     CHOICES("image", "text", "both"), .value = "TOWER", .help = "Which of the model's towers."},
     {"batch", 0, CLI_SIZES, CLI_BENCH, FIELD(batches), .value = "N,N", .fallback = "1,8",
      .least = 1, .most = 65536, .help = "Batch sizes to measure, one case each."},
+    {"batch", 0, CLI_SIZES, CLI_COMPILE, FIELD(batches), .value = "N,N", .fallback = "1,8,16",
+     .least = 1, .most = OSPREY_ENGINE_BATCH_MAX,
+     .help = "Batch sizes whose memory is planned, rising; the largest is how many images run at "
+             "once."},
+    {"portable", 0, CLI_FLAG, CLI_COMPILE, FIELD(portable),
+     .help = "Keep the weights as published too, so that the engine also runs, after packing them "
+             "in memory, where its instruction set is missing."},
+    {"dump-graph", 0, CLI_STRING, CLI_COMPILE, FIELD(dump_graph), .value = "DIR",
+     .help = "Write the text of each tower's graph there, as built and after each pass."},
     {"batch", 0, CLI_SIZE, CLI_CLASSIFY | CLI_EMBED, FIELD(batch), .value = "N", .least = 1,
      .most = 65536,
      .help = "Images or texts that go through the model together (default: 8 images, 64 texts)."},
@@ -61,7 +73,9 @@ const cli_option_spec cli_option_table[] = {
      .help = "Machine-readable: one JSON object a line."},
     {"csv", 0, CLI_FLAG, CLI_CLASSIFY, FIELD(csv),
      .help = "Comma-separated, with a header line. A failed input has no row."},
-    {"output", 'o', CLI_STRING, CLI_ALL_COMMANDS, FIELD(output), .value = "FILE",
+    {"output", 'o', CLI_STRING, CLI_COMPILE, FIELD(output), .value = "FILE",
+     .help = "The engine to write. The file appears when all is done, or not at all."},
+    {"output", 'o', CLI_STRING, CLI_ALL_COMMANDS & ~CLI_COMPILE, FIELD(output), .value = "FILE",
      .help = "Write there instead of to standard output. The file appears when all is done, or "
              "not at all."},
     {"help", 'h', CLI_FLAG, CLI_ALL_COMMANDS, FIELD(help), .only_here = true,

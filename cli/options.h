@@ -23,7 +23,8 @@ typedef enum cli_command_bit {
     CLI_PREPROCESS = 8,
     CLI_INSPECT = 16,
     CLI_BENCH = 32,
-    CLI_ALL_COMMANDS = 63,
+    CLI_COMPILE = 64,
+    CLI_ALL_COMMANDS = 127,
 } cli_command_bit;
 
 typedef struct cli_strings {
@@ -48,15 +49,16 @@ typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_t
 
 /* What was asked for. Strings point into the command line, the environment or the table. */
 typedef struct cli_options {
-    cli_strings inputs;                                               /* what is not a flag */
-    const char *model, *labels, *templates, *texts, *pixels, *output; /* NULL: not given */
+    cli_strings inputs; /* what is not a flag */
+    const char *model, *labels, *templates, *texts, *pixels, *output,
+        *dump_graph; /* NULL: not given */
     cli_strings template, text;
-    cli_sizes batches; /* of bench */
+    cli_sizes batches; /* of bench and compile */
     size_t ensemble, activation, format, tower;
     size_t top, threads;
     size_t batch; /* 0: not given */
     float threshold;
-    bool json, csv, raw, no_exif, help, version;
+    bool json, csv, raw, no_exif, portable, help, version;
 } cli_options;
 
 typedef enum cli_option_kind {

@@ -148,7 +148,7 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan)
     size_t largest = 0;
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
-        if (!step->packed) continue;
+        if (!step->gemm) continue;
         size_t bytes =
             step->gemm->scratch_bytes(OSPREY__BLOCK_ROWS + step->gemm->rows, step->in_channels);
         size_t floats = osprey__divide_up(bytes, sizeof(float));

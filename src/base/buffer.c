@@ -32,6 +32,14 @@ osprey_status osprey__buffer_append(osprey__buffer *buffer, const void *bytes, s
     return OSPREY_OK;
 }
 
+osprey_status osprey__buffer_number(osprey__buffer *buffer, uint64_t number, size_t bytes,
+                                    osprey_error *error)
+{
+    uint8_t little_endian[8];
+    for (size_t i = 0; i < bytes; i++) little_endian[i] = (uint8_t)(number >> 8 * i);
+    return osprey__buffer_append(buffer, little_endian, bytes, error);
+}
+
 osprey_status osprey__buffer_print(osprey__buffer *buffer, osprey_error *error, const char *format,
                                    ...)
 {

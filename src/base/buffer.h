@@ -7,6 +7,7 @@
 #include <osprey/error.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct osprey__buffer {
     char *bytes; /* NULL until the first append */
@@ -16,6 +17,10 @@ typedef struct osprey__buffer {
 
 /* On OSPREY_OUT_OF_MEMORY the buffer is unchanged. */
 osprey_status osprey__buffer_append(osprey__buffer *buffer, const void *bytes, size_t length,
+                                    osprey_error *error);
+
+/* Appends the number's lower bytes, the lowest first. */
+osprey_status osprey__buffer_number(osprey__buffer *buffer, uint64_t number, size_t bytes,
                                     osprey_error *error);
 
 /* Appends formatted text, without its NUL. */

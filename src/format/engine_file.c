@@ -25,6 +25,13 @@ static osprey_status damaged(const char *name, const char *what, osprey_error *e
                         "the engine is damaged: %s; compile the model again", what);
 }
 
+uint64_t osprey__engine_header_checksum(const void *page)
+{
+    const uint8_t *behind = (const uint8_t *)page + OSPREY__ENGINE_HEADER_BYTES;
+    return osprey__checksum(page, OSPREY__ENGINE_HEADER_BYTES - 8) ^
+           osprey__checksum(behind, OSPREY__ENGINE_PAGE - OSPREY__ENGINE_HEADER_BYTES);
+}
+
 static osprey_status read_header(osprey__byte_cursor *cursor, const char *name, header *read,
                                  osprey_error *error)
 {
@@ -89,12 +96,8 @@ osprey_status osprey__engine_file_parse(const void *bytes, size_t length, const 
                             "the engine is cut off or damaged: it has %zu bytes, and its header "
                             "says %" PRIu64 "; compile the model again",
                             length, read.length);
-    /* The checksum lies last in the header, and covers what is before and behind it. */
-    const uint8_t *page = bytes;
-    uint64_t checksum =
-        osprey__checksum(page, OSPREY__ENGINE_HEADER_BYTES - 8) ^
-        osprey__checksum(cursor.at, OSPREY__ENGINE_PAGE - OSPREY__ENGINE_HEADER_BYTES);
-    if (checksum != read.checksum) return damaged(name, "its header is not as written", error);
+    if (osprey__engine_header_checksum(bytes) != read.checksum)
+        return damaged(name, "its header is not as written", error);
     if (read.sections > OSPREY__ENGINE_SECTIONS)
         return damaged(name, "it has too many sections", error);
     uint64_t end = OSPREY__ENGINE_PAGE;

@@ -62,6 +62,9 @@ osprey_status osprey__engine_file_open(const char *path, osprey__engine_file *fi
 osprey_status osprey__engine_file_parse(const void *bytes, size_t length, const char *name,
                                         osprey__engine_file *file, osprey_error *error);
 
+/* Of a header's page: over what lies before its checksum, and over what lies behind it. */
+uint64_t osprey__engine_header_checksum(const void *page);
+
 /* The section of that name, or NULL. */
 const osprey__engine_section *osprey__engine_file_find(const osprey__engine_file *file,
                                                        const char *name);

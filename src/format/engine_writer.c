@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "format/engine_file.h"
@@ -7,13 +8,6 @@
 #include <string.h>
 
 static const uint8_t zeros[OSPREY__ENGINE_PAGE];
-
-/* Writes length bytes of the number, the lowest first, and returns the place behind them. */
-static uint8_t *put(uint8_t *at, uint64_t number, size_t length)
-{
-    for (size_t i = 0; i < length; i++) *at++ = (uint8_t)(number >> 8 * i);
-    return at;
-}
 
 static osprey_status append_raw(osprey__engine_writer *writer, const void *bytes, size_t length,
                                 osprey_error *error)
@@ -69,29 +63,41 @@ osprey_status osprey__engine_writer_section(osprey__engine_writer *writer, const
     return osprey__engine_writer_append(writer, bytes, length, error);
 }
 
+/* The header's page; its checksum is still to be put in. */
+static osprey_status print_header(const osprey__engine_writer *writer, osprey__buffer *page,
+                                  osprey_error *error)
+{
+    OSPREY_TRY(
+        osprey__buffer_append(page, OSPREY__ENGINE_MAGIC, OSPREY__ENGINE_MAGIC_BYTES, error));
+    OSPREY_TRY(osprey__buffer_number(page, OSPREY__ENGINE_FORMAT, 4, error));
+    OSPREY_TRY(osprey__buffer_number(page, writer->section_count, 4, error));
+    OSPREY_TRY(osprey__buffer_number(page, writer->length, 8, error));
+    OSPREY_TRY(osprey__buffer_number(page, 0, 8, error));
+    for (size_t i = 0; i < writer->section_count; i++) {
+        const osprey__engine_section *section = &writer->sections[i];
+        OSPREY_TRY(osprey__buffer_append(page, section->name, sizeof section->name, error));
+        OSPREY_TRY(osprey__buffer_number(page, writer->offsets[i], 8, error));
+        OSPREY_TRY(osprey__buffer_number(page, section->length, 8, error));
+        OSPREY_TRY(osprey__buffer_number(page, section->checksum, 8, error));
+    }
+    return osprey__buffer_append(page, zeros, OSPREY__ENGINE_PAGE - page->length, error);
+}
+
 osprey_status osprey__engine_writer_commit(osprey__engine_writer *writer, osprey_error *error)
 {
+    osprey__buffer page = {0}, checksum = {0};
     end_section(writer);
-    uint8_t page[OSPREY__ENGINE_PAGE] = {0};
-    memcpy(page, OSPREY__ENGINE_MAGIC, OSPREY__ENGINE_MAGIC_BYTES);
-    uint8_t *at = page + OSPREY__ENGINE_MAGIC_BYTES;
-    at = put(at, OSPREY__ENGINE_FORMAT, 4);
-    at = put(at, writer->section_count, 4);
-    uint8_t *checksum = put(at, writer->length, 8);
-    at = checksum + 8;
-    for (size_t i = 0; i < writer->section_count; i++) {
-        memcpy(at, writer->sections[i].name, OSPREY__ENGINE_NAME_BYTES);
-        at = put(at + OSPREY__ENGINE_NAME_BYTES, writer->offsets[i], 8);
-        at = put(at, writer->sections[i].length, 8);
-        at = put(at, writer->sections[i].checksum, 8);
+    osprey_status status = print_header(writer, &page, error);
+    if (status == OSPREY_OK)
+        status =
+            osprey__buffer_number(&checksum, osprey__engine_header_checksum(page.bytes), 8, error);
+    if (status == OSPREY_OK) {
+        memcpy(page.bytes + OSPREY__ENGINE_HEADER_BYTES - 8, checksum.bytes, 8);
+        status = osprey__file_writer_write_front(&writer->file, page.bytes, page.length, error);
     }
-    put(checksum,
-        osprey__checksum(page, OSPREY__ENGINE_HEADER_BYTES - 8) ^
-            osprey__checksum(page + OSPREY__ENGINE_HEADER_BYTES,
-                             OSPREY__ENGINE_PAGE - OSPREY__ENGINE_HEADER_BYTES),
-        8);
-    OSPREY_TRY(osprey__file_writer_write_front(&writer->file, page, sizeof page, error));
-    return osprey__file_writer_commit(&writer->file, error);
+    osprey__buffer_free(&page);
+    osprey__buffer_free(&checksum);
+    return status == OSPREY_OK ? osprey__file_writer_commit(&writer->file, error) : status;
 }
 
 void osprey__engine_writer_close(osprey__engine_writer *writer)

@@ -4,6 +4,7 @@
 #include "kernels/kernel_list.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 static osprey__kernels tables[OSPREY__CPU_LEVELS] = {
 #define OSPREY__LEVEL(level, suffix) [OSPREY__CPU_##level].instruction_set = #suffix,
@@ -55,4 +56,14 @@ const osprey__kernels *osprey__kernels_for(osprey__cpu_level level)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, complete_tables);
     return &tables[level];
+}
+
+void osprey__kernels_packing(const osprey__kernels *kernels, char *text, size_t capacity)
+{
+    size_t used = 0;
+    for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS && used < capacity; format++) {
+        const osprey__gemm_kernel *gemm = &kernels->gemm[format];
+        used += (size_t)snprintf(text + used, capacity - used, "%s%zux%zu", format ? " " : "",
+                                 gemm->columns, gemm->depth);
+    }
 }

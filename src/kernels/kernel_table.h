@@ -29,4 +29,8 @@ typedef struct osprey__kernels {
 /* The table for a level that the machine supports. Static storage. */
 const osprey__kernels *osprey__kernels_for(osprey__cpu_level level);
 
+/* The form in which these kernels read packed weights, as text: columns x depth of each format
+ * ("32x1 64x4"). */
+void osprey__kernels_packing(const osprey__kernels *kernels, char *text, size_t capacity);
+
 #endif

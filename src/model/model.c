@@ -3,6 +3,7 @@
 #include "base/os/file_map.h"
 #include "base/status.h"
 #include "input/text/clip_bpe.h"
+#include "model/engine_model.h"
 #include "model/model_data.h"
 #include "model/towers.h"
 
@@ -152,6 +153,16 @@ static osprey_status open_weights(osprey_model *model, const location *at, ospre
     return OSPREY_OK;
 }
 
+static osprey_status check_tokenizer(const osprey_model *model, const char *subject,
+                                     osprey_error *error)
+{
+    size_t ids = osprey_tokenizer_get_info(model->tokenizer).vocabulary;
+    if (ids <= model->config.text.vocabulary) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, subject,
+                        "the tokenizer has %zu tokens, but %s gives the text tower %zu", ids,
+                        model->config.file, model->config.text.vocabulary);
+}
+
 static osprey_status open_tokenizer(osprey_model *model, const location *at, osprey_error *error)
 {
     osprey__tokenizer_files files;
@@ -167,11 +178,7 @@ static osprey_status open_tokenizer(osprey_model *model, const location *at, osp
     }
     for (size_t i = 0; i < files.count; i++)
         OSPREY_TRY(add_file_in(model, at->directory, files.names[i], error));
-    size_t ids = osprey_tokenizer_get_info(model->tokenizer).vocabulary;
-    if (ids <= model->config.text.vocabulary) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, at->directory,
-                        "the tokenizer has %zu tokens, but %s gives the text tower %zu", ids,
-                        model->config.file, model->config.text.vocabulary);
+    return check_tokenizer(model, at->directory, error);
 }
 
 /* A tensor of one number, as a float. */
@@ -216,7 +223,7 @@ static osprey_status check_tower(const osprey_model *model, osprey_tower tower,
     return OSPREY_OK;
 }
 
-static osprey_status fill_info(osprey_model *model, osprey_error *error)
+static void fill_info(osprey_model *model)
 {
     const osprey__model_config *config = &model->config;
     const osprey__image_config *image = &config->image;
@@ -243,14 +250,20 @@ static osprey_status fill_info(osprey_model *model, osprey_error *error)
                  .mlp_width = text->mlp_width,
                  .activation = text->activation},
         .preprocessing = config->preprocessing,
-        .weight_dtype = main_dtype(model),
         .file_count = model->file_count,
         .files = (const char *const *)model->files,
     };
     memcpy(info->image.stage_layers, image->stage_layers, sizeof info->image.stage_layers);
+}
+
+/* What the weights say. */
+static osprey_status read_weights(osprey_model *model, osprey_error *error)
+{
+    osprey_model_info *info = &model->info;
+    info->weight_dtype = main_dtype(model);
     OSPREY_TRY(read_number(model, "logit_scale", &info->logit_scale, error));
     info->logit_scale = expf(info->logit_scale);
-    if (config->has_logit_bias)
+    if (model->config.has_logit_bias)
         OSPREY_TRY(read_number(model, "logit_bias", &info->logit_bias, error));
     OSPREY_TRY(check_tower(model, OSPREY_TOWER_IMAGE, &info->image.parameters, error));
     return check_tower(model, OSPREY_TOWER_TEXT, &info->text.parameters, error);
@@ -264,24 +277,48 @@ static osprey_status name_model(osprey_model *model, const location *at, osprey_
     return model->name ? OSPREY_OK : osprey__fail_memory(error, strlen(at->directory) + 1);
 }
 
+static osprey_status open_engine(const char *path, osprey_model *model, osprey_error *error)
+{
+    OSPREY_TRY(add_file(model, path, error));
+    OSPREY_TRY(osprey__engine_open(model->files[0], model, error));
+    OSPREY_TRY(check_tokenizer(model, path, error));
+    const osprey__engine_manifest *manifest = &model->engine->manifest;
+    model->name = osprey__strdup(manifest->name);
+    if (!model->name) return osprey__fail_memory(error, sizeof manifest->name);
+    fill_info(model);
+    model->info.weight_dtype = manifest->weight_dtype;
+    model->info.logit_scale = manifest->logit_scale;
+    model->info.logit_bias = manifest->logit_bias;
+    model->info.image.parameters = manifest->image.parameters;
+    model->info.text.parameters = manifest->text.parameters;
+    return OSPREY_OK;
+}
+
+static osprey_status open_published(const char *path, osprey_model *model, osprey_error *error)
+{
+    location at;
+    OSPREY_TRY(locate(path, &at, error));
+    OSPREY_TRY(name_model(model, &at, error));
+    OSPREY_TRY(open_config(model, &at, error));
+    OSPREY_TRY(open_weights(model, &at, error));
+    OSPREY_TRY(open_tokenizer(model, &at, error));
+    fill_info(model);
+    return read_weights(model, error);
+}
+
 osprey_status osprey_model_open(const char *path, osprey_model **model, osprey_error *error)
 {
     *model = NULL;
-    location at;
-    OSPREY_TRY(locate(path, &at, error));
     osprey_model *opened = osprey__calloc(1, sizeof *opened);
     if (!opened) return osprey__fail_memory(error, sizeof *opened);
-    osprey_status status;
-    OSPREY_TRY_GOTO(name_model(opened, &at, error));
-    OSPREY_TRY_GOTO(open_config(opened, &at, error));
-    OSPREY_TRY_GOTO(open_weights(opened, &at, error));
-    OSPREY_TRY_GOTO(open_tokenizer(opened, &at, error));
-    OSPREY_TRY_GOTO(fill_info(opened, error));
+    osprey_status status = osprey__is_engine(path) ? open_engine(path, opened, error)
+                                                   : open_published(path, opened, error);
+    if (status != OSPREY_OK) {
+        osprey_model_free(opened);
+        return status;
+    }
     *model = opened;
     return OSPREY_OK;
-fail:
-    osprey_model_free(opened);
-    return status;
 }
 
 const osprey_model_info *osprey_model_get_info(const osprey_model *model)
@@ -299,6 +336,7 @@ void osprey_model_free(osprey_model *model)
     if (!model) return;
     osprey__tokenizer_free(model->tokenizer);
     osprey__weights_free(model->weights);
+    osprey__engine_free(model->engine);
     for (size_t i = 0; i < model->file_count; i++) osprey__free(model->files[i]);
     osprey__free(model->files);
     osprey__free(model->name);

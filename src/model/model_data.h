@@ -9,11 +9,14 @@
 
 #include <osprey/model.h>
 
+typedef struct osprey__engine osprey__engine;
+
 struct osprey_model {
     char *name;
     osprey__model_config config;
     const osprey__layout_names *names;
-    osprey__weights *weights;
+    osprey__weights *weights; /* NULL: the model comes from */
+    osprey__engine *engine;   /* an engine; else this is NULL */
     osprey_tokenizer *tokenizer;
     osprey_model_info info;
     char **files; /* what info.files points to, each owned */

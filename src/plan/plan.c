@@ -4,18 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-/* A bump allocator over the one block of weights: first run counts, second run places. */
-typedef struct weight_block {
-    char *base; /* NULL while counting */
-    size_t used;
-} weight_block;
-
-static void *take(weight_block *block, size_t bytes)
-{
-    char *place = block->base ? block->base + block->used : NULL;
-    block->used += osprey__round_up(bytes, OSPREY__ALIGNMENT);
-    return place;
-}
+#include <string.h>
 
 static bool is_product(const osprey__node *node)
 {
@@ -116,65 +105,113 @@ static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *s
     return OSPREY_OK;
 }
 
-/* Whether the graph's own copy of the constant is read after step s: packed, or gathered from. */
-static bool is_read_later(const osprey__plan *plan, osprey__value_id id, size_t s)
+/* Whether the graph's own copy of the constant is read after place `index` is filled. */
+static bool is_read_later(const osprey__plan *plan, osprey__value_id id, size_t index)
 {
-    for (size_t t = 0; t < plan->step_count; t++) {
-        const osprey__node *node = plan->steps[t].node;
-        for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
-            if (node->inputs[i] == id && (t > s || node->op == OSPREY__OP_GATHER)) return true;
+    for (size_t i = index + 1; i < plan->weight_place_count; i++)
+        if (plan->weight_places[i].value == id) return true;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__node *node = plan->steps[s].node;
+        if (node->op == OSPREY__OP_GATHER && node->inputs[0] == id) return true;
     }
     return false;
 }
 
-/* Gives back constants that passes computed as soon as the plan has them in its own form. */
-static void release_constants(osprey__plan *plan, size_t s)
+/* Appends a place; the list has room. */
+static void add_place(osprey__plan *plan, size_t step, osprey__value_id value, size_t bytes)
 {
-    for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
-        osprey__value_id id = plan->steps[s].node->inputs[i];
-        if (id != OSPREY__NO_VALUE && !is_read_later(plan, id, s))
-            osprey__graph_release(plan->graph, id);
-    }
+    osprey__weight_place *place = &plan->weight_places[plan->weight_place_count++];
+    *place = (osprey__weight_place){step, value, plan->weight_bytes, bytes};
+    plan->weight_bytes += osprey__round_up(bytes, OSPREY__ALIGNMENT);
 }
 
-/* Places (and, where the block is there, fills) every packed weight and float constant. */
-static osprey_status place_weights(osprey__plan *plan, weight_block *block, osprey_error *error)
+/* Gives every packed weight and every float constant its place, in the order of the steps. */
+static osprey_status place_weights(osprey__plan *plan, osprey_error *error)
 {
     const osprey__graph *graph = plan->graph;
+    size_t most = plan->step_count * OSPREY__MAX_INPUTS;
+    bool *placed = osprey__calloc(graph->value_count, sizeof *placed);
+    plan->weight_places = osprey__calloc(most, sizeof *plan->weight_places);
+    if (!placed || !plan->weight_places) {
+        osprey__free(placed);
+        return osprey__fail_memory(error, most * sizeof *plan->weight_places);
+    }
     for (size_t s = 0; s < plan->step_count; s++) {
-        osprey__step *step = &plan->steps[s];
+        const osprey__step *step = &plan->steps[s];
         const osprey__node *node = step->node;
-        if (is_product(node)) {
-            void *place = take(block, osprey__gemm_packed_bytes(step->gemm, step->out_channels,
-                                                                step->in_channels));
-            if (place) OSPREY_TRY(pack_weight(plan, step, place, error));
-            step->packed = place;
-        }
+        if (is_product(node))
+            add_place(plan, s, node->inputs[1],
+                      osprey__gemm_packed_bytes(step->gemm, step->out_channels, step->in_channels));
         for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
             osprey__value_id id = node->inputs[i];
-            if (id == OSPREY__NO_VALUE || is_weight_input(node, i)) continue;
-            const osprey__value *value = &graph->values[id];
-            osprey__placement *placement = &plan->placements[id];
-            if (value->kind != OSPREY__CONSTANT || placement->constant) continue;
-            size_t elements = osprey__shape_elements(&value->shape);
-            float *place = take(block, elements * sizeof *place);
-            if (place) osprey__to_f32(value->dtype, value->data, elements, place);
-            placement->constant = place;
+            if (id == OSPREY__NO_VALUE || is_weight_input(node, i) || placed[id] ||
+                graph->values[id].kind != OSPREY__CONSTANT)
+                continue;
+            add_place(plan, SIZE_MAX, id,
+                      osprey__shape_elements(&graph->values[id].shape) * sizeof(float));
+            placed[id] = true;
         }
-        if (block->base) release_constants(plan, s);
     }
+    osprey__free(placed);
     return OSPREY_OK;
 }
 
-static osprey_status fill_weights(osprey__plan *plan, osprey_error *error)
+/* Writes the place's weight or constant to `to`, and frees the graph's copy if it can. */
+static osprey_status fill_place(osprey__plan *plan, size_t index, void *to, osprey_error *error)
 {
-    weight_block block = {0};
-    OSPREY_TRY(place_weights(plan, &block, error));
-    plan->weight_bytes = block.used;
+    const osprey__weight_place *place = &plan->weight_places[index];
+    const osprey__value *value = &plan->graph->values[place->value];
+    if (place->step != SIZE_MAX)
+        OSPREY_TRY(pack_weight(plan, &plan->steps[place->step], to, error));
+    else
+        osprey__to_f32(value->dtype, value->data, osprey__shape_elements(&value->shape), to);
+    if (!is_read_later(plan, place->value, index)) osprey__graph_release(plan->graph, place->value);
+    return OSPREY_OK;
+}
+
+void osprey__plan_map(osprey__plan *plan, const void *weights)
+{
+    for (size_t i = 0; i < plan->weight_place_count; i++) {
+        const osprey__weight_place *place = &plan->weight_places[i];
+        const void *at = (const char *)weights + place->offset;
+        if (place->step != SIZE_MAX)
+            plan->steps[place->step].packed = at;
+        else
+            plan->placements[place->value].constant = at;
+    }
+}
+
+osprey_status osprey__plan_pack(osprey__plan *plan, osprey_error *error)
+{
     plan->weights = osprey__aligned_alloc(plan->weight_bytes);
     if (!plan->weights) return osprey__fail_memory(error, plan->weight_bytes);
-    block = (weight_block){plan->weights, 0};
-    return place_weights(plan, &block, error);
+    for (size_t i = 0; i < plan->weight_place_count; i++) {
+        char *to = (char *)plan->weights + plan->weight_places[i].offset;
+        OSPREY_TRY(fill_place(plan, i, to, error));
+    }
+    osprey__plan_map(plan, plan->weights);
+    return OSPREY_OK;
+}
+
+osprey_status osprey__plan_pack_into(osprey__plan *plan, const osprey__byte_sink *sink,
+                                     osprey_error *error)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < plan->weight_place_count; i++)
+        if (plan->weight_places[i].bytes > largest) largest = plan->weight_places[i].bytes;
+    largest = osprey__round_up(largest, OSPREY__ALIGNMENT);
+    char *block = osprey__aligned_alloc(largest);
+    if (!block) return osprey__fail_memory(error, largest);
+    osprey_status status = OSPREY_OK;
+    for (size_t i = 0; i < plan->weight_place_count && status == OSPREY_OK; i++) {
+        size_t bytes = plan->weight_places[i].bytes;
+        size_t with_gap = osprey__round_up(bytes, OSPREY__ALIGNMENT);
+        memset(block + bytes, 0, with_gap - bytes);
+        status = fill_place(plan, i, block, error);
+        if (status == OSPREY_OK) status = sink->write(sink->context, block, with_gap, error);
+    }
+    osprey__aligned_free(block);
+    return status;
 }
 
 /*
@@ -258,7 +295,7 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
         }
         describe_step(made, node, &made->steps[n]);
     }
-    OSPREY_TRY_GOTO(fill_weights(made, error));
+    OSPREY_TRY_GOTO(place_weights(made, error));
     find_lifetimes(made);
     *plan = made;
     return OSPREY_OK;
@@ -273,6 +310,7 @@ void osprey__plan_free(osprey__plan *plan)
     osprey__graph_free(plan->graph);
     osprey__free(plan->steps);
     osprey__free(plan->placements);
+    osprey__free(plan->weight_places);
     osprey__aligned_free(plan->weights);
     osprey__free(plan);
 }

@@ -9,6 +9,7 @@
 #ifndef OSPREY_PLAN_PLAN_H
 #define OSPREY_PLAN_PLAN_H
 
+#include "base/byte_sink.h"
 #include "base/cpu/cpu_features.h"
 #include "graph/graph.h"
 #include "kernels/kernel_table.h"
@@ -29,25 +30,49 @@ typedef struct osprey__step {
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
 } osprey__step;
 
+/* The place of a packed weight, or of a constant as floats, in the block of weights. */
+typedef struct osprey__weight_place {
+    size_t step;            /* whose weight it is; SIZE_MAX: a constant */
+    osprey__value_id value; /* in the graph */
+    size_t offset, bytes;   /* offset: a multiple of OSPREY__ALIGNMENT */
+} osprey__weight_place;
+
 typedef struct osprey__plan {
     osprey__graph *graph; /* owned */
     const osprey__kernels *kernels;
     osprey__step *steps; /* one a node */
     size_t step_count;
     osprey__placement *placements; /* one a value */
-    void *weights;                 /* all packed weights and float constants, one block */
-    size_t weight_bytes;
+    osprey__weight_place *weight_places;
+    size_t weight_place_count;
+    size_t weight_bytes;     /* of the block: all places with the gaps between */
+    void *weights;           /* the block, where the plan packed it itself */
     size_t largest_sequence; /* rows of the longest fixed-length sequence that attention sees */
     size_t largest_head_dim; /* 0 without attention */
 } osprey__plan;
 
 /*
- * Takes graph over, also on failure, and frees the constants that it owns once they are packed. The
- * model's mapped tensors are read now and, for gather tables, while running. The caller frees *plan
- * with osprey__plan_free.
+ * Lays a plan out without its weights, of which nothing is read yet. Takes graph over, also on
+ * failure. The caller frees *plan with osprey__plan_free, and calls one of the next three.
  */
 osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
                                   osprey__plan **plan, osprey_error *error);
+
+/*
+ * Packs the weights into memory, and frees the constants that the graph owns on the way. Gather
+ * tables stay in the model's mapped file and are read while running.
+ */
+osprey_status osprey__plan_pack(osprey__plan *plan, osprey_error *error);
+
+/* The same, but gives the block to a sink, one weight after the other: such a plan cannot run. */
+osprey_status osprey__plan_pack_into(osprey__plan *plan, const osprey__byte_sink *sink,
+                                     osprey_error *error);
+
+/*
+ * Takes a block of plan->weight_bytes that was packed for a plan of the same graph and kernels. It
+ * begins on an OSPREY__ALIGNMENT boundary and has to outlive the plan.
+ */
+void osprey__plan_map(osprey__plan *plan, const void *weights);
 
 /* Takes NULL. */
 void osprey__plan_free(osprey__plan *plan);
@@ -59,6 +84,11 @@ void osprey__plan_free(osprey__plan *plan);
  */
 size_t osprey__memory_plan(const osprey__plan *plan, size_t sequences, size_t tokens,
                            size_t *offsets);
+
+/* Images, texts and tokens that run at once; an engine's profiles may say otherwise of images. */
+#define OSPREY__IMAGES_AT_ONCE 16
+#define OSPREY__TEXTS_AT_ONCE  256
+#define OSPREY__TOKENS_AT_ONCE 1024 /* a longer text than that runs alone */
 
 /* Elements of a value at that size. */
 size_t osprey__value_elements(const osprey__value *value, size_t sequences, size_t tokens);

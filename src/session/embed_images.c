@@ -2,15 +2,12 @@
 #include "base/status.h"
 #include "session/session_data.h"
 
+#include <osprey/engine.h>
+
 #include <math.h>
 #include <string.h>
 
-/*
- * Images that run at once: enough rows for the products to be efficient, few enough for what lies
- * between two operators to stay near the cores.
- */
-#define IMAGES_AT_ONCE 16
-#define ARENA_BYTES    ((size_t)192 << 20)
+#define ARENA_BYTES ((size_t)192 << 20) /* unless one image alone takes more */
 
 void osprey__copy_embeddings(const float *rows, size_t count, size_t width, osprey_embed form,
                              float *embeddings)
@@ -27,13 +24,19 @@ void osprey__copy_embeddings(const float *rows, size_t count, size_t width, ospr
     }
 }
 
-static size_t images_at_once(const osprey__tower *tower, size_t count)
+/*
+ * Enough rows for the products to be efficient, few enough for what lies between two operators to
+ * stay near the cores; or what the engine was compiled for.
+ */
+size_t osprey__images_at_once(const osprey_session *session)
 {
-    size_t at_once = count < IMAGES_AT_ONCE ? count : IMAGES_AT_ONCE;
-    while (at_once > 1 &&
-           osprey__memory_plan(tower->plan, at_once, 0, tower->offsets) > ARENA_BYTES)
-        at_once--;
-    return at_once;
+    const osprey_engine_info *engine = osprey_model_get_engine(session->model);
+    const osprey__tower *tower = &session->image;
+    size_t wanted = OSPREY__IMAGES_AT_ONCE;
+    if (engine) wanted = engine->image.profiles[engine->image.profile_count - 1].batch;
+    size_t most = ARENA_BYTES / (osprey__memory_plan(tower->plan, 1, 0, tower->offsets) + 1);
+    if (most < 1) most = 1;
+    return wanted < most ? wanted : most;
 }
 
 osprey_status osprey_session_embed_pixels(osprey_session *session, const float *pixels,
@@ -46,7 +49,7 @@ osprey_status osprey_session_embed_pixels(osprey_session *session, const float *
                             "was created without its image tower");
     const osprey__model_config *config = &session->model->config;
     size_t image_floats = 3 * config->image.image_height * config->image.image_width;
-    size_t at_once = images_at_once(tower, count);
+    size_t at_once = session->images_at_once;
     for (size_t done = 0; done < count; done += at_once) {
         osprey__tower_batch batch = {
             .sequences = count - done < at_once ? count - done : at_once,

@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-/* Tokens that run at once; a longer text than that runs alone. */
-#define TOKENS_AT_ONCE 1024
-#define TEXTS_AT_ONCE  256
-
 static osprey_status grow(void **list, size_t *capacity, size_t count, size_t size,
                           osprey_error *error)
 {
@@ -22,15 +18,16 @@ static osprey_status grow(void **list, size_t *capacity, size_t count, size_t si
 
 static osprey_status reserve(osprey__text_batch *batch, size_t context_length, osprey_error *error)
 {
-    size_t tokens = TOKENS_AT_ONCE > context_length ? TOKENS_AT_ONCE : context_length;
+    size_t tokens =
+        OSPREY__TOKENS_AT_ONCE > context_length ? OSPREY__TOKENS_AT_ONCE : context_length;
     size_t capacity = batch->token_capacity;
     OSPREY_TRY(grow((void **)&batch->ids, &capacity, tokens, sizeof *batch->ids, error));
     OSPREY_TRY(grow((void **)&batch->positions, &batch->token_capacity, tokens,
                     sizeof *batch->positions, error));
     capacity = batch->text_capacity;
-    OSPREY_TRY(
-        grow((void **)&batch->pooled, &capacity, TEXTS_AT_ONCE, sizeof *batch->pooled, error));
-    return grow((void **)&batch->starts, &batch->text_capacity, TEXTS_AT_ONCE + 1,
+    OSPREY_TRY(grow((void **)&batch->pooled, &capacity, OSPREY__TEXTS_AT_ONCE,
+                    sizeof *batch->pooled, error));
+    return grow((void **)&batch->starts, &batch->text_capacity, OSPREY__TEXTS_AT_ONCE + 1,
                 sizeof *batch->starts, error);
 }
 
@@ -106,8 +103,8 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
     size_t done = 0;
     for (size_t i = 0; i < count; ids += lengths[i++]) {
         OSPREY_TRY(check_text(&config->text, ids, lengths[i], i, error));
-        bool full =
-            batch->texts == TEXTS_AT_ONCE || batch->tokens + lengths[i] > batch->token_capacity;
+        bool full = batch->texts == OSPREY__TEXTS_AT_ONCE ||
+                    batch->tokens + lengths[i] > batch->token_capacity;
         if (full) {
             OSPREY_TRY(run_batch(session, form, embeddings + done * config->embed_dim, error));
             done = i;
@@ -125,12 +122,12 @@ osprey_status osprey_session_embed_texts(osprey_session *session, const char *co
     osprey__text_batch *batch = &session->text_batch;
     size_t context = session->model->config.text.context_length;
     size_t embed_dim = session->model->config.embed_dim;
-    OSPREY_TRY(grow((void **)&batch->encoded, &batch->encoded_capacity, TEXTS_AT_ONCE * context,
-                    sizeof *batch->encoded, error));
-    OSPREY_TRY(grow((void **)&batch->lengths, &batch->lengths_capacity, TEXTS_AT_ONCE,
+    OSPREY_TRY(grow((void **)&batch->encoded, &batch->encoded_capacity,
+                    OSPREY__TEXTS_AT_ONCE * context, sizeof *batch->encoded, error));
+    OSPREY_TRY(grow((void **)&batch->lengths, &batch->lengths_capacity, OSPREY__TEXTS_AT_ONCE,
                     sizeof *batch->lengths, error));
     for (size_t done = 0; done < count;) {
-        size_t chunk = count - done < TEXTS_AT_ONCE ? count - done : TEXTS_AT_ONCE;
+        size_t chunk = count - done < OSPREY__TEXTS_AT_ONCE ? count - done : OSPREY__TEXTS_AT_ONCE;
         int32_t *ids = batch->encoded;
         for (size_t i = 0; i < chunk; i++) {
             const char *text = texts[done + i];

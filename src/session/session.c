@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 #include "base/status.h"
-#include "passes/passes.h"
+#include "plan/tower_plan.h"
 #include "session/session_data.h"
 
 #include <osprey/session.h>
@@ -12,14 +12,7 @@ static osprey_status create_tower(const osprey_model *model, osprey_tower which,
                                   osprey__cpu_level level, osprey__tower *tower,
                                   osprey_error *error)
 {
-    osprey__graph *graph;
-    OSPREY_TRY(osprey__model_build_graph(model, which, &graph, NULL, error));
-    osprey_status status = osprey__passes_run(graph, NULL, NULL, error);
-    if (status != OSPREY_OK) {
-        osprey__graph_free(graph);
-        return status;
-    }
-    OSPREY_TRY(osprey__plan_create(graph, level, &tower->plan, error));
+    OSPREY_TRY(osprey__tower_plan(model, which, level, &tower->plan, error));
     size_t values = tower->plan->graph->value_count;
     tower->offsets = osprey__calloc(values, sizeof *tower->offsets);
     tower->inputs = osprey__calloc(values, sizeof *tower->inputs);
@@ -37,6 +30,49 @@ static void free_tower(osprey__tower *tower)
     osprey__plan_free(tower->plan);
     osprey__free(tower->offsets);
     osprey__free(tower->inputs);
+}
+
+/* Grows *block to bytes; its contents are lost. */
+static osprey_status reserve(void **block, size_t *capacity, size_t bytes, osprey_error *error)
+{
+    if (bytes <= *capacity) return OSPREY_OK;
+    osprey__aligned_free(*block);
+    *capacity = 0;
+    *block = osprey__aligned_alloc(bytes);
+    if (!*block) return osprey__fail_memory(error, bytes);
+    *capacity = bytes;
+    return OSPREY_OK;
+}
+
+/* Arena and scratch for a run of that size. */
+static osprey_status reserve_run(osprey_session *session, osprey__tower *tower, size_t sequences,
+                                 size_t tokens, size_t longest_text, osprey_error *error)
+{
+    size_t arena_bytes = osprey__memory_plan(tower->plan, sequences, tokens, tower->offsets);
+    size_t scratch = osprey__cpu_scratch_floats(tower->plan, longest_text) * sizeof(float);
+    size_t threads = osprey__thread_pool_threads(session->pool);
+    OSPREY_TRY(reserve(&session->arena, &session->arena_bytes, arena_bytes, error));
+    return reserve(&session->scratch, &session->scratch_bytes, threads * scratch, error);
+}
+
+static osprey_status create_towers(osprey_session *session, osprey_tower towers,
+                                   osprey__cpu_level level, osprey_error *error)
+{
+    const osprey_model *model = session->model;
+    session->kernels = osprey__kernels_for(level);
+    if (towers & OSPREY_TOWER_TEXT) {
+        OSPREY_TRY(create_tower(model, OSPREY_TOWER_TEXT, level, &session->text, error));
+        session->kernels = session->text.plan->kernels; /* an engine's may be for less than level */
+    }
+    if (towers & OSPREY_TOWER_IMAGE) {
+        OSPREY_TRY(create_tower(model, OSPREY_TOWER_IMAGE, level, &session->image, error));
+        session->kernels = session->image.plan->kernels;
+        session->images_at_once = osprey__images_at_once(session);
+        /* An engine says what will run: then the first run allocates nothing either. */
+        if (model->engine)
+            return reserve_run(session, &session->image, session->images_at_once, 0, 0, error);
+    }
+    return OSPREY_OK;
 }
 
 osprey_status osprey_session_create(const osprey_model *model,
@@ -59,11 +95,7 @@ osprey_status osprey_session_create(const osprey_model *model,
     made->model = model;
     osprey_status status;
     OSPREY_TRY_GOTO(osprey__thread_pool_create(threads, &made->pool, error));
-    if (towers & OSPREY_TOWER_IMAGE)
-        OSPREY_TRY_GOTO(create_tower(model, OSPREY_TOWER_IMAGE, cpu->level, &made->image, error));
-    if (towers & OSPREY_TOWER_TEXT)
-        OSPREY_TRY_GOTO(create_tower(model, OSPREY_TOWER_TEXT, cpu->level, &made->text, error));
-    made->instruction_set = osprey__kernels_for(cpu->level)->instruction_set;
+    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, error));
     *session = made;
     return OSPREY_OK;
 fail:
@@ -71,29 +103,13 @@ fail:
     return status;
 }
 
-/* Grows *block to bytes; its contents are lost. */
-static osprey_status reserve(void **block, size_t *capacity, size_t bytes, osprey_error *error)
-{
-    if (bytes <= *capacity) return OSPREY_OK;
-    osprey__aligned_free(*block);
-    *capacity = 0;
-    *block = osprey__aligned_alloc(bytes);
-    if (!*block) return osprey__fail_memory(error, bytes);
-    *capacity = bytes;
-    return OSPREY_OK;
-}
-
 osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
                                 const osprey__tower_batch *batch, osprey_embed form,
                                 float *embeddings, osprey_error *error)
 {
     const osprey__plan *plan = tower->plan;
-    size_t arena_bytes = osprey__memory_plan(plan, batch->sequences, batch->tokens, tower->offsets);
-    size_t scratch = osprey__cpu_scratch_floats(plan, batch->longest_text);
-    size_t threads = osprey__thread_pool_threads(session->pool);
-    OSPREY_TRY(reserve(&session->arena, &session->arena_bytes, arena_bytes, error));
-    OSPREY_TRY(reserve(&session->scratch, &session->scratch_bytes,
-                       threads * scratch * sizeof(float), error));
+    OSPREY_TRY(
+        reserve_run(session, tower, batch->sequences, batch->tokens, batch->longest_text, error));
     for (size_t i = 0; i < tower->input_count; i++)
         tower->inputs[tower->input_ids[i]] = batch->inputs[i];
     osprey__run run = {
@@ -106,7 +122,7 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .arena = session->arena,
         .offsets = tower->offsets,
         .scratch = session->scratch,
-        .scratch_floats = scratch,
+        .scratch_floats = osprey__cpu_scratch_floats(plan, batch->longest_text),
     };
     osprey__cpu_run(&run);
     const float *output = osprey__run_value(&run, plan->graph->output);
@@ -122,7 +138,7 @@ osprey_session_info osprey_session_get_info(const osprey_session *session)
     if (session->text.plan) weight_bytes += session->text.plan->weight_bytes;
     return (osprey_session_info){
         .threads = osprey__thread_pool_threads(session->pool),
-        .instruction_set = session->instruction_set,
+        .instruction_set = session->kernels->instruction_set,
         .precision = "fp32",
         .weight_bytes = weight_bytes,
         .arena_bytes = session->arena_bytes + session->scratch_bytes,

@@ -40,7 +40,8 @@ struct osprey_session {
     osprey__text_batch text_batch;
     void *arena, *scratch;
     size_t arena_bytes, scratch_bytes;
-    const char *instruction_set;
+    const osprey__kernels *kernels;
+    size_t images_at_once;
 };
 
 /* What one run of a tower works on. */
@@ -55,6 +56,9 @@ typedef struct osprey__tower_batch {
 osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
                                 const osprey__tower_batch *batch, osprey_embed form,
                                 float *embeddings, osprey_error *error);
+
+/* How many images a run of the image tower takes. */
+size_t osprey__images_at_once(const osprey_session *session);
 
 /* Copies count rows of width floats, divided by their length where form asks for it. */
 void osprey__copy_embeddings(const float *rows, size_t count, size_t width, osprey_embed form,

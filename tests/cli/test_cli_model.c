@@ -4,6 +4,7 @@
 #include "cmocka_all.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void assert_has(const json_t *object, const char *const *keys)
@@ -85,11 +86,69 @@ static void test_bench(void **state)
     cli_run_free(&run);
 }
 
+static void assert_same_output(cli_run a, cli_run b)
+{
+    assert_int_equal(a.code, 0);
+    assert_int_equal(b.code, 0);
+    assert_string_equal(a.out, b.out);
+    cli_run_free(&a);
+    cli_run_free(&b);
+}
+
+/* Every command takes an engine, and says what it says of the directory. */
+static void test_compile(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("model.osprey"), *graphs = temporary_path("graphs");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--dump-graph", graphs);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "model.osprey: "));
+    assert_non_null(strstr(run.out, "  image "));
+    assert_non_null(strstr(run.out, "  text "));
+    cli_run_free(&run);
+    assert_same_output(run_cli("embed", "-m", MODEL, PICTURE),
+                       run_cli("embed", "-m", engine, PICTURE));
+    assert_same_output(run_cli("classify", "-m", MODEL, "--labels", "cat,dog", "--json", PICTURE),
+                       run_cli("classify", "-m", engine, "--labels", "cat,dog", "--json", PICTURE));
+    assert_same_output(run_cli("tokenize", "-m", MODEL, "two cats"),
+                       run_cli("tokenize", "-m", engine, "two cats"));
+    run = run_cli("bench", "-m", engine, "--tower", "text", "--batch", "1");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+
+    size_t length;
+    char path[600];
+    snprintf(path, sizeof path, "%s/image-00-built.txt", graphs);
+    char *text = read_file(path, &length);
+    assert_non_null(text);
+    assert_int_equal(strncmp(text, "graph image\n", 12), 0);
+    free(text);
+    snprintf(path, sizeof path, "%s/text-01-fold_constants.txt", graphs);
+    text = read_file(path, &length);
+    assert_non_null(text);
+    free(text);
+}
+
+static void test_wrong_compilations(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("wrong.osprey");
+    assert_cli_fails(run_cli("compile", "-m", MODEL), 2, "name the engine to be written");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--batch", "8,1"), 2, "rising");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "x"), 2, "takes no inputs");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", temporary_path("no/m.osprey")), 2,
+                     "cannot create it");
+    write_text(engine, "this is no engine");
+    assert_cli_fails(run_cli("inspect", "-m", engine), 3, "not an osprey engine");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_bench),
+        cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_wrong_compilations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

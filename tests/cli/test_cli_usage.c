@@ -9,15 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const commands[] = {"classify",   "embed",   "tokenize",
-                                       "preprocess", "inspect", "bench"};
+static const char *const commands[] = {"classify", "embed", "tokenize", "preprocess",
+                                       "inspect",  "bench", "compile"};
 
 static void test_overview(void **state)
 {
     (void)state;
     cli_run run = run_cli("--help");
     assert_int_equal(run.code, 0);
-    for (size_t i = 0; i < 6; i++) assert_non_null(strstr(run.out, commands[i]));
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        assert_non_null(strstr(run.out, commands[i]));
     cli_run_free(&run);
     run = run_cli("--version");
     assert_int_equal(run.code, 0);
@@ -29,7 +30,7 @@ static void test_overview(void **state)
 static void test_each_command_has_help(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         char usage[64];
         snprintf(usage, sizeof usage, "Usage: osprey %s", commands[i]);
         cli_run run = run_cli(commands[i], "--help");
@@ -95,8 +96,8 @@ static void test_models_that_cannot_be_loaded(void **state)
     (void)state;
     assert_cli_fails(run_cli("inspect", "-m", "/nonexistent"), 3, "/nonexistent");
     mkdir(temporary_path("empty"), 0700);
-    for (size_t i = 0; i < 6; i++) {
-        const char *const inputs[] = {PICTURE, PICTURE, "a text", PICTURE, NULL, NULL};
+    static const char *const inputs[] = {PICTURE, PICTURE, "a text", PICTURE, NULL, NULL};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const char *labels = i == 0 ? "--labels=a" : inputs[i];
         assert_cli_fails(run_cli(commands[i], "-m", temporary_path("empty"), labels, inputs[i]), 3,
                          "config");

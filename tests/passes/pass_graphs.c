@@ -80,6 +80,7 @@ float *run_graph(osprey__graph *graph, size_t *count)
 {
     osprey__plan *plan = NULL;
     assert_int_equal(osprey__plan_create(graph, OSPREY__CPU_PORTABLE, &plan, NULL), OSPREY_OK);
+    assert_int_equal(osprey__plan_pack(plan, NULL), OSPREY_OK);
     size_t values = graph->value_count;
     size_t *offsets = calloc(values, sizeof *offsets);
     void **inputs = calloc(values, sizeof *inputs);

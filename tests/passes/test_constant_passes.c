@@ -154,6 +154,7 @@ static void test_a_plan_gives_back_what_it_packed(void **state)
     assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
     osprey__plan *plan = NULL;
     assert_int_equal(osprey__plan_create(graph, OSPREY__CPU_PORTABLE, &plan, NULL), OSPREY_OK);
+    assert_int_equal(osprey__plan_pack(plan, NULL), OSPREY_OK);
     assert_null(graph->values[w].owned);
     assert_null(graph->values[b].owned);
     assert_non_null(graph->values[table].owned);

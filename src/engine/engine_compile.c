@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/cpu_backend.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "engine/engine_fingerprint.h"
+#include "graph/graph_store.h"
+#include "input/text/clip_bpe_store.h"
+#include "model/engine_model.h"
+#include "plan/tower_plan.h"
+
+#include <osprey/engine.h>
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct compilation {
+    const osprey_model *model;
+    osprey_engine_options options;
+    osprey__cpu_level level;
+    osprey__engine_writer writer;
+    osprey__engine_manifest manifest;
+    osprey_error *error;
+} compilation;
+
+static const size_t default_batches[] = {1, 8, OSPREY__IMAGES_AT_ONCE};
+
+/* A pass observer: DIRECTORY/image-00-built.txt, DIRECTORY/image-01-fold_constants.txt, ... */
+typedef struct dump {
+    const char *directory;
+    size_t number;
+} dump;
+
+static osprey_status dump_graph(void *context, const char *pass, const osprey__graph *graph,
+                                osprey_error *error)
+{
+    dump *to = context;
+    char name[128], path[4096], *text;
+    snprintf(name, sizeof name, "%s-%02zu-%s.txt", graph->name, to->number++, pass);
+    OSPREY_TRY(osprey__path_join(path, sizeof path, to->directory, name, error));
+    OSPREY_TRY(osprey__graph_dump(graph, &text, error));
+    osprey_status status = osprey__file_write(path, text, strlen(text), error);
+    osprey__free(text);
+    return status;
+}
+
+static osprey_status append_section(void *context, const void *bytes, size_t length,
+                                    osprey_error *error)
+{
+    return osprey__engine_writer_append(context, bytes, length, error);
+}
+
+static osprey_status begin_part(compilation *c, osprey_tower tower, const char *part)
+{
+    return osprey__engine_writer_begin(&c->writer, osprey__engine_section_name(tower, part).text,
+                                       c->error);
+}
+
+static osprey_status write_graph(compilation *c, osprey_tower tower, const osprey__graph *graph)
+{
+    osprey__kept_constants keep = c->options.portable ? OSPREY__KEEP_ALL : OSPREY__KEEP_TABLES;
+    const osprey__byte_sink sink = {append_section, &c->writer};
+    osprey__buffer bytes = {0};
+    osprey_status status = begin_part(c, tower, "graph");
+    if (status == OSPREY_OK) status = osprey__graph_store(graph, keep, &bytes, c->error);
+    if (status == OSPREY_OK)
+        status = osprey__engine_writer_append(&c->writer, bytes.bytes, bytes.length, c->error);
+    osprey__buffer_free(&bytes);
+    if (status == OSPREY_OK) status = begin_part(c, tower, "constants");
+    if (status == OSPREY_OK) status = osprey__graph_store_constants(graph, keep, &sink, c->error);
+    return status;
+}
+
+/* What a run of each batch takes: images, or texts as long as they may be. */
+static osprey_status plan_profiles(compilation *c, osprey_tower tower, const osprey__plan *plan)
+{
+    bool image = tower == OSPREY_TOWER_IMAGE;
+    osprey__manifest_tower *to = image ? &c->manifest.image : &c->manifest.text;
+    size_t context = c->model->config.text.context_length;
+    size_t most_tokens = context > OSPREY__TOKENS_AT_ONCE ? context : OSPREY__TOKENS_AT_ONCE;
+    size_t *offsets = osprey__calloc(plan->graph->value_count, sizeof *offsets);
+    if (!offsets) return osprey__fail_memory(c->error, plan->graph->value_count * sizeof *offsets);
+    to->profile_count = c->options.batch_count;
+    for (size_t i = 0; i < to->profile_count; i++) {
+        size_t batch = c->options.batches[i], texts = most_tokens / context;
+        if (texts > batch) texts = batch;
+        to->profiles[i] = (osprey_engine_profile){
+            .batch = batch,
+            .arena_bytes = osprey__memory_plan(plan, image ? batch : texts,
+                                               image ? 0 : texts * context, offsets),
+            .scratch_bytes = osprey__cpu_scratch_floats(plan, image ? 0 : context) * sizeof(float),
+        };
+    }
+    osprey__free(offsets);
+    return OSPREY_OK;
+}
+
+static osprey_status write_tower(compilation *c, osprey_tower tower)
+{
+    const osprey__byte_sink sink = {append_section, &c->writer};
+    dump to = {c->options.dump_directory, 0};
+    osprey__graph *graph;
+    osprey__plan *plan = NULL;
+    OSPREY_TRY(osprey__tower_graph(c->model, tower, to.directory ? dump_graph : NULL, &to, &graph,
+                                   c->error));
+    osprey_status status = write_graph(c, tower, graph);
+    if (status != OSPREY_OK) {
+        osprey__graph_free(graph);
+        return status;
+    }
+    OSPREY_TRY(osprey__plan_create(graph, c->level, &plan, c->error));
+    status = plan_profiles(c, tower, plan);
+    if (status == OSPREY_OK) status = begin_part(c, tower, "weights");
+    if (status == OSPREY_OK) status = osprey__plan_pack_into(plan, &sink, c->error);
+    osprey__plan_free(plan);
+    return status;
+}
+
+static osprey_status write_tokenizer(compilation *c)
+{
+    osprey__buffer bytes = {0};
+    osprey_status status = osprey__tokenizer_store(c->model->tokenizer, &bytes, c->error);
+    if (status == OSPREY_OK)
+        status = osprey__engine_writer_section(&c->writer, "tokenizer", bytes.bytes, bytes.length,
+                                               c->error);
+    osprey__buffer_free(&bytes);
+    return status;
+}
+
+static osprey_status fill_manifest(compilation *c)
+{
+    const osprey_model_info *info = &c->model->info;
+    const osprey__kernels *kernels = osprey__kernels_for(c->level);
+    osprey__engine_manifest *m = &c->manifest;
+    *m = (osprey__engine_manifest){
+        .portable = c->options.portable,
+        .logit_scale = info->logit_scale,
+        .logit_bias = info->logit_bias,
+        .image.parameters = info->image.parameters,
+        .text.parameters = info->text.parameters,
+        .config = c->model->config,
+    };
+    snprintf(m->name, sizeof m->name, "%s", info->name);
+    snprintf(m->osprey_version, sizeof m->osprey_version, "%s", OSPREY_VERSION);
+    snprintf(m->instruction_set, sizeof m->instruction_set, "%s", kernels->instruction_set);
+    snprintf(m->precision, sizeof m->precision, "fp32");
+    snprintf(m->layout, sizeof m->layout, "%s", info->layout);
+    snprintf(m->weight_dtype, sizeof m->weight_dtype, "%s", info->weight_dtype);
+    osprey__kernels_packing(kernels, m->packing, sizeof m->packing);
+    return osprey__engine_fingerprint(c->model, m->fingerprint, c->error);
+}
+
+static osprey_status write_manifest(compilation *c)
+{
+    char *text;
+    size_t length;
+    OSPREY_TRY(osprey__engine_manifest_print(&c->manifest, &text, &length, c->error));
+    osprey_status status =
+        osprey__engine_writer_section(&c->writer, "manifest", text, length, c->error);
+    osprey__free(text);
+    return status;
+}
+
+static osprey_status check_batches(const osprey_engine_options *options, osprey_error *error)
+{
+    if (options->batch_count > OSPREY_ENGINE_BATCHES_MAX)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
+                            "%zu batches; at most %d would be right", options->batch_count,
+                            OSPREY_ENGINE_BATCHES_MAX);
+    for (size_t i = 0; i < options->batch_count; i++)
+        if (options->batches[i] < 1 || options->batches[i] > OSPREY_ENGINE_BATCH_MAX ||
+            (i && options->batches[i] <= options->batches[i - 1]))
+            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
+                                "%zu; rising numbers from 1 to %d would be right",
+                                options->batches[i], OSPREY_ENGINE_BATCH_MAX);
+    return OSPREY_OK;
+}
+
+static osprey_status write_engine(compilation *c, const char *path)
+{
+    osprey_tower towers = c->options.towers;
+    OSPREY_TRY(fill_manifest(c));
+    OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
+    OSPREY_TRY(write_tokenizer(c));
+    if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_tower(c, OSPREY_TOWER_IMAGE));
+    if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tower(c, OSPREY_TOWER_TEXT));
+    OSPREY_TRY(write_manifest(c));
+    return osprey__engine_writer_commit(&c->writer, c->error);
+}
+
+osprey_status osprey_engine_compile(const osprey_model *model, const osprey_engine_options *options,
+                                    const char *path, osprey_error *error)
+{
+    compilation c = {.model = model, .error = error};
+    if (options) c.options = *options;
+    if (!c.options.towers) c.options.towers = OSPREY_TOWER_BOTH;
+    if (!c.options.batch_count) {
+        c.options.batches = default_batches;
+        c.options.batch_count = sizeof default_batches / sizeof *default_batches;
+    }
+    if (model->engine)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,
+                            "is an engine already; compile the model that it was made from");
+    OSPREY_TRY(check_batches(&c.options, error));
+    const osprey__cpu_features *cpu;
+    OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
+    c.level = cpu->level;
+    osprey_status status = write_engine(&c, path);
+    osprey__engine_writer_close(&c.writer);
+    return status;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "input/text/clip_bpe_store.h"
+
+#include "base/byte_cursor.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "input/text/clip_bpe.h"
+#include "input/text/clip_bpe_build.h"
+
+#define CODE_POINT_MAX 0x10ffffu
+
+static osprey_status put_ids(osprey__buffer *out, const int32_t ids[256], osprey_error *error)
+{
+    for (size_t i = 0; i < 256; i++)
+        OSPREY_TRY(osprey__buffer_number(out, (uint32_t)ids[i], 4, error));
+    return OSPREY_OK;
+}
+
+static osprey_status put_merges(osprey__buffer *out, const osprey__bpe_merges *merges,
+                                osprey_error *error)
+{
+    size_t count = 0;
+    for (size_t i = 0; i <= merges->mask; i++) count += merges->slots[i].pair != UINT64_MAX;
+    OSPREY_TRY(osprey__buffer_number(out, count, 4, error));
+    for (size_t i = 0; i <= merges->mask; i++) {
+        const osprey__bpe_merge *merge = &merges->slots[i];
+        if (merge->pair == UINT64_MAX) continue;
+        OSPREY_TRY(osprey__buffer_number(out, merge->pair, 8, error));
+        OSPREY_TRY(osprey__buffer_number(out, merge->rank, 4, error));
+        OSPREY_TRY(osprey__buffer_number(out, (uint32_t)merge->id, 4, error));
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status put_added(osprey__buffer *out, const osprey__added_token *token,
+                               osprey_error *error)
+{
+    OSPREY_TRY(osprey__buffer_number(out, (uint32_t)token->id, 4, error));
+    OSPREY_TRY(osprey__buffer_number(out, token->normalized, 1, error));
+    OSPREY_TRY(osprey__buffer_number(out, token->content.count, 4, error));
+    for (size_t i = 0; i < token->content.count; i++)
+        OSPREY_TRY(osprey__buffer_number(out, (uint32_t)token->content.at[i], 4, error));
+    return OSPREY_OK;
+}
+
+osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey__buffer *bytes,
+                                      osprey_error *error)
+{
+    OSPREY_TRY(osprey__buffer_number(bytes, tokenizer->vocabulary, 4, error));
+    OSPREY_TRY(osprey__buffer_number(bytes, (uint32_t)tokenizer->start_id, 4, error));
+    OSPREY_TRY(osprey__buffer_number(bytes, (uint32_t)tokenizer->end_id, 4, error));
+    OSPREY_TRY(osprey__buffer_number(bytes, tokenizer->splits_special, 1, error));
+    OSPREY_TRY(put_ids(bytes, tokenizer->byte_ids, error));
+    OSPREY_TRY(put_ids(bytes, tokenizer->byte_end_ids, error));
+    OSPREY_TRY(put_merges(bytes, &tokenizer->merges, error));
+    OSPREY_TRY(osprey__buffer_number(bytes, tokenizer->added_count, 4, error));
+    for (size_t i = 0; i < tokenizer->added_count; i++)
+        OSPREY_TRY(put_added(bytes, &tokenizer->added[i], error));
+    return OSPREY_OK;
+}
+
+typedef struct loading {
+    osprey__byte_cursor at;
+    osprey_tokenizer *tokenizer;
+    const char *file;
+    osprey_error *error;
+} loading;
+
+static osprey_status damaged(const loading *in)
+{
+    return osprey__fail(in->error, OSPREY_FORMAT, in->file,
+                        "the engine's tokenizer is damaged; compile the model again");
+}
+
+static osprey_status take(loading *in, size_t bytes, uint64_t most, uint64_t *number)
+{
+    *number = 0;
+    if (!osprey__cursor_number(&in->at, bytes, false, number) || *number > most) return damaged(in);
+    return OSPREY_OK;
+}
+
+static osprey_status take_id(loading *in, int32_t *id)
+{
+    uint64_t number;
+    OSPREY_TRY(take(in, 4, in->tokenizer->vocabulary - 1, &number));
+    *id = (int32_t)number;
+    return OSPREY_OK;
+}
+
+static osprey_status take_merges(loading *in)
+{
+    uint64_t count, left, right, rank;
+    int32_t id;
+    OSPREY_TRY(take(in, 4, OSPREY__TOKEN_LIMIT, &count));
+    if (count > in->at.remaining / 16) return damaged(in);
+    OSPREY_TRY(osprey__bpe_merges_create(&in->tokenizer->merges, (size_t)count, in->error));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t most = in->tokenizer->vocabulary - 1;
+        OSPREY_TRY(take(in, 4, most, &right));
+        OSPREY_TRY(take(in, 4, most, &left));
+        OSPREY_TRY(take(in, 4, UINT32_MAX - 1, &rank));
+        OSPREY_TRY(take_id(in, &id));
+        osprey__bpe_merges_insert(&in->tokenizer->merges, (int32_t)left, (int32_t)right,
+                                  (uint32_t)rank, id);
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status take_added(loading *in, osprey__added_token *token)
+{
+    uint64_t normalized, count, code_point;
+    OSPREY_TRY(take_id(in, &token->id));
+    OSPREY_TRY(take(in, 1, 1, &normalized));
+    token->normalized = normalized == 1;
+    OSPREY_TRY(take(in, 4, OSPREY__TOKEN_BYTES_LIMIT, &count));
+    if (!count || count > in->at.remaining / 4) return damaged(in);
+    token->content.at = osprey__calloc((size_t)count, sizeof *token->content.at);
+    if (!token->content.at)
+        return osprey__fail_memory(in->error, (size_t)count * sizeof *token->content.at);
+    token->content.capacity = (size_t)count;
+    while (token->content.count < count) {
+        OSPREY_TRY(take(in, 4, CODE_POINT_MAX, &code_point));
+        token->content.at[token->content.count++] = (int32_t)code_point;
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status load(loading *in)
+{
+    osprey_tokenizer *tokenizer = in->tokenizer;
+    uint64_t vocabulary, splits, added;
+    OSPREY_TRY(take(in, 4, OSPREY__TOKEN_LIMIT, &vocabulary));
+    if (!vocabulary) return damaged(in);
+    tokenizer->vocabulary = (size_t)vocabulary;
+    OSPREY_TRY(take_id(in, &tokenizer->start_id));
+    OSPREY_TRY(take_id(in, &tokenizer->end_id));
+    OSPREY_TRY(take(in, 1, 1, &splits));
+    tokenizer->splits_special = splits == 1;
+    for (size_t i = 0; i < 256; i++) OSPREY_TRY(take_id(in, &tokenizer->byte_ids[i]));
+    for (size_t i = 0; i < 256; i++) OSPREY_TRY(take_id(in, &tokenizer->byte_end_ids[i]));
+    OSPREY_TRY(take_merges(in));
+    OSPREY_TRY(take(in, 4, OSPREY__CLIP_ADDED_LIMIT, &added));
+    tokenizer->added = osprey__calloc((size_t)added, sizeof *tokenizer->added);
+    if (!tokenizer->added)
+        return osprey__fail_memory(in->error, (size_t)added * sizeof *tokenizer->added);
+    while (tokenizer->added_count < added)
+        OSPREY_TRY(take_added(in, &tokenizer->added[tokenizer->added_count++]));
+    return in->at.remaining ? damaged(in) : OSPREY_OK;
+}
+
+osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const char *file,
+                                     osprey_tokenizer **tokenizer, osprey_error *error)
+{
+    *tokenizer = osprey__calloc(1, sizeof **tokenizer);
+    if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
+    loading in = {osprey__cursor_over(bytes, length), *tokenizer, file, error};
+    osprey_status status = load(&in);
+    if (status == OSPREY_OK) return OSPREY_OK;
+    osprey__tokenizer_free(*tokenizer);
+    *tokenizer = NULL;
+    return status;
+}

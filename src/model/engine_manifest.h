@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of an engine that says what it is: the model's configuration and how it was compiled,
+ * as JSON. docs/engine-format.md has the keys.
+ */
+#ifndef OSPREY_MODEL_ENGINE_MANIFEST_H
+#define OSPREY_MODEL_ENGINE_MANIFEST_H
+
+#include "base/checksum.h"
+#include "format/model_config.h"
+
+#include <osprey/engine.h>
+
+typedef struct osprey__manifest_tower {
+    osprey_engine_profile profiles[OSPREY_ENGINE_BATCHES_MAX];
+    size_t profile_count; /* 0: not in the engine */
+    size_t parameters;
+} osprey__manifest_tower;
+
+typedef struct osprey__engine_manifest {
+    char name[256]; /* of the model */
+    char osprey_version[32];
+    char instruction_set[32];
+    char packing[64];
+    char precision[32];
+    char fingerprint[OSPREY__FINGERPRINT_BYTES];
+    char layout[32];
+    char weight_dtype[8];
+    bool portable;
+    float logit_scale, logit_bias;
+    osprey__manifest_tower image, text;
+    osprey__model_config config; /* its strings are not stored */
+} osprey__engine_manifest;
+
+/* *text gets length bytes of JSON, which the caller frees with osprey__free. */
+osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manifest, char **text,
+                                            size_t *length, osprey_error *error);
+
+/*
+ * file is what errors name. What is accepted is within the limits of format/model_config.h.
+ * Errors: OSPREY_FORMAT, OSPREY_OUT_OF_MEMORY.
+ */
+osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, const char *file,
+                                            osprey__engine_manifest *manifest, osprey_error *error);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model that comes from an engine: its manifest and tokenizer read, its weights mapped.
+ *
+ * Sections: "manifest", "tokenizer", and for each tower "image.graph", "image.constants" (elements
+ * that are kept as they were published), "image.weights" (packed); the same with "text".
+ */
+#ifndef OSPREY_MODEL_ENGINE_MODEL_H
+#define OSPREY_MODEL_ENGINE_MODEL_H
+
+#include "format/engine_file.h"
+#include "graph/graph.h"
+#include "model/engine_manifest.h"
+#include "model/model_data.h"
+
+#include <osprey/engine.h>
+
+#include <stdbool.h>
+
+struct osprey__engine {
+    const char *path; /* belongs to the model */
+    osprey__engine_file file;
+    osprey__engine_manifest manifest;
+    osprey_engine_info info;
+};
+
+/* Whether the file at path is an engine by its ending or by its first bytes. */
+bool osprey__is_engine(const char *path);
+
+/* The name of a tower's section: part is "graph", "constants" or "weights". */
+typedef struct osprey__section_name {
+    char text[OSPREY__ENGINE_NAME_BYTES];
+} osprey__section_name;
+osprey__section_name osprey__engine_section_name(osprey_tower tower, const char *part);
+
+/*
+ * Fills the model's engine, configuration and tokenizer. path has to outlive the engine. What was
+ * opened belongs to the model, also on failure. Errors: as osprey_model_open.
+ */
+osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_error *error);
+
+/*
+ * The tower's graph, whose inputs, tables and output are those that a session gives and takes. The
+ * caller frees *graph, before the engine. Errors: OSPREY_INVALID_ARGUMENT (the engine lacks it),
+ * OSPREY_FORMAT, OSPREY_OUT_OF_MEMORY.
+ */
+osprey_status osprey__engine_graph(const osprey__engine *engine, osprey_tower tower,
+                                   osprey__graph **graph, osprey_error *error);
+
+/* The packed weights of a tower that osprey__engine_graph gave. */
+const osprey__engine_section *osprey__engine_weights(const osprey__engine *engine,
+                                                     osprey_tower tower);
+
+/* Takes NULL. */
+void osprey__engine_free(osprey__engine *engine);
+
+#endif

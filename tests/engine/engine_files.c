@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_files.h"
+
+#include "base/memory.h"
+#include "base/os/file_map.h"
+#include "base/status.h"
+#include "cmocka_all.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/osprey-engine-XXXXXX";
+
+int make_directory(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+int remove_directory(void **state)
+{
+    (void)state;
+    DIR *directory = opendir(folder);
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] != '.') unlink(path);
+    }
+    closedir(directory);
+    return rmdir(folder);
+}
+
+const char *in_directory(const char *name)
+{
+    static char paths[4][256];
+    static size_t next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+const char *golden_model(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof path, OSPREY_TEST_DIR "/golden/models/%s", name);
+    return path;
+}
+
+osprey_model *open_model(const char *path)
+{
+    osprey_error error;
+    osprey_model *model = NULL;
+    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    return model;
+}
+
+osprey_session *open_session(const osprey_model *model, osprey_tower towers)
+{
+    osprey_error error;
+    osprey_session *session = NULL;
+    const osprey_session_options options = {.towers = towers, .threads = 1};
+    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    return session;
+}
+
+void compile_golden(const char *name, const osprey_engine_options *options, const char *path)
+{
+    osprey_error error;
+    osprey_model *model = open_model(golden_model(name));
+    if (osprey_engine_compile(model, options, path, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    osprey_model_free(model);
+}
+
+uint8_t *read_bytes(const char *path, size_t *length)
+{
+    osprey_error error;
+    char *text;
+    if (osprey__file_read(path, 64 << 20, &text, length, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    uint8_t *bytes = malloc(*length);
+    memcpy(bytes, text, *length);
+    osprey__free(text);
+    return bytes;
+}
+
+static osprey_status run_model(const osprey_model *model, osprey_error *error)
+{
+    const osprey_model_info *info = osprey_model_get_info(model);
+    osprey_session *session = NULL;
+    const osprey_session_options options = {.threads = 1};
+    OSPREY_TRY(osprey_session_create(model, &options, &session, error));
+    float *pixels = calloc(3 * info->image_height * info->image_width, sizeof *pixels);
+    float *embedding = calloc(info->embed_dim, sizeof *embedding);
+    const char *text = "a photo of a cat";
+    osprey_status status =
+        osprey_session_embed_pixels(session, pixels, 1, OSPREY_EMBED_RAW, embedding, error);
+    if (status == OSPREY_OK)
+        status = osprey_session_embed_texts(session, &text, 1, OSPREY_EMBED_RAW, embedding, error);
+    free(embedding);
+    free(pixels);
+    osprey_session_free(session);
+    return status;
+}
+
+osprey_status run_bytes(const uint8_t *bytes, size_t length, osprey_error *error)
+{
+    char path[64];
+    int file = memfd_create("engine", 0);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, bytes, length), length);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    osprey_model *model = NULL;
+    osprey_status status = osprey_model_open(path, &model, error);
+    if (status == OSPREY_OK) status = run_model(model, error);
+    osprey_model_free(model);
+    close(file);
+    return status;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An engine gives what the model that it was compiled from gives, bit for bit, and nothing in its
+ * file is believed. OSPREY_CPU, set by CTest, chooses the instruction set.
+ */
+#include "base/cpu/cpu_features.h"
+#include "base/memory.h"
+#include "base/os/file_map.h"
+#include "cmocka_all.h"
+#include "engine/engine_files.h"
+#include "engine/engine_seal.h"
+#include "format/engine_file.h"
+#include "npy_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SKIPPED 77
+#define SMALL   "hf-vit-p16-gelu-sharded"
+
+static const char *const names[] = {
+    "hf-vit-p32-quickgelu",
+    "hf-vit-p16-gelu-sharded",
+    "hf-vit-p14-bf16-sparse",
+    "hf-vit-p14-f16-config-dict",
+    "openclip-vit-p16-gelu",
+    "openclip-vit-p14-quickgelu-builtin",
+    "openclip-rn",
+};
+
+static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",
+                                    "two dogs"};
+enum { TEXTS = 4 };
+
+/* Raw embeddings of the model's pixels, then of the texts; freed by the caller. */
+static float *embed(const osprey_model *model, const npy *pixels)
+{
+    osprey_error error;
+    size_t width = osprey_model_get_info(model)->embed_dim, images = pixels->dims[0];
+    osprey_session *session = open_session(model, OSPREY_TOWER_BOTH);
+    float *out = calloc((images + TEXTS) * width, sizeof *out);
+    assert_int_equal(
+        osprey_session_embed_pixels(session, pixels->data, images, OSPREY_EMBED_RAW, out, &error),
+        OSPREY_OK);
+    assert_int_equal(osprey_session_embed_texts(session, texts, TEXTS, OSPREY_EMBED_RAW,
+                                                out + images * width, &error),
+                     OSPREY_OK);
+    osprey_session_free(session);
+    return out;
+}
+
+static npy pixels_of(const char *name)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/pixels.npy", golden_model(name));
+    return npy_read(path);
+}
+
+static void assert_same_model(const char *name, const osprey_engine_options *options)
+{
+    const char *path = in_directory("same.osprey");
+    compile_golden(name, options, path);
+    osprey_model *source = open_model(golden_model(name)), *engine = open_model(path);
+    const osprey_model_info *a = osprey_model_get_info(source), *b = osprey_model_get_info(engine);
+    assert_string_equal(a->name, b->name);
+    assert_string_equal(b->layout, "engine");
+    assert_string_equal(a->weight_dtype, b->weight_dtype);
+    assert_true(a->logit_scale == b->logit_scale && a->logit_bias == b->logit_bias);
+    assert_int_equal(a->image.parameters, b->image.parameters);
+    assert_int_equal(a->text.parameters, b->text.parameters);
+    assert_memory_equal(a->image.stage_layers, b->image.stage_layers, sizeof a->image.stage_layers);
+    assert_memory_equal(&a->preprocessing.mean, &b->preprocessing.mean,
+                        sizeof a->preprocessing.mean);
+    assert_true(a->preprocessing.rescale_factor == b->preprocessing.rescale_factor);
+    assert_int_equal(a->preprocessing.resize, b->preprocessing.resize);
+    npy pixels = pixels_of(name);
+    float *wanted = embed(source, &pixels), *got = embed(engine, &pixels);
+    assert_memory_equal(wanted, got, (pixels.dims[0] + TEXTS) * a->embed_dim * sizeof *got);
+    free(got);
+    free(wanted);
+    free(pixels.data);
+    osprey_model_free(engine);
+    osprey_model_free(source);
+}
+
+static void test_engines_give_the_same(void **state)
+{
+    (void)state;
+    const osprey_engine_options portable = {.portable = true};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_same_model(names[i], NULL);
+        assert_same_model(names[i], &portable);
+    }
+}
+
+static void test_compiling_twice_gives_the_same_file(void **state)
+{
+    (void)state;
+    size_t lengths[2];
+    compile_golden(SMALL, NULL, in_directory("once.osprey"));
+    compile_golden(SMALL, NULL, in_directory("twice.osprey"));
+    uint8_t *once = read_bytes(in_directory("once.osprey"), &lengths[0]);
+    uint8_t *twice = read_bytes(in_directory("twice.osprey"), &lengths[1]);
+    assert_int_equal(lengths[0], lengths[1]);
+    assert_memory_equal(once, twice, lengths[0]);
+    free(once);
+    free(twice);
+}
+
+static void test_what_an_engine_tells(void **state)
+{
+    (void)state;
+    const osprey__cpu_features *cpu;
+    osprey_error error;
+    assert_int_equal(osprey__cpu_features_get(&cpu, &error), OSPREY_OK);
+    const size_t batches[] = {2, 40};
+    const osprey_engine_options options = {.batches = batches, .batch_count = 2};
+    const char *path = in_directory("info.osprey");
+    compile_golden(SMALL, &options, path);
+    osprey_model *model = open_model(path);
+    const osprey_engine_info *info = osprey_model_get_engine(model);
+    assert_non_null(info);
+    assert_string_equal(info->instruction_set, cpu->level_name);
+    assert_string_equal(info->precision, "fp32");
+    assert_string_equal(info->source_layout, "huggingface");
+    assert_int_equal(strlen(info->fingerprint), 32);
+    assert_int_equal(info->image.profile_count, 2);
+    assert_int_equal(info->image.profiles[1].batch, 40);
+    assert_true(info->image.profiles[0].arena_bytes > 0);
+    assert_true(info->image.profiles[1].arena_bytes > 10 * info->image.profiles[0].arena_bytes);
+    assert_true(info->text.weight_bytes > 0 && info->text.constant_bytes > 0);
+    assert_int_equal(osprey_engine_verify(model, &error), OSPREY_OK);
+    /* The session takes what the largest profile needs, and its first run no more. */
+    osprey_session *session = open_session(model, OSPREY_TOWER_IMAGE);
+    size_t before = osprey_session_get_info(session).arena_bytes;
+    assert_true(before >= info->image.profiles[1].arena_bytes);
+    npy pixels = pixels_of(SMALL);
+    float *out = calloc(pixels.dims[0] * osprey_model_get_info(model)->embed_dim, sizeof *out);
+    osprey_session_embed_pixels(session, pixels.data, pixels.dims[0], OSPREY_EMBED_RAW, out,
+                                &error);
+    assert_int_equal(osprey_session_get_info(session).arena_bytes, before);
+    free(out);
+    free(pixels.data);
+    osprey_session_free(session);
+    osprey_model_free(model);
+
+    model = open_model(golden_model(SMALL));
+    assert_null(osprey_model_get_engine(model));
+    assert_int_equal(osprey_engine_verify(model, &error), OSPREY_INVALID_ARGUMENT);
+    osprey_model_free(model);
+}
+
+static void test_one_tower(void **state)
+{
+    (void)state;
+    const osprey_engine_options options = {.towers = OSPREY_TOWER_TEXT};
+    const char *path = in_directory("text.osprey");
+    compile_golden(SMALL, &options, path);
+    osprey_model *model = open_model(path);
+    assert_int_equal(osprey_model_get_engine(model)->image.profile_count, 0);
+    osprey_session_free(open_session(model, OSPREY_TOWER_TEXT));
+    osprey_session *session = NULL;
+    osprey_error error;
+    assert_int_equal(osprey_session_create(model, NULL, &session, &error), OSPREY_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "without its image tower"));
+    osprey_model_free(model);
+}
+
+/* Each of the seven tokens of the message is what a reader needs to know. */
+static void test_another_instruction_set(void **state)
+{
+    (void)state;
+    const char *path = in_directory("foreign.osprey");
+    osprey_error error;
+    size_t length;
+    const osprey_engine_options portable = {.portable = true};
+    for (int is_portable = 0; is_portable < 2; is_portable++) {
+        compile_golden(SMALL, is_portable ? &portable : NULL, path);
+        uint8_t *bytes = read_bytes(path, &length);
+        /* A name of the same length, so that the manifest stays as long as it is. */
+        static const char key[] = "\"packing\": \"";
+        uint8_t *at = memmem(bytes, length, key, sizeof key - 1);
+        assert_non_null(at);
+        at[sizeof key - 1] ^= 1; /* another digit */
+        engine_seal(bytes, length);
+        osprey_status status = run_bytes(bytes, length, &error);
+        if (is_portable) {
+            assert_int_equal(status, OSPREY_OK);
+        } else {
+            assert_int_equal(status, OSPREY_UNSUPPORTED);
+            assert_non_null(strstr(error.message, "was compiled for"));
+            assert_non_null(strstr(error.message, "--portable"));
+        }
+        free(bytes);
+    }
+}
+
+static void test_wrong_use(void **state)
+{
+    (void)state;
+    osprey_error error;
+    const char *path = in_directory("wrong.osprey");
+    osprey_model *model = open_model(golden_model(SMALL));
+    const size_t falling[] = {8, 1}, zero[] = {0}, huge[] = {1 << 20};
+    const size_t *const wrong[] = {falling, zero, huge};
+    for (size_t i = 0; i < 3; i++) {
+        const osprey_engine_options options = {.batches = wrong[i], .batch_count = i ? 1 : 2};
+        assert_int_equal(osprey_engine_compile(model, &options, path, &error),
+                         OSPREY_INVALID_ARGUMENT);
+        assert_false(osprey__file_exists(path));
+    }
+    assert_int_equal(osprey_engine_compile(model, NULL, in_directory("missing/m.osprey"), &error),
+                     OSPREY_IO);
+    osprey_model_free(model);
+    compile_golden(SMALL, NULL, path);
+    model = open_model(path);
+    assert_int_equal(osprey_engine_compile(model, NULL, in_directory("again.osprey"), &error),
+                     OSPREY_INVALID_ARGUMENT);
+    osprey_model_free(model);
+    assert_int_equal(osprey_model_open(in_directory("none.osprey"), &model, &error),
+                     OSPREY_NOT_FOUND);
+}
+
+static void test_cut_engines_are_refused(void **state)
+{
+    (void)state;
+    osprey_error error;
+    size_t length;
+    compile_golden(SMALL, NULL, in_directory("cut.osprey"));
+    uint8_t *bytes = read_bytes(in_directory("cut.osprey"), &length);
+    for (size_t cut = 0; cut < length; cut += cut < 100 ? 7 : 4001)
+        assert_int_not_equal(run_bytes(bytes, cut, &error), OSPREY_OK);
+    free(bytes);
+}
+
+/* Behind right checksums, each change is refused or leaves an engine that runs without harm. */
+static void test_changed_engines_do_no_harm(void **state)
+{
+    (void)state;
+    osprey_error error;
+    size_t length, refused = 0, ran = 0;
+    const osprey_engine_options options = {.portable = true};
+    compile_golden(SMALL, &options, in_directory("changed.osprey"));
+    uint8_t *bytes = read_bytes(in_directory("changed.osprey"), &length);
+    uint8_t *changed = malloc(length);
+    /* Where the structure is; nearly all of the rest is weights. */
+    static const char *const places[] = {"manifest", "tokenizer", "image.graph", "text.graph"};
+    osprey__engine_file file;
+    assert_int_equal(osprey__engine_file_parse(bytes, length, "whole", &file, &error), OSPREY_OK);
+    uint32_t random = 1;
+    for (size_t n = 0; n < 2000; n++) {
+        memcpy(changed, bytes, length);
+        random = random * 1664525 + 1013904223;
+        size_t at = (random >> 4) % 512;
+        if (n % 5 < 4) {
+            const osprey__engine_section *section = osprey__engine_file_find(&file, places[n % 5]);
+            at = (size_t)(section->bytes - bytes) + (random >> 4) % section->length;
+        }
+        changed[at] ^= (uint8_t)(1 << (random & 7));
+        engine_seal(changed, length);
+        if (run_bytes(changed, length, &error) == OSPREY_OK)
+            ran++;
+        else
+            refused++;
+    }
+    print_message("%zu refused, %zu ran\n", refused, ran);
+    assert_true(refused > 500 && ran > 100);
+    free(changed);
+    free(bytes);
+}
+
+static bool fail_at(size_t bytes, void *context)
+{
+    (void)bytes;
+    return (*(size_t *)context)-- != 0;
+}
+
+/* Every allocation fails once, of compiling and of opening and running: an error and no leak. */
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    const char *path = in_directory("memory.osprey");
+    osprey_error error = {0};
+    osprey_model *source = open_model(golden_model(SMALL));
+    const osprey_engine_options options = {.portable = true};
+    osprey_status status = OSPREY_OUT_OF_MEMORY;
+    for (size_t n = 0; status != OSPREY_OK; n++) {
+        size_t left = n;
+        osprey__set_memory_hook(fail_at, &left);
+        status = osprey_engine_compile(source, &options, path, &error);
+        osprey__set_memory_hook(NULL, NULL);
+        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
+        assert_int_equal(osprey__file_exists(path), status == OSPREY_OK);
+    }
+    osprey_model_free(source);
+    status = OSPREY_OUT_OF_MEMORY;
+    for (size_t n = 0; status != OSPREY_OK; n++) {
+        osprey_model *model = NULL;
+        osprey_session *session = NULL;
+        size_t left = n;
+        osprey__set_memory_hook(fail_at, &left);
+        status = osprey_model_open(path, &model, &error);
+        const osprey_session_options one = {.threads = 1};
+        if (status == OSPREY_OK) status = osprey_session_create(model, &one, &session, &error);
+        osprey__set_memory_hook(NULL, NULL);
+        osprey_session_free(session);
+        osprey_model_free(model);
+        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
+    }
+}
+
+int main(void)
+{
+    osprey_error error;
+    const osprey__cpu_features *features;
+    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
+        print_message("not run: %s: %s\n", error.subject, error.message);
+        return SKIPPED;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_engines_give_the_same),
+        cmocka_unit_test(test_compiling_twice_gives_the_same_file),
+        cmocka_unit_test(test_what_an_engine_tells),
+        cmocka_unit_test(test_one_tower),
+        cmocka_unit_test(test_another_instruction_set),
+        cmocka_unit_test(test_wrong_use),
+        cmocka_unit_test(test_cut_engines_are_refused),
+        cmocka_unit_test(test_changed_engines_do_no_harm),
+        cmocka_unit_test(test_every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
