@@ -24,7 +24,7 @@ static const size_t cold_bytes = (size_t)160 << 20;
 
 static double peak_gops[OSPREY__WEIGHT_FORMATS]; /* 0: not known */
 static const char *wanted = "";
-static const char *const format_names[] = {"fp32", "int8"};
+static const char *const format_names[] = {"fp32", "bf16", "fp16", "int8", "int4"};
 
 static double now_s(void)
 {
@@ -106,6 +106,11 @@ __attribute__((target("avx512f,avx512vnni"))) static void peak_avx512vnni(void)
     PEAK_LOOP(__m512, "v", "vpdpbusd")
 }
 
+__attribute__((target("avx512f,avx512bf16"))) static void peak_avx512bf16(void)
+{
+    PEAK_LOOP(__m512, "v", "vdpbf16ps")
+}
+
 static void run_peak(void *context, size_t turn)
 {
     (void)turn;
@@ -131,6 +136,9 @@ static void measure_peaks(void)
     for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++) peak_gops[format] = fp32;
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512VNNI))
         peak_gops[OSPREY__WEIGHT_INT8] = measure_peak("int8 (VNNI)", peak_avx512vnni, 128);
+    peak_gops[OSPREY__WEIGHT_INT4] = peak_gops[OSPREY__WEIGHT_INT8];
+    if (osprey__cpu_level_supported(OSPREY__CPU_AVX512BF16))
+        peak_gops[OSPREY__WEIGHT_BF16] = measure_peak("bf16", peak_avx512bf16, 64);
 }
 
 #else

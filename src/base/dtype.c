@@ -2,6 +2,8 @@
 #include "base/dtype.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const struct {
@@ -57,4 +59,41 @@ void osprey__to_f32(osprey__dtype dtype, const void *source, size_t count, float
         destination[i] =
             dtype == OSPREY__F16 ? half_to_float(half) : from_bits((uint32_t)half << 16);
     }
+}
+
+static uint16_t float_to_half(float x)
+{
+    enum {
+        LARGEST_HALF = 0x477fe000,
+        SMALLEST_NORMAL_HALF = 0x38800000,
+        INFINITY_BITS = 0x7f800000
+    };
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+    if (rest > INFINITY_BITS) return (uint16_t)(sign | 0x7e00);
+    if (rest == INFINITY_BITS) return (uint16_t)(sign | 0x7c00);
+    if (rest > LARGEST_HALF) rest = LARGEST_HALF;
+    if (rest < SMALLEST_NORMAL_HALF)
+        return (uint16_t)(sign | (uint32_t)lrintf(from_bits(rest) * 0x1p24F));
+    uint32_t rounded = rest + 0xfff + (rest >> 13 & 1);
+    return (uint16_t)(sign | ((rounded >> 13) - ((127 - 15) << 10)));
+}
+
+static uint16_t float_to_bfloat(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);
+    uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+    bool overflow = (rounded & 0x7fffffff) == 0x7f800000 && (bits & 0x7fffffff) != 0x7f800000;
+    return (uint16_t)(overflow ? bits >> 16 : rounded >> 16);
+}
+
+void osprey__from_f32(osprey__dtype dtype, const float *source, size_t count, uint16_t *destination)
+{
+    assert(dtype == OSPREY__F16 || dtype == OSPREY__BF16);
+    for (size_t i = 0; i < count; i++)
+        destination[i] =
+            dtype == OSPREY__F16 ? float_to_half(source[i]) : float_to_bfloat(source[i]);
 }

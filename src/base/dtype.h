@@ -28,4 +28,11 @@ const char *osprey__dtype_name(osprey__dtype dtype);
 /* Converts count elements of F32, F16 or BF16 at any alignment; exact. */
 void osprey__to_f32(osprey__dtype dtype, const void *source, size_t count, float *destination);
 
+/*
+ * Rounds count floats to F16 or BF16, ties to even. What is finite stays so: beyond the range of
+ * F16 it becomes the largest, 65504.
+ */
+void osprey__from_f32(osprey__dtype dtype, const float *source, size_t count,
+                      uint16_t *destination);
+
 #endif

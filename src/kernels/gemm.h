@@ -18,10 +18,13 @@
 /* What a packed weight is made of. */
 typedef enum osprey__weight_format {
     OSPREY__WEIGHT_F32,
+    OSPREY__WEIGHT_BF16, /* rows of a are rounded too: gemm_half.c */
+    OSPREY__WEIGHT_F16,  /* storage only: products are of floats */
     OSPREY__WEIGHT_INT8, /* per channel; rows of a are quantized as they come: gemm_s8.c */
+    OSPREY__WEIGHT_INT4, /* scales of 32 weights each; rows as for int8: gemm_s4.c */
 } osprey__weight_format;
 
-#define OSPREY__WEIGHT_FORMATS 2
+#define OSPREY__WEIGHT_FORMATS 5
 
 typedef struct osprey__gemm_args {
     size_t m, n, k;

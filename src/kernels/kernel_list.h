@@ -36,7 +36,10 @@
     void osprey__##op##_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,                \
                              const float *weight, size_t stride_n, size_t stride_k, void *packed);
 OSPREY__PACKING(gemm_f32)
+OSPREY__PACKING(gemm_bf16)
+OSPREY__PACKING(gemm_f16)
 OSPREY__PACKING(gemm_s8)
+OSPREY__PACKING(gemm_s4)
 #undef OSPREY__PACKING
 
 #endif

@@ -11,6 +11,15 @@
 /* int8 x int8 products that an int32 holds the sum of, whatever they are. */
 #define OSPREY__INT8_MOST_K ((size_t)1 << 17)
 
+/* Weights along k that share a scale in int4, and the bytes of such a group for all columns of a
+ * panel: half a byte a weight and two a scale. */
+#define OSPREY__INT4_GROUP 32
+
+static inline size_t osprey__int4_record_bytes(size_t columns)
+{
+    return columns * (OSPREY__INT4_GROUP / 2 + sizeof(uint16_t));
+}
+
 /* A row's elements are about quantized * scale, quantized = round(x * inverse), -127 to 127. */
 typedef struct osprey__row_scale {
     float scale, inverse;

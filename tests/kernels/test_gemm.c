@@ -121,11 +121,65 @@ static void round_int8(float *x, size_t count, size_t stride)
         x[i * stride] = rintf(x[i * stride] * inverse) * (largest / 127);
 }
 
+/* To `bits` significant ones, and to a multiple of 2^least. */
+static void round_floats(guarded *array, int bits, int least)
+{
+    for (size_t i = 0; i < array->count; i++) {
+        int exponent;
+        frexpf(array->floats[i], &exponent);
+        int unit = exponent - bits < least ? least : exponent - bits;
+        array->floats[i] = ldexpf(rintf(ldexpf(array->floats[i], -unit)), unit);
+    }
+}
+
+/* The weights that a portable panel of int4 holds, and that they are near those packed. */
+static void read_int4(const problem *p, guarded *weight)
+{
+    const osprey__gemm_kernel *kernel =
+        &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY__WEIGHT_INT4];
+    guarded packed = pack(p, kernel);
+    size_t record_bytes = kernel->columns * 18, panel_bytes = kernel->panel_bytes(kernel, p->k);
+    for (size_t n = 0; n < p->n; n++)
+        for (size_t i = 0; i < p->k; i++) {
+            const unsigned char *record = (const unsigned char *)packed.floats +
+                                          n / kernel->columns * panel_bytes + i / 32 * record_bytes;
+            size_t column = n % kernel->columns;
+            unsigned byte = record[i % 32 / 2 * kernel->columns + column];
+            const unsigned char *half = record + 16 * kernel->columns + 2 * column;
+            uint32_t bits = (uint32_t)(half[0] | half[1] << 8) << 16;
+            float scale;
+            memcpy(&scale, &bits, sizeof scale);
+            float *x = &weight->floats[p->weight_is_k_by_n ? i * p->n + n : n * p->k + i];
+            float read = (float)((int)(i % 2 ? byte >> 4 : byte & 15) - 8) * scale;
+            /* Weights are from -1 to 1: half a step of the largest scale, and what is cut off. */
+            if (fabsf(read - *x) > 0.18F) fail_msg("%g became %g", (double)*x, (double)read);
+            *x = read;
+        }
+    guarded_free(&packed);
+}
+
 static operands round_operands(const problem *p, osprey__weight_format format)
 {
     operands o = {guarded_copy(&p->a), guarded_copy(&p->weight)};
-    if (format != OSPREY__WEIGHT_INT8) return o;
+    switch (format) {
+    case OSPREY__WEIGHT_F32:
+        return o;
+    case OSPREY__WEIGHT_BF16:
+        round_floats(&o.a, 8, -200);
+        round_floats(&o.weight, 8, -200);
+        return o;
+    case OSPREY__WEIGHT_F16:
+        round_floats(&o.weight, 11, -24);
+        return o;
+    case OSPREY__WEIGHT_INT8:
+    case OSPREY__WEIGHT_INT4:
+        break;
+    }
     for (size_t row = 0; row < p->m; row++) round_int8(o.a.floats + row * p->lda, p->k, 1);
+    if (format == OSPREY__WEIGHT_INT4) {
+        read_int4(p, &o.weight);
+        return o;
+    }
     for (size_t n = 0; n < p->n; n++) {
         float *first = o.weight.floats + (p->weight_is_k_by_n ? n : n * p->k);
         round_int8(first, p->k, p->weight_is_k_by_n ? p->n : 1);
@@ -155,7 +209,7 @@ static guarded exact_result(const problem *p, osprey__weight_format format)
 /* Sums of integers are exact, so only the activation function may differ. */
 static bool agree_bit_for_bit(const problem *p, osprey__weight_format format)
 {
-    return format == OSPREY__WEIGHT_INT8 && p->activation <= OSPREY_ACTIVATION_RELU;
+    return format >= OSPREY__WEIGHT_INT8 && p->activation <= OSPREY_ACTIVATION_RELU;
 }
 
 /* The portable result is what the others are compared with. */

@@ -7,6 +7,8 @@
 
 typedef float lane;
 
+#define LANE_IS_PAIR 0
+
 enum { LANE_DEPTH = 1, LANE_VEC_BYTES = sizeof(vec) / 2 };
 
 OSPREY__INLINE vec lane_broadcast(lane x)
@@ -16,13 +18,7 @@ OSPREY__INLINE vec lane_broadcast(lane x)
 
 OSPREY__INLINE vec lane_columns(const char *weights)
 {
-#if defined(__AVX512F__)
-    __m256i halves = _mm256_loadu_si256((const __m256i *)weights);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-#else
-    __m128i halves = _mm_loadu_si128((const __m128i *)weights);
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
-#endif
+    return vec_load_bf16(weights);
 }
 
 OSPREY__INLINE vec lane_multiply_add(vec factor, vec columns, vec sum)

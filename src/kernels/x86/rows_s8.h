@@ -35,6 +35,7 @@ OSPREY__INLINE void store_elements(char *out, integers x)
 #define INTEGERS_AND(x, y)  _mm512_and_si512(x, y)
 #define INTEGERS_ZERO()     _mm512_setzero_si512()
 #define INTEGERS_OF_BITS(x) _mm512_castps_si512(x)
+#define BITS_OF_INTEGERS(x) _mm512_castsi512_ps(x)
 
 #else
 
@@ -67,16 +68,9 @@ OSPREY__INLINE void store_elements(char *out, integers x)
 #define INTEGERS_AND(x, y)  _mm256_and_si256(x, y)
 #define INTEGERS_ZERO()     _mm256_setzero_si256()
 #define INTEGERS_OF_BITS(x) _mm256_castps_si256(x)
+#define BITS_OF_INTEGERS(x) _mm256_castsi256_ps(x)
 
 #endif
-
-/* The vector of x's elements from i on, zeros behind the k-th. */
-OSPREY__INLINE vec load_elements(const float *x, size_t i, size_t k)
-{
-    if (i + VEC_FLOATS <= k) return vec_load(x + i);
-    if (i < k) return vec_load_first(x + i, k - i);
-    return vec_set(0.0f);
-}
 
 static osprey__row_scale row_scale(const float *x, size_t k)
 {

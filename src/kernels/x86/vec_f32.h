@@ -145,6 +145,26 @@ OSPREY__INLINE vec vec_set(float x)
     return VEC_AVX(set1_ps)(x);
 }
 
+/* bfloat16s, widened */
+OSPREY__INLINE vec vec_load_bf16(const char *p)
+{
+#if defined(__AVX512F__)
+    __m256i halves = _mm256_loadu_si256((const __m256i *)p);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+#else
+    __m128i halves = _mm_loadu_si128((const __m128i *)p);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+#endif
+}
+
+/* The vector of x's elements from i on, zeros behind the k-th. */
+OSPREY__INLINE vec load_elements(const float *x, size_t i, size_t k)
+{
+    if (i + VEC_FLOATS <= k) return vec_load(x + i);
+    if (i < k) return vec_load_first(x + i, k - i);
+    return vec_set(0.0f);
+}
+
 OSPREY__INLINE vec vec_fma(vec x, vec y, vec z)
 {
     return VEC_AVX(fmadd_ps)(x, y, z);

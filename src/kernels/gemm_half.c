@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bf16 and fp16: packing for every instruction set, and the portable products. Weights are rounded
+ * once, when they are packed. With bf16 weights the rows of a are rounded to bf16 too, which is
+ * what vdpbf16ps takes; with fp16 weights they stay as they are. Sums are fp32.
+ *
+ * A panel is [k / depth][columns][depth] of two bytes.
+ */
+#include "base/dtype.h"
+#include "base/memory.h"
+#include "kernels/gemm_portable.h"
+
+static size_t panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
+{
+    size_t depths = (k + kernel->depth - 1) / kernel->depth;
+    return osprey__round_up(depths * kernel->depth * kernel->columns * sizeof(uint16_t),
+                            OSPREY__ALIGNMENT);
+}
+
+static void pack(const osprey__gemm_kernel *kernel, size_t n, size_t k, const float *weight,
+                 size_t stride_n, size_t stride_k, void *packed, osprey__dtype dtype)
+{
+    size_t columns = kernel->columns, depth = kernel->depth;
+    for (size_t first = 0; first < n; first += columns) {
+        uint16_t *panel = (uint16_t *)((char *)packed + first / columns * panel_bytes(kernel, k));
+        memset(panel, 0, panel_bytes(kernel, k));
+        for (size_t column = 0; column < columns && first + column < n; column++) {
+            const float *source = weight + (first + column) * stride_n;
+            for (size_t i = 0; i < k; i++)
+                osprey__from_f32(dtype, source + i * stride_k, 1,
+                                 panel + (i / depth * columns + column) * depth + i % depth);
+        }
+    }
+}
+
+size_t osprey__gemm_bf16_panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
+{
+    return panel_bytes(kernel, k);
+}
+
+void osprey__gemm_bf16_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
+                            const float *weight, size_t stride_n, size_t stride_k, void *packed)
+{
+    pack(kernel, n, k, weight, stride_n, stride_k, packed, OSPREY__BF16);
+}
+
+size_t osprey__gemm_f16_panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
+{
+    return panel_bytes(kernel, k);
+}
+
+void osprey__gemm_f16_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
+                           const float *weight, size_t stride_n, size_t stride_k, void *packed)
+{
+    pack(kernel, n, k, weight, stride_n, stride_k, packed, OSPREY__F16);
+}
+
+/* panel: space for one panel widened to floats */
+static void multiply(const osprey__gemm_args *args, const float *a, size_t lda, float *panel,
+                     osprey__dtype dtype)
+{
+    size_t elements = args->k * PORTABLE_COLUMNS;
+    size_t stride = osprey__round_up(elements * sizeof(uint16_t), OSPREY__ALIGNMENT);
+    const char *packed = args->packed;
+    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS, packed += stride) {
+        osprey__to_f32(dtype, packed, elements, panel);
+        multiply_float_panel(args, a, lda, panel, first);
+    }
+}
+
+size_t osprey__gemm_f16_scratch_bytes__portable(size_t m, size_t k)
+{
+    (void)m;
+    return k * PORTABLE_COLUMNS * sizeof(float);
+}
+
+void osprey__gemm_f16__portable(const osprey__gemm_args *args)
+{
+    multiply(args, args->a, args->lda, args->scratch, OSPREY__F16);
+}
+
+size_t osprey__gemm_bf16_scratch_bytes__portable(size_t m, size_t k)
+{
+    return (m + PORTABLE_COLUMNS) * k * sizeof(float);
+}
+
+void osprey__gemm_bf16__portable(const osprey__gemm_args *args)
+{
+    float *panel = args->scratch, *rounded = panel + PORTABLE_COLUMNS * args->k;
+    for (size_t row = 0; row < args->m; row++)
+        for (size_t i = 0; i < args->k; i++) {
+            uint16_t half;
+            osprey__from_f32(OSPREY__BF16, args->a + row * args->lda + i, 1, &half);
+            osprey__to_f32(OSPREY__BF16, &half, 1, rounded + row * args->k + i);
+        }
+    multiply(args, rounded, args->k, panel, OSPREY__BF16);
+}

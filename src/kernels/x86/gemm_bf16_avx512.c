@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define OSPREY__LANES "kernels/x86/lanes_bf16.h"
+
+#include "kernels/kernel_list.h"
+#include "kernels/x86/rows_bf16.h"
+
+size_t osprey__gemm_bf16_scratch_bytes__avx512(size_t m, size_t k)
+{
+    return gemm_scratch_bytes(m, k);
+}
+
+void osprey__gemm_bf16__avx512(const osprey__gemm_args *args)
+{
+    multiply(args);
+}
