@@ -2,7 +2,7 @@
 /*
  * The embedding of a picture, through the library.
  *
- *     cc embed_image.c $(pkg-config --cflags --libs --static osprey) -o embed_image
+ *     cc embed_image.c $(pkg-config --cflags --libs osprey) -o embed_image
  *     ./embed_image models/osprey-mini examples/photos/cat.jpg
  */
 #include <osprey/osprey.h>

@@ -4,7 +4,8 @@
  *
  * Opening reads and checks everything small and maps the weights; nothing is computed. A model is
  * never changed afterwards, so any number of threads and sessions may share it. It has to outlive
- * its sessions.
+ * its sessions. Its files stay mapped while it is open: replace them (a new file, renamed over the
+ * old one), never truncate them, or the process gets the system's SIGBUS.
  *
  *     osprey_error error;
  *     osprey_model *model = NULL;
