@@ -44,7 +44,10 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                         "program; name a model's directory with -m",
                         bundled_places[0], bundled_places[1]);
     osprey_error error;
-    osprey_status status = osprey_model_open(path, &loaded->model, &error);
+    osprey_status status =
+        options->no_cache || !options->cache_limit
+            ? osprey_model_open(path, &loaded->model, &error)
+            : osprey_cache_open_model(path, options->cache_limit, &loaded->model, &error);
     cli_free(bundled);
     if (status != OSPREY_OK) return cli_fail_error(CLI_NO_MODEL, &error);
     loaded->info = osprey_model_get_info(loaded->model);

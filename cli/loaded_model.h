@@ -15,8 +15,9 @@ typedef struct cli_loaded_model {
 } cli_loaded_model;
 
 /*
- * Opens the model, and tells on standard error if it is the demonstration model. On CLI_NO_MODEL
- * the reason has been printed. cli_model_unload either way.
+ * Opens the model, through the cache where the command has one, and tells on standard error if it
+ * is the demonstration model. On CLI_NO_MODEL the reason has been printed. cli_model_unload either
+ * way.
  */
 cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options);
 

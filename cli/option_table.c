@@ -11,9 +11,10 @@
     }
 #define IMAGE_COMMANDS  (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
 #define COMPUTE_THREADS (IMAGE_COMMANDS | CLI_BENCH)
+#define CACHED_COMMANDS (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
 
 const cli_option_spec cli_option_table[] = {
-    {"model", 'm', CLI_STRING, CLI_ALL_COMMANDS, FIELD(model), .value = "DIR",
+    {"model", 'm', CLI_STRING, CLI_ALL_COMMANDS & ~CLI_CACHE, FIELD(model), .value = "DIR",
      .help = "The model: a directory as published, in the Hugging Face or the OpenCLIP layout, or "
              "an engine that osprey compile made. Without it, the small demonstration model that "
              "comes with osprey."},
@@ -69,8 +70,14 @@ const cli_option_spec cli_option_table[] = {
      .most = 256, .help = "Threads for decoding and for the model; 0: one a core."},
     {"no-exif", 0, CLI_FLAG, IMAGE_COMMANDS, FIELD(no_exif),
      .help = "Ignore the orientation that a camera noted in EXIF, as Pillow does."},
-    {"json", 0, CLI_FLAG, CLI_CLASSIFY | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH, FIELD(json),
-     .help = "Machine-readable: one JSON object a line."},
+    {"no-cache", 0, CLI_FLAG, CACHED_COMMANDS, FIELD(no_cache),
+     .help = "Read the model as it is, without the cache of compiled models."},
+    {"cache-limit", 0, CLI_SIZE, CACHED_COMMANDS, FIELD(cache_limit), .value = "MIB",
+     .fallback = "8192", .most = (size_t)1 << 40,
+     .help = "What the cache may hold; 0 turns it off."},
+    {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear), .help = "Remove all of them first."},
+    {"json", 0, CLI_FLAG, CLI_CLASSIFY | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH | CLI_CACHE,
+     FIELD(json), .help = "Machine-readable: one JSON object a line."},
     {"csv", 0, CLI_FLAG, CLI_CLASSIFY, FIELD(csv),
      .help = "Comma-separated, with a header line. A failed input has no row."},
     {"output", 'o', CLI_STRING, CLI_COMPILE, FIELD(output), .value = "FILE",

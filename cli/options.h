@@ -24,7 +24,8 @@ typedef enum cli_command_bit {
     CLI_INSPECT = 16,
     CLI_BENCH = 32,
     CLI_COMPILE = 64,
-    CLI_ALL_COMMANDS = 127,
+    CLI_CACHE = 128,
+    CLI_ALL_COMMANDS = 255,
 } cli_command_bit;
 
 typedef struct cli_strings {
@@ -56,9 +57,10 @@ typedef struct cli_options {
     cli_sizes batches; /* of bench and compile */
     size_t ensemble, activation, format, tower;
     size_t top, threads;
-    size_t batch; /* 0: not given */
+    size_t cache_limit; /* MiB; 0: none of the cache */
+    size_t batch;       /* 0: not given */
     float threshold;
-    bool json, csv, raw, no_exif, portable, help, version;
+    bool json, csv, raw, no_exif, portable, no_cache, clear, help, version;
 } cli_options;
 
 typedef enum cli_option_kind {

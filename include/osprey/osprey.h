@@ -3,6 +3,7 @@
 #ifndef OSPREY_OSPREY_H
 #define OSPREY_OSPREY_H
 
+#include <osprey/cache.h>
 #include <osprey/engine.h>
 #include <osprey/error.h>
 #include <osprey/image.h>

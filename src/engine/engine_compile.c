@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_compile.h"
+
 #include "backend/cpu_backend.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -7,8 +9,6 @@
 #include "input/text/clip_bpe_store.h"
 #include "model/engine_model.h"
 #include "plan/tower_plan.h"
-
-#include <osprey/engine.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -175,7 +175,7 @@ static osprey_status check_batches(const osprey_engine_options *options, osprey_
     return OSPREY_OK;
 }
 
-static osprey_status write_engine(compilation *c, const char *path)
+static osprey_status write_engine(compilation *c, const char *path, osprey__durability durability)
 {
     osprey_tower towers = c->options.towers;
     OSPREY_TRY(fill_manifest(c));
@@ -184,11 +184,12 @@ static osprey_status write_engine(compilation *c, const char *path)
     if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_tower(c, OSPREY_TOWER_IMAGE));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tower(c, OSPREY_TOWER_TEXT));
     OSPREY_TRY(write_manifest(c));
-    return osprey__engine_writer_commit(&c->writer, c->error);
+    return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
 
-osprey_status osprey_engine_compile(const osprey_model *model, const osprey_engine_options *options,
-                                    const char *path, osprey_error *error)
+osprey_status osprey__engine_compile(const osprey_model *model,
+                                     const osprey_engine_options *options, const char *path,
+                                     osprey__durability durability, osprey_error *error)
 {
     compilation c = {.model = model, .error = error};
     if (options) c.options = *options;
@@ -204,7 +205,13 @@ osprey_status osprey_engine_compile(const osprey_model *model, const osprey_engi
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;
-    osprey_status status = write_engine(&c, path);
+    osprey_status status = write_engine(&c, path, durability);
     osprey__engine_writer_close(&c.writer);
     return status;
+}
+
+osprey_status osprey_engine_compile(const osprey_model *model, const osprey_engine_options *options,
+                                    const char *path, osprey_error *error)
+{
+    return osprey__engine_compile(model, options, path, OSPREY__SYNCED, error);
 }

@@ -102,7 +102,8 @@ osprey_status osprey__engine_writer_section(osprey__engine_writer *writer, const
                                             const void *bytes, size_t length, osprey_error *error);
 
 /* Writes the header, and gives the file its name. */
-osprey_status osprey__engine_writer_commit(osprey__engine_writer *writer, osprey_error *error);
+osprey_status osprey__engine_writer_commit(osprey__engine_writer *writer,
+                                           osprey__durability durability, osprey_error *error);
 
 /* Removes what was written unless it was committed. Takes a zeroed writer. */
 void osprey__engine_writer_close(osprey__engine_writer *writer);

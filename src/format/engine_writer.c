@@ -83,7 +83,8 @@ static osprey_status print_header(const osprey__engine_writer *writer, osprey__b
     return osprey__buffer_append(page, zeros, OSPREY__ENGINE_PAGE - page->length, error);
 }
 
-osprey_status osprey__engine_writer_commit(osprey__engine_writer *writer, osprey_error *error)
+osprey_status osprey__engine_writer_commit(osprey__engine_writer *writer,
+                                           osprey__durability durability, osprey_error *error)
 {
     osprey__buffer page = {0}, checksum = {0};
     end_section(writer);
@@ -97,7 +98,8 @@ osprey_status osprey__engine_writer_commit(osprey__engine_writer *writer, osprey
     }
     osprey__buffer_free(&page);
     osprey__buffer_free(&checksum);
-    return status == OSPREY_OK ? osprey__file_writer_commit(&writer->file, error) : status;
+    return status == OSPREY_OK ? osprey__file_writer_commit(&writer->file, durability, error)
+                               : status;
 }
 
 void osprey__engine_writer_close(osprey__engine_writer *writer)

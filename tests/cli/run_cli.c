@@ -87,13 +87,18 @@ char *read_file(const char *path, size_t *length)
     return block;
 }
 
-/* Our environment without the program's own variables, and with one more. */
+/* Our environment without the program's own variables, with a cache of this test's own, and with
+ * one more. */
 static void choose_environment(char **variables, const char *added)
 {
+    static char cache[64];
     size_t count = 0;
     for (char **variable = environ; *variable; variable++)
-        if (strncmp(*variable, "OSPREY_", 7) != 0 && count < MOST_VARIABLES - 2)
+        if (strncmp(*variable, "OSPREY_", 7) != 0 &&
+            strncmp(*variable, "XDG_CACHE_HOME=", 15) != 0 && count < MOST_VARIABLES - 3)
             variables[count++] = *variable;
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s/cache", temporary_folder());
+    if (!added || strncmp(added, "XDG_CACHE_HOME=", 15) != 0) variables[count++] = cache;
     if (added) variables[count++] = (char *)(uintptr_t)added;
     variables[count] = NULL;
 }

@@ -21,18 +21,25 @@ int make_directory(void **state)
     return mkdtemp(folder) ? 0 : -1;
 }
 
+static void remove_tree(const char *path)
+{
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char inside[1024];
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
+        if (unlink(inside) != 0) remove_tree(inside);
+    }
+    closedir(directory);
+    assert_int_equal(rmdir(path), 0);
+}
+
 int remove_directory(void **state)
 {
     (void)state;
-    DIR *directory = opendir(folder);
-    assert_non_null(directory);
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.') unlink(path);
-    }
-    closedir(directory);
-    return rmdir(folder);
+    remove_tree(folder);
+    return 0;
 }
 
 const char *in_directory(const char *name)

@@ -29,7 +29,7 @@ static void write_engine(const char *path, size_t large_bytes)
         at += piece;
     }
     assert_false(osprey__file_exists(path));
-    assert_int_equal(osprey__engine_writer_commit(&writer, &error), OSPREY_OK);
+    assert_int_equal(osprey__engine_writer_commit(&writer, OSPREY__SYNCED, &error), OSPREY_OK);
     osprey__engine_writer_close(&writer);
     free(large);
 }

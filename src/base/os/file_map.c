@@ -101,7 +101,7 @@ osprey_status osprey__file_write(const char *path, const void *bytes, size_t len
     osprey__file_writer writer = {0};
     osprey_status status = osprey__file_writer_open(&writer, path, error);
     if (status == OSPREY_OK) status = osprey__file_writer_write(&writer, bytes, length, error);
-    if (status == OSPREY_OK) status = osprey__file_writer_commit(&writer, error);
+    if (status == OSPREY_OK) status = osprey__file_writer_commit(&writer, OSPREY__SYNCED, error);
     osprey__file_writer_close(&writer);
     return status;
 }

@@ -51,9 +51,11 @@ osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const
     return lseek(writer->file, 0, SEEK_END) < 0 ? write_failed(writer, error) : OSPREY_OK;
 }
 
-osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey_error *error)
+osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__durability durability,
+                                         osprey_error *error)
 {
-    if (fsync(writer->file) != 0) return write_failed(writer, error);
+    if (durability == OSPREY__SYNCED && fsync(writer->file) != 0)
+        return write_failed(writer, error);
     int file = writer->file;
     writer->file = -1;
     if (close(file) != 0) return write_failed(writer, error);

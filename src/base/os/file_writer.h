@@ -6,7 +6,7 @@
  *     osprey__file_writer writer = {0};
  *     status = osprey__file_writer_open(&writer, "m.osprey", error);
  *     if (status == OSPREY_OK) status = osprey__file_writer_write(&writer, bytes, length, error);
- *     if (status == OSPREY_OK) status = osprey__file_writer_commit(&writer, error);
+ *     if (status == OSPREY_OK) status = osprey__file_writer_commit(&writer, OSPREY__SYNCED, error);
  *     osprey__file_writer_close(&writer);
  */
 #ifndef OSPREY_BASE_OS_FILE_WRITER_H
@@ -18,6 +18,11 @@
 #include <stdint.h>
 
 #define OSPREY__FILE_WRITER_PATH_BYTES 4096
+
+typedef enum osprey__durability {
+    OSPREY__SYNCED,     /* on the disk before it has its name */
+    OSPREY__NOT_SYNCED, /* quicker; after a crash the file may be there without its contents */
+} osprey__durability;
 
 typedef struct osprey__file_writer {
     const char *path; /* the final name, borrowed; NULL: not open */
@@ -37,8 +42,9 @@ osprey_status osprey__file_writer_write(osprey__file_writer *writer, const void 
 osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const void *bytes,
                                               size_t length, osprey_error *error);
 
-/* Syncs and renames. */
-osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey_error *error);
+/* Gives the file its name. */
+osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__durability durability,
+                                         osprey_error *error);
 
 /* Removes the temporary file unless it was committed. Takes a zeroed writer. */
 void osprey__file_writer_close(osprey__file_writer *writer);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Engines of models that were opened before, so that the second start is instant.
+ *
+ * They lie in $XDG_CACHE_HOME/osprey, or $HOME/.cache/osprey. Each is known by the path, size and
+ * time of the model's files, by this osprey and by the instruction set: where one of them changes,
+ * the model is compiled again. What was not used for longest goes when the limit is passed. Several
+ * processes may use the cache at once. Any thread may call.
+ *
+ *     osprey_cache_open_model("clip-vit-base-patch32", OSPREY_CACHE_LIMIT_MIB, &model, &error);
+ */
+#ifndef OSPREY_CACHE_H
+#define OSPREY_CACHE_H
+
+#include <osprey/error.h>
+#include <osprey/model.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OSPREY_CACHE_LIMIT_MIB 8192 /* where nothing else is asked for */
+
+/*
+ * Opens path's engine from the cache, after compiling it into the cache if it is not there. Where
+ * that cannot be done (no place to write, a model larger than the limit), opens the model itself.
+ * The caller frees *model with osprey_model_free. Errors: those of osprey_model_open.
+ */
+OSPREY_API osprey_status osprey_cache_open_model(const char *path, size_t limit_mib,
+                                                 osprey_model **model, osprey_error *error);
+
+typedef struct osprey_cache_entry {
+    const char *file; /* its path */
+    uint64_t bytes;
+    int64_t used_at; /* seconds since 1970 */
+} osprey_cache_entry;
+
+typedef struct osprey_cache_list {
+    const char *directory;             /* "" where there is no home for one */
+    const osprey_cache_entry *entries; /* what was used last comes first */
+    size_t count;
+    uint64_t bytes; /* of all of them */
+} osprey_cache_list;
+
+/* The caller frees *list with osprey_cache_list_free. A cache that is not there has no entries. */
+OSPREY_API osprey_status osprey_cache_read(osprey_cache_list **list, osprey_error *error);
+
+/* Takes NULL. */
+OSPREY_API void osprey_cache_list_free(osprey_cache_list *list);
+
+/* Removes every entry. Errors: OSPREY_IO (the file is named), OSPREY_OUT_OF_MEMORY. */
+OSPREY_API osprey_status osprey_cache_clear(osprey_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

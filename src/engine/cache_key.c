@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/cache_key.h"
+
+#include "base/checksum.h"
+#include "base/cpu/cpu_features.h"
+#include "base/os/build_id.h"
+#include "base/os/file_map.h"
+#include "base/status.h"
+#include "format/engine_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_error *error)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    /* The XDG specification: a relative path is to be ignored. */
+    if (cache && cache[0] == '/')
+        return osprey__path_join(directory, capacity, cache, "osprey", error);
+    if (home && home[0] == '/')
+        return osprey__path_join(directory, capacity, home, ".cache/osprey", error);
+    return osprey__fail(error, OSPREY_NOT_FOUND, "XDG_CACHE_HOME",
+                        "neither it nor HOME names a directory for the cache");
+}
+
+/* What a model is read from; anything else may change without harm. */
+static bool is_model_file(const char *name)
+{
+    static const char *const endings[] = {".json", ".txt", ".safetensors"};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t wanted = strlen(endings[i]);
+        if (length > wanted && strcmp(name + length - wanted, endings[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Name, size and time of a file as one number; 0 for what is no file. */
+static uint64_t file_mark(const char *directory, const char *name, uint64_t *bytes)
+{
+    char path[PATH_MAX], mark[PATH_MAX + 128];
+    struct stat info;
+    if (osprey__path_join(path, sizeof path, directory, name, NULL) != OSPREY_OK ||
+        stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return 0;
+    *bytes += (uint64_t)info.st_size;
+    int length = snprintf(mark, sizeof mark, "%s %lld %lld.%09ld", name, (long long)info.st_size,
+                          (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+    return osprey__checksum(mark, (size_t)length);
+}
+
+/* The sum of the files' marks: the order in which a directory lists them does not matter. */
+static osprey_status mark_files(const char *directory, uint64_t *sum, uint64_t *bytes,
+                                osprey_error *error)
+{
+    DIR *files = opendir(directory);
+    if (!files)
+        return osprey__fail(error, OSPREY_IO, directory, "cannot list it: %s", strerror(errno));
+    *sum = *bytes = 0;
+    for (struct dirent *entry; (entry = readdir(files));)
+        if (is_model_file(entry->d_name)) *sum += file_mark(directory, entry->d_name, bytes);
+    closedir(files);
+    return OSPREY_OK;
+}
+
+static osprey_status hash_key(const char *real, const char *name, uint64_t files, const char *level,
+                              char text[OSPREY__FINGERPRINT_BYTES], osprey_error *error)
+{
+    uint8_t build[32];
+    size_t build_bytes = osprey__build_id(build, sizeof build);
+    const uint32_t format = OSPREY__ENGINE_FORMAT;
+    osprey__checksum_stream *stream;
+    OSPREY_TRY(osprey__checksum_create(&stream, error));
+    osprey__checksum_add(stream, real, strlen(real) + 1);
+    osprey__checksum_add(stream, name, strlen(name) + 1);
+    osprey__checksum_add(stream, &files, sizeof files);
+    osprey__checksum_add(stream, OSPREY_VERSION, sizeof OSPREY_VERSION);
+    osprey__checksum_add(stream, build, build_bytes);
+    osprey__checksum_add(stream, &format, sizeof format);
+    osprey__checksum_add(stream, level, strlen(level) + 1);
+    osprey__checksum_print(stream, text);
+    osprey__checksum_free(stream);
+    return OSPREY_OK;
+}
+
+/* The path's last component as it was given: the model gets its name from it, even of a link. */
+static void given_name(const char *path, char *name, size_t capacity)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') begin--;
+    snprintf(name, capacity, "%.*s", (int)(end - begin), path + begin);
+}
+
+osprey_status osprey__cache_name(const char *path, char *name, size_t capacity,
+                                 uint64_t *source_bytes, osprey_error *error)
+{
+    char real[PATH_MAX], directory[PATH_MAX], given[NAME_MAX + 1], hash[OSPREY__FINGERPRINT_BYTES];
+    const osprey__cpu_features *cpu;
+    uint64_t files = 0;
+    OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
+    if (!realpath(path, real))
+        return osprey__fail(error, OSPREY_NOT_FOUND, path, "cannot find it: %s", strerror(errno));
+    memcpy(directory, real, sizeof directory);
+    /* A weight file: its directory has the rest. */
+    if (!osprey__is_directory(real)) *strrchr(directory, '/') = '\0';
+    OSPREY_TRY(mark_files(directory[0] ? directory : "/", &files, source_bytes, error));
+    given_name(path, given, sizeof given);
+    OSPREY_TRY(hash_key(real, given, files, cpu->level_name, hash, error));
+    const char *last = strrchr(directory, '/');
+    int length = snprintf(name, capacity, "%.100s-%s.osprey", last ? last + 1 : "model", hash);
+    if (length < 0 || (size_t)length >= capacity)
+        return osprey__fail(error, OSPREY_LIMIT, path, "the name is too long");
+    return OSPREY_OK;
+}

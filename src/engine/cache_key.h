@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the cache lies, and under which name a model's engine lies in it. */
+#ifndef OSPREY_ENGINE_CACHE_KEY_H
+#define OSPREY_ENGINE_CACHE_KEY_H
+
+#include <osprey/error.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* $XDG_CACHE_HOME/osprey or $HOME/.cache/osprey; OSPREY_NOT_FOUND without either. */
+osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_error *error);
+
+/*
+ * The name of the engine of the model at path: the model's own, and a hash of what the engine
+ * depends on. *source_bytes: of the files that a model is read from. Errors: OSPREY_NOT_FOUND,
+ * OSPREY_IO, OSPREY_LIMIT, OSPREY_UNSUPPORTED, OSPREY_OUT_OF_MEMORY.
+ */
+osprey_status osprey__cache_name(const char *path, char *name, size_t capacity,
+                                 uint64_t *source_bytes, osprey_error *error);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cache: found again, never stale, within its limit, and no hindrance where it cannot be. */
+#include "base/os/file_map.h"
+#include "cmocka_all.h"
+#include "engine/engine_files.h"
+
+#include <osprey/osprey.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SMALL "hf-vit-p16-gelu-sharded"
+
+/* A copy of the model that may be changed: its files as links, the configuration as a file. */
+static const char *copy_model(const char *name)
+{
+    const char *to = in_directory(name);
+    char from[600], link_path[600];
+    assert_int_equal(mkdir(to, 0700), 0);
+    DIR *files = opendir(golden_model(SMALL));
+    for (struct dirent *entry; (entry = readdir(files));) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(from, sizeof from, "%s/%s", golden_model(SMALL), entry->d_name);
+        snprintf(link_path, sizeof link_path, "%s/%s", to, entry->d_name);
+        if (strcmp(entry->d_name, "config.json") != 0) {
+            assert_int_equal(symlink(from, link_path), 0);
+            continue;
+        }
+        size_t length;
+        uint8_t *text = read_bytes(from, &length);
+        assert_int_equal(osprey__file_write(link_path, text, length, NULL), OSPREY_OK);
+        free(text);
+    }
+    closedir(files);
+    return to;
+}
+
+static osprey_model *open_cached(const char *path, size_t limit_mib)
+{
+    osprey_error error;
+    osprey_model *model = NULL;
+    if (osprey_cache_open_model(path, limit_mib, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    return model;
+}
+
+static bool is_cached(const char *path, size_t limit_mib)
+{
+    osprey_model *model = open_cached(path, limit_mib);
+    bool cached = osprey_model_get_engine(model) != NULL;
+    osprey_model_free(model);
+    return cached;
+}
+
+static size_t entries(void)
+{
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    size_t count = list->count;
+    osprey_cache_list_free(list);
+    return count;
+}
+
+/* Each test begins with a cache that is not there. */
+static int use_cache(void **state)
+{
+    (void)state;
+    static size_t number;
+    char name[32];
+    snprintf(name, sizeof name, "cache-%zu/deep", number++);
+    return setenv("XDG_CACHE_HOME", in_directory(name), 1);
+}
+
+static void test_found_again(void **state)
+{
+    (void)state;
+    const char *path = golden_model(SMALL);
+    assert_int_equal(entries(), 0);
+    assert_true(is_cached(path, 100));
+    assert_int_equal(entries(), 1);
+    assert_true(is_cached(path, 100));
+    assert_int_equal(entries(), 1);
+    osprey_model *model = open_cached(path, 100);
+    assert_string_equal(osprey_model_get_info(model)->name, SMALL);
+    osprey_model_free(model);
+    assert_int_equal(osprey_cache_clear(NULL), OSPREY_OK);
+    assert_int_equal(entries(), 0);
+}
+
+static void test_a_changed_model_is_compiled_again(void **state)
+{
+    (void)state;
+    const char *path = copy_model("changing");
+    char config[600];
+    snprintf(config, sizeof config, "%s/config.json", path);
+    assert_true(is_cached(path, 100));
+    size_t length;
+    uint8_t *text = read_bytes(config, &length);
+    char *activation = memmem(text, length, "\"gelu\"", 6);
+    assert_non_null(activation);
+    memcpy(activation, "\"relu\"", 6);
+    assert_int_equal(osprey__file_write(config, text, length, NULL), OSPREY_OK);
+    free(text);
+    osprey_model *model = open_cached(path, 100);
+    const osprey_model_info *info = osprey_model_get_info(model);
+    assert_true(info->image.activation == OSPREY_ACTIVATION_RELU ||
+                info->text.activation == OSPREY_ACTIVATION_RELU);
+    osprey_model_free(model);
+    assert_int_equal(entries(), 2);
+}
+
+/* Bytes that are no engine, and a damaged engine that may have gone through a crash. */
+static void test_damaged_entries_are_replaced(void **state)
+{
+    (void)state;
+    const char *path = golden_model(SMALL);
+    assert_true(is_cached(path, 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    const char *file = list->entries[0].file;
+    size_t length;
+    uint8_t *good = read_bytes(file, &length);
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    for (int damage = 0; damage < 2; damage++) {
+        if (damage) good[length - 40] ^= 1;
+        assert_int_equal(osprey__file_write(file, good, damage ? length : 100, NULL), OSPREY_OK);
+        assert_int_equal(utimensat(AT_FDCWD, file, long_ago, 0), 0);
+        osprey_model *model = open_cached(path, 100);
+        assert_non_null(osprey_model_get_engine(model));
+        assert_int_equal(osprey_engine_verify(model, NULL), OSPREY_OK);
+        osprey_model_free(model);
+    }
+    free(good);
+    osprey_cache_list_free(list);
+}
+
+static void test_the_limit_holds(void **state)
+{
+    (void)state;
+    const char *first = copy_model("first"), *second = copy_model("second");
+    assert_false(is_cached(first, 0));
+    assert_int_equal(entries(), 0);
+    assert_true(is_cached(first, 1));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    uint64_t bytes = list->bytes;
+    char *kept = strdup(list->entries[0].file);
+    osprey_cache_list_free(list);
+    assert_true(bytes < 1 << 20 && 4 * bytes > 1 << 20);
+    /* Older than what comes next, so that it is the first to go. */
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    assert_int_equal(utimensat(AT_FDCWD, kept, long_ago, 0), 0);
+    char padding[700];
+    snprintf(padding, sizeof padding, "%s.padding", kept);
+    FILE *file = fopen(padding, "wb");
+    assert_int_equal(ftruncate(fileno(file), (1 << 20) - 100), 0);
+    fclose(file);
+    assert_true(is_cached(second, 1));
+    assert_false(osprey__file_exists(kept));
+    free(kept);
+}
+
+static void test_no_place_for_a_cache(void **state)
+{
+    (void)state;
+    assert_int_equal(osprey__file_write(in_directory("a_file"), "x", 1, NULL), OSPREY_OK);
+    setenv("XDG_CACHE_HOME", in_directory("a_file"), 1);
+    assert_false(is_cached(golden_model(SMALL), 100));
+    setenv("XDG_CACHE_HOME", "relative", 1);
+    unsetenv("HOME");
+    assert_false(is_cached(golden_model(SMALL), 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    assert_string_equal(list->directory, "");
+    osprey_cache_list_free(list);
+}
+
+static void test_errors_are_those_of_the_model(void **state)
+{
+    (void)state;
+    osprey_error error;
+    osprey_model *model;
+    assert_int_equal(osprey_cache_open_model(in_directory("nothing"), 100, &model, &error),
+                     OSPREY_NOT_FOUND);
+    assert_null(model);
+    assert_non_null(strstr(error.subject, "nothing"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_found_again, use_cache),
+        cmocka_unit_test_setup(test_a_changed_model_is_compiled_again, use_cache),
+        cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
+        cmocka_unit_test_setup(test_the_limit_holds, use_cache),
+        cmocka_unit_test_setup(test_errors_are_those_of_the_model, use_cache),
+        cmocka_unit_test_setup(test_no_place_for_a_cache, use_cache),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
