@@ -68,7 +68,7 @@ static cli_exit find_texts(const cli_options *options, cli_lines *texts)
 {
     if (options->texts) {
         cli_exit code = cli_lines_read_value(texts, "--texts", options->texts);
-        return code == CLI_DONE ? cli_lines_check_strings(texts, "--texts") : code;
+        return code == CLI_DONE ? cli_lines_check_strings(texts) : code;
     }
     for (size_t i = 0; i < options->text.count; i++)
         cli_lines_add(texts, options->text.items[i], strlen(options->text.items[i]));

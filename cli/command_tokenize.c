@@ -55,7 +55,8 @@ static cli_exit find_texts(const cli_options *options, cli_lines *texts)
     if ((inputs->count != 0) == (options->texts != NULL))
         return cli_fail(CLI_WRONG_USE, NULL, "tokenize takes texts, or --texts @FILE");
     if (options->texts) return cli_lines_read_value(texts, "--texts", options->texts);
-    if (inputs->count == 1 && strcmp(inputs->items[0], "-") == 0) return cli_lines_read(texts, "-");
+    if (inputs->count == 1 && strcmp(inputs->items[0], "-") == 0)
+        return cli_lines_read_stdin(texts);
     for (size_t i = 0; i < inputs->count; i++)
         cli_lines_add(texts, inputs->items[i], strlen(inputs->items[i]));
     return CLI_DONE;

@@ -11,13 +11,17 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static void add_path(cli_image_inputs *inputs, char *path)
+/* Takes over both; reason may be NULL. */
+static void add_path(cli_image_inputs *inputs, char *path, char *reason)
 {
     /* Room doubles at each power of two. */
-    if ((inputs->count & (inputs->count - 1)) == 0)
-        inputs->paths = cli_realloc(inputs->paths, inputs->count ? inputs->count : 1,
-                                    2 * sizeof *inputs->paths);
-    inputs->paths[inputs->count++] = path;
+    if ((inputs->count & (inputs->count - 1)) == 0) {
+        size_t before = inputs->count ? inputs->count : 1;
+        inputs->paths = cli_realloc(inputs->paths, before, 2 * sizeof *inputs->paths);
+        inputs->reasons = cli_realloc(inputs->reasons, before, 2 * sizeof *inputs->reasons);
+    }
+    inputs->paths[inputs->count] = path;
+    inputs->reasons[inputs->count++] = reason;
 }
 
 static bool has_image_ending(const char *name)
@@ -34,26 +38,38 @@ static int by_name(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
+/* What reading would wait for or could not read, such as a pipe or a directory, is no image; a link
+ * to nothing is, and will be named. */
+static bool may_be_image(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) != 0 || S_ISREG(info.st_mode);
+}
+
 static void add_directory(cli_image_inputs *inputs, const char *path)
 {
+    size_t before = inputs->count, length = strlen(path);
     DIR *directory = opendir(path);
     if (!directory) {
-        cli_fail(CLI_INPUTS_FAILED, path, "cannot open it: %s", strerror(errno));
-        inputs->failed = true;
+        add_path(inputs, cli_strndup(path, length),
+                 cli_print("cannot open it: %s", strerror(errno)));
         return;
     }
-    size_t before = inputs->count, length = strlen(path);
     const char *slash = path[length - 1] == '/' ? "" : "/";
-    for (struct dirent *entry; (entry = readdir(directory));)
-        if (entry->d_name[0] != '.' && has_image_ending(entry->d_name))
-            add_path(inputs, cli_print("%s%s%s", path, slash, entry->d_name));
-    closedir(directory);
-    if (inputs->count == before) {
-        cli_fail(CLI_INPUTS_FAILED, path, "there is no .jpg, .jpeg, .png or .webp in it");
-        inputs->failed = true;
-        return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        if (entry->d_name[0] == '.' || !has_image_ending(entry->d_name)) continue;
+        char *inside = cli_print("%s%s%s", path, slash, entry->d_name);
+        if (may_be_image(inside))
+            add_path(inputs, inside, NULL);
+        else
+            cli_free(inside);
     }
-    qsort(inputs->paths + before, inputs->count - before, sizeof *inputs->paths, by_name);
+    closedir(directory);
+    if (inputs->count == before)
+        add_path(inputs, cli_strndup(path, length),
+                 cli_print("there is no .jpg, .jpeg, .png or .webp in it"));
+    else
+        qsort(inputs->paths + before, inputs->count - before, sizeof *inputs->paths, by_name);
 }
 
 static void add_named(cli_image_inputs *inputs, const char *path, size_t length)
@@ -62,14 +78,14 @@ static void add_named(cli_image_inputs *inputs, const char *path, size_t length)
     if (length && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         add_directory(inputs, path);
     else
-        add_path(inputs, cli_strndup(path, length));
+        add_path(inputs, cli_strndup(path, length), NULL);
 }
 
 static cli_exit add_list(cli_image_inputs *inputs)
 {
     cli_lines lines;
-    cli_exit code = cli_lines_read(&lines, "-");
-    if (code == CLI_DONE) code = cli_lines_check_strings(&lines, "standard input");
+    cli_exit code = cli_lines_read_stdin(&lines);
+    if (code == CLI_DONE) code = cli_lines_check_strings(&lines);
     for (size_t i = 0; code == CLI_DONE && i < lines.count; i++)
         if (lines.items[i].length) add_named(inputs, lines.items[i].text, lines.items[i].length);
     cli_lines_free(&lines);
@@ -79,9 +95,6 @@ static cli_exit add_list(cli_image_inputs *inputs)
 cli_exit cli_image_inputs_find(cli_image_inputs *inputs, const cli_strings *named)
 {
     *inputs = (cli_image_inputs){0};
-    if (named->count == 0)
-        return cli_fail(CLI_WRONG_USE, NULL,
-                        "no images: name files or directories, or - for a list on standard input");
     cli_exit code = CLI_DONE;
     for (size_t i = 0; i < named->count && code == CLI_DONE; i++) {
         if (strcmp(named->items[i], "-") == 0)
@@ -89,12 +102,19 @@ cli_exit cli_image_inputs_find(cli_image_inputs *inputs, const cli_strings *name
         else
             add_named(inputs, named->items[i], strlen(named->items[i]));
     }
+    if (code == CLI_DONE && inputs->count == 0)
+        return cli_fail(CLI_WRONG_USE, NULL,
+                        "no images: name files or directories, or - and a list on standard input");
     return code;
 }
 
 void cli_image_inputs_free(cli_image_inputs *inputs)
 {
-    for (size_t i = 0; i < inputs->count; i++) cli_free(inputs->paths[i]);
+    for (size_t i = 0; i < inputs->count; i++) {
+        cli_free(inputs->paths[i]);
+        cli_free(inputs->reasons[i]);
+    }
     cli_free(inputs->paths);
+    cli_free(inputs->reasons);
     *inputs = (cli_image_inputs){0};
 }

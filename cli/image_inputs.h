@@ -10,11 +10,12 @@
 
 typedef struct cli_image_inputs {
     char **paths;
+    char **reasons; /* why a path that is no file cannot be an image; NULL where it may be one */
     size_t count;
-    bool failed; /* a directory gave nothing; it has been named */
 } cli_image_inputs;
 
-/* CLI_WRONG_USE where nothing is named at all. cli_image_inputs_free either way. */
+/* CLI_WRONG_USE where nothing is named at all. A directory without images is an input that fails.
+ * cli_image_inputs_free either way. */
 cli_exit cli_image_inputs_find(cli_image_inputs *inputs, const cli_strings *named);
 
 void cli_image_inputs_free(cli_image_inputs *inputs);

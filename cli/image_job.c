@@ -4,21 +4,25 @@
 #include "cli_memory.h"
 #include "progress.h"
 
+#include <stdio.h>
+
 /* The results of one batch, to the job's row function. *failed: whether an input was bad. */
 static cli_exit hand_out(const cli_image_job *job, const osprey_image_batch *batch,
                          const float *rows, size_t row_elems, bool *failed)
 {
     cli_exit code = CLI_DONE;
     for (size_t i = 0; i < batch->count && code == CLI_DONE; i++) {
-        const osprey_error *error = &batch->errors[i];
+        osprey_error error = batch->errors[i];
         const char *path = job->inputs->paths[batch->first + i];
-        if (error->status == OSPREY_OK) {
+        const char *reason = job->inputs->reasons[batch->first + i];
+        if (error.status == OSPREY_OK) {
             code = job->row(job->context, path, rows, NULL);
             rows += row_elems;
         } else {
             *failed = true;
-            cli_fail_error(CLI_INPUTS_FAILED, error);
-            code = job->row(job->context, path, NULL, error);
+            if (reason) snprintf(error.message, sizeof error.message, "%s", reason);
+            cli_fail_error(CLI_INPUTS_FAILED, &error);
+            code = job->row(job->context, path, NULL, &error);
         }
     }
     return code;
@@ -59,7 +63,7 @@ cli_exit cli_image_job_run(const cli_image_job *job)
                                        .threads = options->threads};
     osprey_image_stream *stream = NULL;
     osprey_error error;
-    bool failed = job->inputs->failed;
+    bool failed = false;
     cli_exit code;
     float *rows = cli_calloc(batch * info->embed_dim, sizeof *rows);
     if (osprey_image_stream_create(&how, &stream, &error) == OSPREY_OK) {

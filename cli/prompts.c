@@ -13,6 +13,7 @@ struct cli_prompts {
 /* "a, b,c" as lines. */
 static cli_exit split_labels(cli_prompts *prompts, const char *list)
 {
+    prompts->labels.name = cli_print("--labels");
     prompts->labels.block = cli_strndup(list, strlen(list));
     for (char *label = prompts->labels.block; label;) {
         char *comma = strchr(label, ',');
@@ -32,12 +33,12 @@ static cli_exit read_labels(cli_prompts *prompts, const char *value)
         return cli_fail(CLI_WRONG_USE, "--labels",
                         "is missing: give the labels to choose from, as a,b,c or @FILE");
     if (value[0] != '@') return split_labels(prompts, value);
-    cli_exit code = cli_lines_read(&prompts->labels, value + 1);
+    cli_exit code = cli_lines_read_value(&prompts->labels, "--labels", value);
     if (code != CLI_DONE) return code;
     cli_lines_trim(&prompts->labels);
     if (prompts->labels.count == 0)
-        return cli_fail(CLI_WRONG_USE, value + 1, "there are no labels in it");
-    return cli_lines_check_strings(&prompts->labels, "--labels");
+        return cli_fail(CLI_WRONG_USE, prompts->labels.name, "there are no labels in it");
+    return cli_lines_check_strings(&prompts->labels);
 }
 
 static cli_exit read_builtin_templates(cli_prompts *prompts, const char *name)
@@ -62,12 +63,12 @@ static cli_exit read_templates(cli_prompts *prompts, const cli_options *options)
         cli_lines_add(&prompts->templates, given->items[i], strlen(given->items[i]));
     if (value && value[0] != '@') return read_builtin_templates(prompts, value);
     if (value) {
-        cli_exit code = cli_lines_read(&prompts->templates, value + 1);
+        cli_exit code = cli_lines_read_value(&prompts->templates, "--templates", value);
         if (code != CLI_DONE) return code;
         cli_lines_trim(&prompts->templates);
         if (prompts->templates.count == 0)
-            return cli_fail(CLI_WRONG_USE, value + 1, "there are no templates in it");
-        return cli_lines_check_strings(&prompts->templates, "--templates");
+            return cli_fail(CLI_WRONG_USE, prompts->templates.name, "there are no templates in it");
+        return cli_lines_check_strings(&prompts->templates);
     }
     return CLI_DONE;
 }
@@ -77,6 +78,7 @@ cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options)
     *prompts = NULL;
     cli_prompts *made = cli_calloc(1, sizeof *made);
     cli_exit code = read_labels(made, options->labels);
+    if (code == CLI_DONE) cli_lines_drop_repeated(&made->labels);
     if (code == CLI_DONE) code = read_templates(made, options);
     if (code == CLI_DONE)
         *prompts = made;
@@ -93,6 +95,17 @@ static const char **texts_of(const cli_lines *lines)
     return texts;
 }
 
+/* The template that the library means by an error's subject, which may be cut; NULL where it means
+ * something else. */
+static const cli_line *find_template(const cli_prompts *prompts, const osprey_error *error)
+{
+    for (size_t i = 0; i < prompts->templates.count; i++)
+        if (strncmp(prompts->templates.items[i].text, error->subject, sizeof error->subject - 1) ==
+            0)
+            return &prompts->templates.items[i];
+    return NULL;
+}
+
 cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
                             const cli_loaded_model *loaded, osprey_label_set **set)
 {
@@ -107,11 +120,17 @@ cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *optio
         .ensemble = options->ensemble == CLI_ENSEMBLE_PROBABILITY ? OSPREY_ENSEMBLE_PROBABILITY
                                                                   : OSPREY_ENSEMBLE_EMBEDDING,
     };
-    osprey_error error;
+    osprey_error error = {0};
     osprey_status status = osprey_label_set_create(loaded->session, &how, set, &error);
     cli_free((void *)labels);
     cli_free((void *)given);
     if (status == OSPREY_OK) return CLI_DONE;
+    const cli_line *template = find_template(prompts, &error);
+    if (status == OSPREY_INVALID_ARGUMENT && template && prompts->templates.name)
+        return cli_fail(CLI_WRONG_USE, prompts->templates.name, "line %zu: \"%s\": %s",
+                        template->number, template->text, error.message);
+    if (status == OSPREY_INVALID_ARGUMENT && template)
+        return cli_fail(CLI_WRONG_USE, "--template", "\"%s\": %s", template->text, error.message);
     return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_INPUTS_FAILED,
                           &error);
 }

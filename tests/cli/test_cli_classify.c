@@ -196,8 +196,12 @@ static void test_labels_and_templates_that_cannot_be(void **state)
     assert_cli_fails(run_cli(CLASSIFY, "--labels", "@/nonexistent"), 2,
                      "/nonexistent: cannot open it");
     assert_cli_fails(run_cli(CLASSIFY, "--labels", blank), 2, "blank.txt: there are no labels");
+    assert_cli_fails(run_cli(CLASSIFY, "--labels", "@"), 2, "--labels: \"@\" has to be @ and");
+    assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--templates", "@"), 2,
+                     "--templates: \"@\" has to be @ and");
     assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--template", "a photo"), 2,
-                     "a photo: the template has no place for the label");
+                     "--template: \"a photo\": the template has no place for the label");
+    assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--template", ""), 2, "--template: \"\":");
     assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--templates", "cifar"), 2,
                      "imagenet, simple and none");
     assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--templates", blank), 2,
@@ -205,6 +209,36 @@ static void test_labels_and_templates_that_cannot_be(void **state)
     assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--templates=simple", "--template={}"), 2,
                      "cannot stand beside");
     assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--json", "--csv"), 2, "cannot stand beside");
+}
+
+/* The sentence names the flag, the file and the line, blank lines counted. */
+static void test_bad_line_of_a_file(void **state)
+{
+    (void)state;
+    char at_file[300];
+    const char *path = temporary_path("lines.txt");
+    snprintf(at_file, sizeof at_file, "@%s", path);
+    write_text(path, "a {}\n\nno place\n");
+    assert_cli_fails(run_cli(CLASSIFY, "--labels=a", "--templates", at_file), 2,
+                     "lines.txt: line 3: \"no place\": the template has no place");
+    write_file(path, "a\n\nb\0c\n", 7);
+    assert_cli_fails(run_cli(CLASSIFY, "--labels", at_file), 2,
+                     "lines.txt: line 3 holds a NUL byte");
+    assert_cli_fails(run_cli(CLASSIFY, "--labels", "@/dev/zero"), 2,
+                     "--labels @/dev/zero: is longer than 256 MiB");
+}
+
+static void test_repeated_labels_count_once(void **state)
+{
+    (void)state;
+    cli_run once = run_cli(CLASSIFY, "--labels", "dog,cat", "--json");
+    cli_run twice = run_cli(CLASSIFY, "--labels", "dog,cat,dog", "--json");
+    assert_int_equal(twice.code, 0);
+    assert_string_equal(twice.out, once.out);
+    assert_non_null(strstr(twice.err, "--labels: \"dog\" is there more than once"));
+    assert_null(strstr(twice.err, "cat"));
+    cli_run_free(&once);
+    cli_run_free(&twice);
 }
 
 static void test_one_bad_picture_among_many(void **state)
@@ -273,8 +307,25 @@ static void test_directory(void **state)
     mkdir(temporary_path("no pictures"), 0700);
     run = run_cli("classify", "-m", MODEL, "--labels=a", "--json", temporary_path("no pictures"),
                   PICTURE);
-    assert_int_equal(cli_line_count(&run), 1);
+    assert_int_equal(cli_line_count(&run), 2);
+    json_t *line = cli_json_line(&run, 0);
+    assert_string_equal(text_of(line, "input"), temporary_path("no pictures"));
+    assert_int_equal(strncmp(text_of(line, "error"), "there is no .jpg", 16), 0);
+    json_decref(line);
     assert_cli_fails(run, 1, "no pictures: there is no .jpg");
+}
+
+/* A pipe that nobody writes to is left alone; reading it would wait for ever. */
+static void test_pipe_in_a_directory(void **state)
+{
+    (void)state;
+    mkdir(temporary_path("pipes"), 0700);
+    assert_int_equal(mkfifo(temporary_path("pipes/a.jpg"), 0600), 0);
+    write_solid_png(temporary_path("pipes/b.png"), 90);
+    cli_run run = run_cli("classify", "-m", MODEL, "--labels=a", "--json", temporary_path("pipes"));
+    assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), 1);
+    cli_run_free(&run);
 }
 
 static void test_file_names_that_are_not_text(void **state)
@@ -299,9 +350,16 @@ static void test_empty_list(void **state)
 {
     (void)state;
     cli_run run = run_cli("classify", "-m", MODEL, "--labels=a", "--json", "-");
-    assert_int_equal(run.code, 0);
     assert_string_equal(run.out, "");
-    cli_run_free(&run);
+    assert_cli_fails(run, 2, "no images: name files");
+}
+
+static void test_standard_input_is_read_once(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli_in((cli_surroundings){.input = PICTURE "\n"}, "classify", "-m", MODEL,
+                                "--labels=@-", "--json", "-", NULL),
+                     2, "standard input has been read already");
 }
 
 int main(void)
@@ -314,10 +372,14 @@ int main(void)
         cmocka_unit_test(test_top_and_threshold),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_labels_and_templates_that_cannot_be),
+        cmocka_unit_test(test_bad_line_of_a_file),
+        cmocka_unit_test(test_repeated_labels_count_once),
         cmocka_unit_test(test_one_bad_picture_among_many),
         cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_pipe_in_a_directory),
         cmocka_unit_test(test_file_names_that_are_not_text),
         cmocka_unit_test(test_empty_list),
+        cmocka_unit_test(test_standard_input_is_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
