@@ -52,11 +52,14 @@ static void write_csv(const classification *c, const char *path, size_t count)
 
 static void write_table(const classification *c, const char *path, size_t count)
 {
-    cli_output_print(c->output, "%s\n", path);
-    for (size_t i = 0; i < count; i++)
-        cli_output_print(c->output, "  %6.2f %%  %7.4f  %s\n", 100 * (double)c->scores[i].score,
-                         (double)c->scores[i].cosine,
-                         osprey_label_set_label(c->set, c->scores[i].label));
+    cli_output_visible(c->output, path);
+    cli_output_print(c->output, "\n");
+    for (size_t i = 0; i < count; i++) {
+        cli_output_print(c->output, "  %6.2f %%  %7.4f  ", 100 * (double)c->scores[i].score,
+                         (double)c->scores[i].cosine);
+        cli_output_visible(c->output, osprey_label_set_label(c->set, c->scores[i].label));
+        cli_output_print(c->output, "\n");
+    }
 }
 
 static cli_exit classify_row(void *context, const char *path, const float *row,
@@ -107,8 +110,6 @@ static cli_exit classify_images(const cli_options *options, const cli_image_inpu
 
 static cli_exit run(const cli_options *options)
 {
-    if (options->json && options->csv)
-        return cli_fail(CLI_WRONG_USE, "--json", "cannot stand beside --csv");
     cli_image_inputs inputs = {0};
     cli_loaded_model loaded = {0};
     cli_prompts *prompts = NULL;

@@ -69,9 +69,9 @@ static cli_exit run(const cli_options *options)
     if (options->inputs.count)
         return cli_fail(CLI_WRONG_USE, options->inputs.items[0],
                         "compile takes no inputs; name the model with -m");
-    if (!options->output)
+    if (!options->output || strcmp(options->output, "-") == 0)
         return cli_fail(CLI_WRONG_USE, "--output",
-                        "name the engine to be written, such as -o clip.osprey");
+                        "name the engine to be written, a file such as -o clip.osprey");
     if (options->dump_graph && mkdir(options->dump_graph, 0777) != 0 && errno != EEXIST)
         return cli_fail(CLI_WRONG_USE, options->dump_graph, "cannot make this directory: %s",
                         strerror(errno));

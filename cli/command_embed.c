@@ -8,6 +8,7 @@
 #include "npy.h"
 #include "progress.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct embedding_run {
@@ -16,6 +17,7 @@ typedef struct embedding_run {
     osprey_embed form;
     cli_output output;
     cli_embedding_writer writer;
+    bool failed; /* a row of the pixels */
 } embedding_run;
 
 static cli_exit embed_image_row(void *context, const char *path, const float *row,
@@ -34,13 +36,13 @@ static cli_exit start_model(embedding_run *run, osprey_tower tower)
     return code;
 }
 
-/* Opens the output for `count` rows; key: what each is called there. */
-static cli_exit begin_output(embedding_run *run, const char *key, size_t count)
+/* Opens the output for `count` rows; columns: what a CSV line has before the embedding. */
+static cli_exit begin_output(embedding_run *run, const char *columns, size_t count)
 {
     cli_exit code = cli_output_open(&run->output, run->options->output);
     if (code != CLI_DONE) return code;
-    return cli_embedding_begin(&run->writer, &run->output, (cli_format)run->options->format, key,
-                               count, run->loaded.info->embed_dim);
+    return cli_embedding_begin(&run->writer, &run->output, (cli_format)run->options->format,
+                               columns, count, run->loaded.info->embed_dim);
 }
 
 static cli_exit embed_images(embedding_run *run)
@@ -133,6 +135,13 @@ static cli_exit check_pixels(const cli_npy *npy, const osprey_model_info *info)
                     info->image_width);
 }
 
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
+}
+
 static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, size_t count,
                                   float *pixels, float *rows)
 {
@@ -147,12 +156,21 @@ static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, s
         return code;
     }
     for (size_t i = 0; i < count; i++) {
+        const float *row = rows + i * run->writer.embed_dim;
         cli_embedding_name name = {.key = "input",
                                    .text = npy->path,
                                    .length = strlen(npy->path),
                                    .has_row = true,
                                    .row = at + i};
-        cli_embedding_write(&run->writer, &name, rows + i * run->writer.embed_dim, NULL);
+        if (all_finite(pixels + i * elems, elems) && all_finite(row, run->writer.embed_dim)) {
+            cli_embedding_write(&run->writer, &name, row, NULL);
+            continue;
+        }
+        snprintf(error.message, sizeof error.message,
+                 "row %zu (from 0) has pixels that are NaN, infinite or too large", at + i);
+        run->failed = true;
+        cli_fail(CLI_INPUTS_FAILED, npy->path, "%s", error.message);
+        cli_embedding_write(&run->writer, &name, NULL, &error);
     }
     cli_output_flush(&run->output);
     return CLI_DONE;
@@ -164,7 +182,7 @@ static cli_exit embed_pixels(embedding_run *run)
     cli_exit code = cli_npy_open(&npy, run->options->pixels);
     if (code == CLI_DONE) code = start_model(run, OSPREY_TOWER_IMAGE);
     if (code == CLI_DONE) code = check_pixels(&npy, run->loaded.info);
-    if (code == CLI_DONE) code = begin_output(run, "input", npy.shape[0]);
+    if (code == CLI_DONE) code = begin_output(run, "input,row", npy.shape[0]);
     if (code == CLI_DONE) {
         size_t total = npy.shape[0];
         size_t batch = run->options->batch ? run->options->batch : CLI_IMAGES_A_BATCH;
@@ -183,15 +201,13 @@ static cli_exit embed_pixels(embedding_run *run)
         cli_free(pixels);
     }
     cli_npy_close(&npy);
-    return code;
+    return code == CLI_DONE && run->failed ? CLI_INPUTS_FAILED : code;
 }
 
 static cli_exit run(const cli_options *options)
 {
     bool has_texts = options->text.count || options->texts;
-    if ((options->text.count != 0) + (options->texts != NULL) + (options->pixels != NULL) +
-            (options->inputs.count != 0) !=
-        1)
+    if (!has_texts && !options->pixels && !options->inputs.count)
         return cli_fail(CLI_WRONG_USE, NULL,
                         "embed takes one kind of input: images, --text, --texts or --pixels");
     embedding_run run = {

@@ -148,7 +148,7 @@ static void write_value(cli_output *output, const json_t *value)
     size_t index;
     json_t *element;
     if (json_is_string(value)) {
-        cli_output_print(output, "%s", json_string_value(value));
+        cli_output_visible(output, json_string_value(value));
     } else if (json_is_integer(value)) {
         cli_output_print(output, "%lld", (long long)json_integer_value(value));
     } else if (json_is_real(value)) {

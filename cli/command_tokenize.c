@@ -52,7 +52,7 @@ static cli_exit tokenize(const cli_options *options, const cli_lines *texts,
 static cli_exit find_texts(const cli_options *options, cli_lines *texts)
 {
     const cli_strings *inputs = &options->inputs;
-    if ((inputs->count != 0) == (options->texts != NULL))
+    if (!inputs->count && !options->texts)
         return cli_fail(CLI_WRONG_USE, NULL, "tokenize takes texts, or --texts @FILE");
     if (options->texts) return cli_lines_read_value(texts, "--texts", options->texts);
     if (inputs->count == 1 && strcmp(inputs->items[0], "-") == 0)

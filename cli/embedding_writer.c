@@ -9,7 +9,7 @@
 #include <string.h>
 
 cli_exit cli_embedding_begin(cli_embedding_writer *writer, cli_output *output, cli_format format,
-                             const char *key, size_t rows, size_t embed_dim)
+                             const char *columns, size_t rows, size_t embed_dim)
 {
     *writer = (cli_embedding_writer){output, format, embed_dim, NULL};
     if (format == CLI_FORMAT_NPY) {
@@ -18,7 +18,7 @@ cli_exit cli_embedding_begin(cli_embedding_writer *writer, cli_output *output, c
         writer->failed_row = cli_calloc(embed_dim, sizeof *writer->failed_row);
         for (size_t d = 0; d < embed_dim; d++) writer->failed_row[d] = NAN;
     } else if (format == CLI_FORMAT_CSV) {
-        cli_output_print(output, "%s", key);
+        cli_output_print(output, "%s", columns);
         for (size_t d = 0; d < embed_dim; d++) cli_output_print(output, ",e%zu", d);
         cli_output_print(output, "\n");
     }
@@ -43,9 +43,11 @@ static void write_json(const cli_embedding_writer *writer, const cli_embedding_n
     cli_output_json(writer->output, line);
 }
 
-static void write_csv(const cli_embedding_writer *writer, const char *name, const float *row)
+static void write_csv(const cli_embedding_writer *writer, const cli_embedding_name *name,
+                      const float *row)
 {
-    cli_output_csv(writer->output, name);
+    cli_output_csv(writer->output, name->text);
+    if (name->has_row) cli_output_print(writer->output, ",%zu", name->row);
     for (size_t d = 0; d < writer->embed_dim; d++)
         cli_output_print(writer->output, ",%.9g", (double)row[d]);
     cli_output_print(writer->output, "\n");
@@ -63,7 +65,7 @@ void cli_embedding_write(const cli_embedding_writer *writer, const cli_embedding
         write_json(writer, name, row, failure);
         break;
     case CLI_FORMAT_CSV:
-        if (row) write_csv(writer, name->text, row);
+        if (row) write_csv(writer, name, row);
         break;
     }
 }

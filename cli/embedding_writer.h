@@ -22,9 +22,10 @@ typedef struct cli_embedding_name {
     size_t row;   /* this one */
 } cli_embedding_name;
 
-/* What comes before the rows. CLI_WRONG_USE for bytes that would go to a terminal. */
+/* What comes before the rows. columns: what a CSV line has before the embedding. CLI_WRONG_USE for
+ * bytes that would go to a terminal. */
 cli_exit cli_embedding_begin(cli_embedding_writer *writer, cli_output *output, cli_format format,
-                             const char *key, size_t rows, size_t embed_dim);
+                             const char *columns, size_t rows, size_t embed_dim);
 
 /* row: [D]; NULL where the input failed, with the reason in *failure. */
 void cli_embedding_write(const cli_embedding_writer *writer, const cli_embedding_name *name,

@@ -61,6 +61,8 @@ void cli_help_command(FILE *file, const cli_command *command)
     fputc('\n', file);
     print_wrapped(file,
                   "Every flag can also be an environment variable: OSPREY_MODEL, OSPREY_NO_EXIF=1. "
+                  "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
+                  "avx512bf16 or amx, instead of the best that the machine has. "
                   "Exit code: 0 done, 1 some inputs failed (each is named on standard error), 2 "
                   "wrong use, 3 the model cannot be loaded.",
                   0, 0);
@@ -73,5 +75,5 @@ void cli_help_overview(FILE *file)
           file);
     for (const cli_command *const *command = cli_commands; *command; command++)
         fprintf(file, "  %-12s %s\n", (*command)->name, (*command)->summary);
-    fputs("\n`osprey COMMAND --help` tells the rest, `osprey --version` the version.\n", file);
+    fputs("\n`osprey help COMMAND` tells the rest, `osprey --version` the version.\n", file);
 }

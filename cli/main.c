@@ -2,11 +2,12 @@
 /* The command line's entrance: finds the command, reads its flags, runs it. */
 #include "commands.h"
 #include "help.h"
+#include "output.h"
 #include "spelling.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,22 +37,38 @@ static const cli_command *find_command(const char *name)
 static cli_exit unknown_command(const char *name)
 {
     const char *nearest = NULL;
-    size_t least = SIZE_MAX;
+    size_t least = cli_word_near(name) + 1;
     for (const cli_command *const *command = cli_commands; *command; command++) {
         size_t distance = cli_word_distance(name, (*command)->name);
         if (distance >= least) continue;
         least = distance;
         nearest = (*command)->name;
     }
-    return cli_fail(CLI_WRONG_USE, name,
-                    "there is no such command; the nearest is %s, and `osprey --help` has all",
-                    nearest);
+    if (nearest)
+        return cli_fail(CLI_WRONG_USE, name,
+                        "there is no such command; the nearest is %s, and `osprey --help` has all",
+                        nearest);
+    return cli_fail(CLI_WRONG_USE, name, "there is no such command; `osprey --help` has all");
+}
+
+/* command NULL: the overview. */
+static cli_exit show_help(const cli_command *command)
+{
+    cli_output output;
+    cli_exit code = cli_output_open(&output, NULL);
+    if (command)
+        cli_help_command(output.file, command);
+    else
+        cli_help_overview(output.file);
+    return cli_output_close(&output, code);
 }
 
 static cli_exit show_version(void)
 {
-    puts("osprey " OSPREY_VERSION);
-    return CLI_DONE;
+    cli_output output;
+    cli_exit code = cli_output_open(&output, NULL);
+    cli_output_print(&output, "osprey %s\n", OSPREY_VERSION);
+    return cli_output_close(&output, code);
 }
 
 static cli_exit run_command(const cli_command *command, int count, char **arguments)
@@ -60,7 +77,7 @@ static cli_exit run_command(const cli_command *command, int count, char **argume
     cli_exit code = cli_options_parse(command->bit, command->name, count, arguments, &options);
     if (code == CLI_DONE) {
         if (options.help)
-            cli_help_command(stdout, command);
+            code = show_help(command);
         else if (options.version)
             code = show_version();
         else
@@ -78,12 +95,12 @@ int main(int argc, char **argv)
         cli_help_overview(stderr);
         return CLI_WRONG_USE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        cli_help_overview(stdout);
-        return CLI_DONE;
-    }
+    bool is_help = strcmp(argv[1], "help") == 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (is_help && argc == 2))
+        return show_help(NULL);
     if (strcmp(argv[1], "--version") == 0) return show_version();
-    const cli_command *command = find_command(argv[1]);
-    if (!command) return unknown_command(argv[1]);
-    return run_command(command, argc - 2, argv + 2);
+    const char *name = argv[1 + is_help];
+    const cli_command *command = find_command(name);
+    if (!command) return unknown_command(name);
+    return is_help ? show_help(command) : run_command(command, argc - 2, argv + 2);
 }

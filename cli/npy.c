@@ -133,12 +133,15 @@ static bool length_fits(const cli_npy *npy)
 
 cli_exit cli_npy_open(cli_npy *npy, const char *path)
 {
-    *npy = (cli_npy){.path = path, .file = fopen(path, "re")};
+    *npy = (cli_npy){.path = path};
+    npy->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (!npy->file) return cli_fail(CLI_INPUTS_FAILED, path, "cannot open it: %s", strerror(errno));
     char *text = read_header_text(npy->file);
     header h = {.at = text};
     bool understood = text && read_dict(&h);
     cli_free(text);
+    if (ferror(npy->file))
+        return cli_fail(CLI_INPUTS_FAILED, path, "cannot read it: %s", strerror(errno));
     if (!understood) return cli_fail(CLI_INPUTS_FAILED, path, "is not a NumPy .npy file");
     if (strcmp(h.descr, "<f4") != 0 || h.fortran_order)
         return cli_fail(CLI_INPUTS_FAILED, path,
@@ -159,7 +162,7 @@ cli_exit cli_npy_read(cli_npy *npy, float *elements, size_t count)
 
 void cli_npy_close(cli_npy *npy)
 {
-    if (npy->file) fclose(npy->file);
+    if (npy->file && npy->file != stdin) fclose(npy->file);
     npy->file = NULL;
 }
 

@@ -18,8 +18,8 @@ typedef struct cli_npy {
 } cli_npy;
 
 /*
- * Reads and checks the header; the file may be hostile. On failure the reason has been printed.
- * cli_npy_close either way.
+ * Reads and checks the header; the file may be hostile. "-" is standard input. On failure the
+ * reason has been printed. cli_npy_close either way.
  */
 cli_exit cli_npy_open(cli_npy *npy, const char *path);
 

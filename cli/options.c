@@ -7,16 +7,25 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NAME_BYTES 64
+
+/* The one of a set of rivals that was given. */
+typedef struct claim {
+    const cli_option_spec *spec; /* NULL: inputs */
+    char name[NAME_BYTES];       /* as the user wrote it; "" where none was given */
+} claim;
 
 /* One reading of a command line. */
 typedef struct parser {
     cli_command_bit command;
     const char *command_name;
     cli_options *options;
+    bool *given; /* [cli_option_count], on the command line */
+    claim claims[CLI_RIVAL_SETS];
 } parser;
 
 static void *field_of(const parser *p, const cli_option_spec *spec)
@@ -101,7 +110,7 @@ static cli_exit wrong_value(const cli_option_spec *spec, const char *name, const
                         "\"%s\" is not a list of whole numbers from %zu to %zu, such as 1,8", text,
                         spec->least, spec->most);
     case CLI_NUMBER:
-        return cli_fail(CLI_WRONG_USE, name, "\"%s\" is not a number", text);
+        return cli_fail(CLI_WRONG_USE, name, "\"%s\" is not a finite number", text);
     case CLI_FLAG:
         return cli_fail(CLI_WRONG_USE, name, "\"%s\" is neither 1 nor 0", text);
     default:
@@ -146,22 +155,44 @@ static cli_exit set_option(const parser *p, const cli_option_spec *spec, const c
     return right ? CLI_DONE : wrong_value(spec, name, text);
 }
 
-/* Defaults, then the environment. */
-static cli_exit set_from_environment(const parser *p)
+/* Notes what was given of a set of rivals; there can be only one. */
+static cli_exit claim_set(parser *p, cli_rivals rivals, const cli_option_spec *spec,
+                          const char *name)
 {
-    for (size_t i = 0; i < cli_option_count; i++) {
-        const cli_option_spec *spec = &cli_option_table[i];
-        if (!(spec->commands & p->command)) continue;
-        char variable[64];
-        snprintf(variable, sizeof variable, "OSPREY_%s", spec->name);
-        for (char *c = variable; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-        const char *text = spec->only_here ? NULL : getenv(variable);
-        if (text && !*text) text = NULL;
-        if (!text && !spec->fallback) continue;
-        cli_exit code = set_option(p, spec, variable, text ? text : spec->fallback);
-        if (code != CLI_DONE) return code;
-    }
+    claim *claimed = &p->claims[rivals];
+    if (rivals == CLI_NO_RIVALS || (claimed->name[0] && claimed->spec == spec)) return CLI_DONE;
+    if (claimed->name[0])
+        return cli_fail(CLI_WRONG_USE, name, "cannot stand beside %s", claimed->name);
+    claimed->spec = spec;
+    snprintf(claimed->name, sizeof claimed->name, "%s", name);
     return CLI_DONE;
+}
+
+/* What the environment says; NULL where it says nothing. */
+static const char *find_variable(const cli_option_spec *spec, char *name)
+{
+    snprintf(name, NAME_BYTES, "OSPREY_%s", spec->name);
+    for (char *c = name; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    const char *text = spec->only_here ? NULL : getenv(name);
+    return text && *text ? text : NULL;
+}
+
+/* The environment and the defaults, where the command line left something open. */
+static cli_exit fill_in(parser *p)
+{
+    cli_exit code = CLI_DONE;
+    bool settled[CLI_RIVAL_SETS];
+    for (size_t i = 0; i < CLI_RIVAL_SETS; i++) settled[i] = p->claims[i].name[0];
+    for (size_t i = 0; i < cli_option_count && code == CLI_DONE; i++) {
+        const cli_option_spec *spec = &cli_option_table[i];
+        if (!(spec->commands & p->command) || p->given[i]) continue;
+        char name[NAME_BYTES] = "";
+        const char *text = settled[spec->rivals] ? NULL : find_variable(spec, name);
+        if (text || spec->fallback) code = set_option(p, spec, name, text ? text : spec->fallback);
+        bool off = spec->kind == CLI_FLAG && !*(const bool *)field_of(p, spec);
+        if (code == CLI_DONE && text && !off) code = claim_set(p, spec->rivals, spec, name);
+    }
+    return code;
 }
 
 static const cli_option_spec *find_option(const parser *p, const char *argument, size_t length)
@@ -181,67 +212,93 @@ static const cli_option_spec *find_option(const parser *p, const char *argument,
 
 static cli_exit unknown_option(const parser *p, const char *argument, size_t length)
 {
-    char name[64];
+    char name[NAME_BYTES];
     snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
              argument);
-    const char *nearest = "help";
-    size_t least = SIZE_MAX;
+    const char *word = name + strspn(name, "-"), *nearest = NULL;
+    size_t least = cli_word_near(word) + 1;
     for (size_t i = 0; i < cli_option_count; i++) {
         const cli_option_spec *spec = &cli_option_table[i];
-        size_t distance = cli_word_distance(name + strspn(name, "-"), spec->name);
+        size_t distance = cli_word_distance(word, spec->name);
         if (!(spec->commands & p->command) || distance >= least) continue;
         least = distance;
         nearest = spec->name;
     }
-    return cli_fail(CLI_WRONG_USE, name, "%s has no such flag; the nearest is --%s",
-                    p->command_name, nearest);
+    if (nearest)
+        return cli_fail(CLI_WRONG_USE, name, "%s has no such flag; the nearest is --%s",
+                        p->command_name, nearest);
+    return cli_fail(CLI_WRONG_USE, name, "%s has no such flag; `osprey %s --help` has all",
+                    p->command_name, p->command_name);
 }
 
-/* Takes the flag at arguments[*next], and its value, which may be the next argument. */
-static cli_exit take_option(const parser *p, bool *seen, int count, char **arguments, int *next)
+/* Takes the flag at arguments[*next], and its value: behind "=", behind the letter, or the next
+ * argument. */
+static cli_exit take_option(parser *p, int count, char **arguments, int *next)
 {
     const char *argument = arguments[(*next)++];
-    const char *equals = argument[1] == '-' ? strchr(argument, '=') : NULL;
-    size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
+    bool is_long = argument[1] == '-';
+    size_t length = is_long ? strcspn(argument, "=") : 2;
     const cli_option_spec *spec = find_option(p, argument, length);
-    if (!spec) return unknown_option(p, argument, length);
-    char name[64];
+    if (!spec) return unknown_option(p, argument, is_long ? length : strlen(argument));
+    char name[NAME_BYTES];
     snprintf(name, sizeof name, "--%s", spec->name);
+    const char *value = argument[length] ? argument + length + is_long : NULL;
+    bool *given = &p->given[spec - cli_option_table];
+    cli_exit code = claim_set(p, spec->rivals, spec, name);
+    if (code != CLI_DONE) return code;
     if (spec->kind == CLI_FLAG) {
-        if (equals) return cli_fail(CLI_WRONG_USE, name, "takes no value");
-        *(bool *)field_of(p, spec) = true;
+        if (value) return cli_fail(CLI_WRONG_USE, name, "takes no value");
+        *(bool *)field_of(p, spec) = *given = true;
         return CLI_DONE;
     }
-    const char *value = equals ? equals + 1 : *next < count ? arguments[(*next)++] : NULL;
-    if (!value) return cli_fail(CLI_WRONG_USE, name, "needs a value: %s", spec->value);
-    /* The first on the command line takes the place of what the environment gave. */
-    bool *first = &seen[spec - cli_option_table];
-    if (spec->kind == CLI_STRINGS && !*first) ((cli_strings *)field_of(p, spec))->count = 0;
-    *first = true;
+    if (!value && *next < count) value = arguments[(*next)++];
+    /* A text may be empty, a name may not. */
+    if (!value || (!*value && spec->kind == CLI_STRING))
+        return cli_fail(CLI_WRONG_USE, name, "needs a value: %s", spec->value);
+    if (*given && spec->kind != CLI_STRINGS)
+        return cli_fail(CLI_WRONG_USE, name, "can be given only once");
+    *given = true;
     return set_option(p, spec, name, value);
+}
+
+static cli_exit take_input(parser *p, const char *argument)
+{
+    append_string(&p->options->inputs, argument);
+    return claim_set(p, CLI_RIVAL_INPUTS, NULL, *argument ? argument : "\"\"");
+}
+
+static cli_exit read_arguments(parser *p, int count, char **arguments)
+{
+    cli_exit code = CLI_DONE;
+    bool only_inputs = false;
+    for (int next = 0; next < count && code == CLI_DONE;) {
+        const char *argument = arguments[next];
+        if (only_inputs || argument[0] != '-' || !argument[1]) {
+            code = take_input(p, argument);
+            next++;
+        } else if (strcmp(argument, "--") == 0) {
+            only_inputs = true;
+            next++;
+        } else {
+            code = take_option(p, count, arguments, &next);
+        }
+    }
+    for (size_t i = 0; i < cli_option_count && code == CLI_DONE; i++)
+        if (p->given[i] && cli_option_table[i].of_files && !p->options->inputs.count)
+            code = cli_fail(CLI_WRONG_USE, NULL, "--%s is about image files, and none is named",
+                            cli_option_table[i].name);
+    return code;
 }
 
 cli_exit cli_options_parse(cli_command_bit command, const char *command_name, int count,
                            char **arguments, cli_options *options)
 {
     *options = (cli_options){0};
-    parser p = {command, command_name, options};
-    cli_exit code = set_from_environment(&p);
-    bool *seen = cli_calloc(cli_option_count, sizeof *seen);
-    bool only_inputs = false;
-    for (int next = 0; next < count && code == CLI_DONE;) {
-        const char *argument = arguments[next];
-        if (only_inputs || argument[0] != '-' || !argument[1]) {
-            append_string(&options->inputs, argument);
-            next++;
-        } else if (strcmp(argument, "--") == 0) {
-            only_inputs = true;
-            next++;
-        } else {
-            code = take_option(&p, seen, count, arguments, &next);
-        }
-    }
-    cli_free(seen);
+    parser p = {.command = command, .command_name = command_name, .options = options};
+    p.given = cli_calloc(cli_option_count, sizeof *p.given);
+    cli_exit code = read_arguments(&p, count, arguments);
+    if (code == CLI_DONE) code = fill_in(&p);
+    cli_free(p.given);
     return code;
 }
 

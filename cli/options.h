@@ -5,7 +5,8 @@
  *
  * A flag's value is, by falling priority, what stands on the command line, what OSPREY_<FLAG>
  * holds (dashes become underscores; an empty variable is none), and the table's default. Only
- * --help and --version are no variables.
+ * --help and --version are no variables. What stands on the command line
+ * also goes before a variable that contradicts it, such as OSPREY_CSV beside --json.
  */
 #ifndef OSPREY_CLI_OPTIONS_H
 #define OSPREY_CLI_OPTIONS_H
@@ -73,6 +74,15 @@ typedef enum cli_option_kind {
     CLI_CHOICE,  /* size_t: place in choices */
 } cli_option_kind;
 
+/* Of the flags in one set, only one can be given. */
+typedef enum cli_rivals {
+    CLI_NO_RIVALS,
+    CLI_RIVAL_PROMPTS, /* ways to give templates */
+    CLI_RIVAL_FORMS,   /* ways to write results */
+    CLI_RIVAL_INPUTS,  /* ways to give inputs; what is not a flag is one, too */
+    CLI_RIVAL_SETS,
+} cli_rivals;
+
 typedef struct cli_option_spec {
     const char *name; /* without the dashes */
     char letter;      /* 0: none */
@@ -84,6 +94,8 @@ typedef struct cli_option_spec {
     size_t least, most;
     const char *const *choices; /* ends with NULL */
     bool only_here;             /* not an environment variable too */
+    bool of_files;              /* says nothing where no input files are named */
+    cli_rivals rivals;
     const char *help;
 } cli_option_spec;
 

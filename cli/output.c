@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include "cli_memory.h"
+#include "visible.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -56,12 +57,24 @@ static FILE *open_temporary(const char *target, const struct stat *existing)
     return file;
 }
 
+/* Whether that is the file to which standard output goes, as /dev/stdout is. */
+static bool is_standard_output(const struct stat *file)
+{
+    struct stat standard;
+    return fstat(STDOUT_FILENO, &standard) == 0 && standard.st_dev == file->st_dev &&
+           standard.st_ino == file->st_ino;
+}
+
 cli_exit cli_output_open(cli_output *output, const char *path)
 {
-    *output = (cli_output){.file = stdout, .path = path};
-    if (!path) return CLI_DONE;
-    struct stat info;
+    *output = (cli_output){.file = stdout};
+    if (!path || strcmp(path, "-") == 0) return CLI_DONE;
+    struct stat info, link;
     bool exists = stat(path, &info) == 0;
+    if (exists && S_ISREG(info.st_mode) && is_standard_output(&info)) return CLI_DONE;
+    if (!exists && lstat(path, &link) == 0)
+        return cli_fail(CLI_WRONG_USE, path, "cannot write there: it is a link to nothing");
+    output->path = path;
     if (exists && !S_ISREG(info.st_mode)) {
         /* A device or a pipe cannot be replaced, only written to. */
         output->file = fopen(path, "we");
@@ -97,6 +110,13 @@ void cli_output_print(cli_output *output, const char *format, ...)
     va_start(arguments, format);
     if (vfprintf(output->file, format, arguments) < 0) output->failure = errno;
     va_end(arguments);
+}
+
+void cli_output_visible(cli_output *output, const char *text)
+{
+    if (output->failure) return;
+    cli_visible_write(output->file, text);
+    if (ferror(output->file)) output->failure = errno;
 }
 
 static int write_json(const char *bytes, size_t length, void *output)

@@ -28,7 +28,7 @@ typedef struct cli_output {
     bool abandoned;   /* the results are not fit to be kept */
 } cli_output;
 
-/* path NULL: standard output. CLI_WRONG_USE where the file cannot be made. */
+/* path NULL or "-": standard output. CLI_WRONG_USE where the file cannot be made. */
 cli_exit cli_output_open(cli_output *output, const char *path);
 
 bool cli_output_usable(const cli_output *output);
@@ -36,6 +36,9 @@ bool cli_output_usable(const cli_output *output);
 void cli_output_write(cli_output *output, const void *bytes, size_t length);
 void cli_output_print(cli_output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Text from outside, its control characters made visible. */
+void cli_output_visible(cli_output *output, const char *text);
 
 /* A line of JSON. Takes over the reference. */
 void cli_output_json(cli_output *output, json_t *line);

@@ -57,8 +57,6 @@ static cli_exit read_templates(cli_prompts *prompts, const cli_options *options)
 {
     const cli_strings *given = &options->template;
     const char *value = options->templates;
-    if (given->count && value)
-        return cli_fail(CLI_WRONG_USE, "--template", "cannot stand beside --templates");
     for (size_t i = 0; i < given->count; i++)
         cli_lines_add(&prompts->templates, given->items[i], strlen(given->items[i]));
     if (value && value[0] != '@') return read_builtin_templates(prompts, value);

@@ -2,24 +2,33 @@
 #include "report.h"
 
 #include "progress.h"
+#include "visible.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
 {
     cli_progress_clear();
     fputs("osprey: ", stderr);
-    if (subject && subject[0]) fprintf(stderr, "%s: ", subject);
+    if (subject && subject[0]) {
+        cli_visible_write(stderr, subject);
+        fputs(": ", stderr);
+    }
+    char sentence[2048]; /* on the stack, because it may be about memory */
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    cli_visible_write(stderr, sentence);
     fputc('\n', stderr);
     return code;
 }
 
 cli_exit cli_fail_error(cli_exit code, const osprey_error *error)
 {
+    /* Whatever was to be done: the user's environment is wrong. */
+    if (strcmp(error->subject, "OSPREY_CPU") == 0) code = CLI_WRONG_USE;
     return cli_fail(code, error->subject, "%s", error->message);
 }

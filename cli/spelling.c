@@ -5,6 +5,12 @@
 
 #define LONGEST_WORD 63
 
+size_t cli_word_near(const char *word)
+{
+    /* Two neighbours exchanged count as two; of a short word, some has to be right. */
+    return strnlen(word, 4) / 2;
+}
+
 size_t cli_word_distance(const char *a, const char *b)
 {
     size_t a_bytes = strnlen(a, LONGEST_WORD), b_bytes = strnlen(b, LONGEST_WORD);

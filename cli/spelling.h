@@ -9,4 +9,7 @@
  * bytes count. */
 size_t cli_word_distance(const char *a, const char *b);
 
+/* The distance up to which another word may be what was meant. */
+size_t cli_word_near(const char *word);
+
 #endif

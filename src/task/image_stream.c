@@ -105,11 +105,10 @@ static osprey_status resolve_options(osprey_image_stream *stream,
     if (resolved->batch == 0) resolved->batch = DEFAULT_BATCH;
     if (resolved->batch > resolved->path_count && resolved->path_count)
         resolved->batch = resolved->path_count;
-    if (resolved->threads == 0) {
-        const osprey__cpu_features *features;
-        OSPREY_TRY(osprey__cpu_features_get(&features, error));
-        resolved->threads = features->usable_cores;
-    }
+    /* Asked for in any case: a wrong OSPREY_CPU fails here, not with every image. */
+    const osprey__cpu_features *features;
+    OSPREY_TRY(osprey__cpu_features_get(&features, error));
+    if (resolved->threads == 0) resolved->threads = features->usable_cores;
     if (resolved->threads > MAX_DECODERS) resolved->threads = MAX_DECODERS;
     if (resolved->threads > resolved->path_count) resolved->threads = resolved->path_count;
     stream->batch_count =

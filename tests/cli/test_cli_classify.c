@@ -191,7 +191,7 @@ static void test_labels_and_templates_that_cannot_be(void **state)
     char blank[300];
     snprintf(blank, sizeof blank, "@%s", temporary_path("blank.txt"));
     assert_cli_fails(run_cli(CLASSIFY), 2, "--labels: is missing");
-    assert_cli_fails(run_cli(CLASSIFY, "--labels", ""), 2, "has an empty label");
+    assert_cli_fails(run_cli(CLASSIFY, "--labels", ""), 2, "--labels: needs a value");
     assert_cli_fails(run_cli(CLASSIFY, "--labels", "a,,b"), 2, "\"a,,b\" has an empty label");
     assert_cli_fails(run_cli(CLASSIFY, "--labels", "@/nonexistent"), 2,
                      "/nonexistent: cannot open it");

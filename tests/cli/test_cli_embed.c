@@ -264,6 +264,7 @@ static void test_hostile_npy(void **state)
     assert_pixels_refused("/nonexistent.npy", "/nonexistent.npy: cannot open it");
     assert_pixels_refused(PICTURE, "is not a NumPy .npy file");
     assert_pixels_refused("/dev/null", "is not a NumPy .npy file");
+    assert_pixels_refused("/", "/: cannot read it: Is a directory");
     assert_pixels_refused(make_npy(HEADER("<f8", "False", "(1, 3, 32, 32)"), 3072 * 2),
                           "has to hold float32");
     assert_pixels_refused(make_npy(HEADER("<f4", "True", "(1, 3, 32, 32)"), 3072),
@@ -297,6 +298,55 @@ static void test_hostile_npy(void **state)
     assert_pixels_refused(temporary_path("long.npy"), "is not a NumPy .npy file");
 }
 
+/* Two pictures in an .npy, of which the second has one pixel that is no number. */
+static const char *make_half_bad_pixels(void)
+{
+    size_t length;
+    const char *path = make_npy(HEADER("<f4", "False", "(2, 3, 64, 64)"), 2 * 3 * 64 * 64);
+    float nan_pixel = NAN;
+    char *block = read_file(path, &length);
+    memcpy(block + length - sizeof nan_pixel, &nan_pixel, sizeof nan_pixel);
+    write_file(path, block, length);
+    free(block);
+    return path;
+}
+
+static void test_pixels_that_are_not_numbers(void **state)
+{
+    (void)state;
+    const char *path = make_half_bad_pixels(), *out = temporary_path("half.npy");
+    static const char said[] = "made.npy: row 1 (from 0) has pixels that are NaN";
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--pixels", path, "--format=npy", "-o", out), 1,
+                     said);
+    npy_file npy = load_npy(out);
+    for (size_t d = 0; d < npy.count; d++)
+        assert_true(isnan(npy.values[d]) == (d >= npy.count / 2));
+    npy_free(&npy);
+    cli_run run = run_cli("embed", "-m", MODEL, "--pixels", path);
+    json_t *line = cli_json_line(&run, 1);
+    assert_non_null(json_object_get(line, "error"));
+    assert_null(json_object_get(line, "embedding"));
+    assert_int_equal(json_integer_value(json_object_get(line, "row")), 1);
+    json_decref(line);
+    assert_cli_fails(run, 1, said);
+}
+
+static void test_pixels_from_standard_input(void **state)
+{
+    (void)state;
+    char command[1024];
+    const char *pixels = beside(models[0], "pixels.npy"), *out = temporary_path("piped.csv");
+    size_t length;
+    snprintf(command, sizeof command, "cat %s | %s embed -m %s --pixels - --format csv >%s", pixels,
+             OSPREY_CLI, models[0], out);
+    assert_int_equal(system(command), 0);
+    char *text = read_file(out, &length);
+    assert_int_equal(strncmp(text, "input,row,e0,", 13), 0);
+    assert_non_null(strstr(text, "\n-,0,"));
+    assert_non_null(strstr(text, "\n-,1,"));
+    free(text);
+}
+
 static void test_refused_pixels_write_nothing(void **state)
 {
     (void)state;
@@ -320,6 +370,8 @@ int main(void)
         cmocka_unit_test(test_tokenize),
         cmocka_unit_test(test_tokenize_forms),
         cmocka_unit_test(test_hostile_npy),
+        cmocka_unit_test(test_pixels_that_are_not_numbers),
+        cmocka_unit_test(test_pixels_from_standard_input),
         cmocka_unit_test(test_refused_pixels_write_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

@@ -50,7 +50,8 @@ static void test_unknown_words_get_the_nearest(void **state)
     assert_cli_fails(run_cli("clasify"), 2, "the nearest is classify");
     assert_cli_fails(run_cli("classify", "--lables", "a,b", "x.jpg"), 2, "the nearest is --labels");
     assert_cli_fails(run_cli("embed", "--fromat=npy"), 2, "the nearest is --format");
-    assert_cli_fails(run_cli("embed", "-x"), 2, "embed has no such flag");
+    assert_cli_fails(run_cli("embed", "-x"), 2, "embed has no such flag; `osprey embed --help`");
+    assert_cli_fails(run_cli("foo"), 2, "no such command; `osprey --help` has all");
     /* A flag of another command is none of this one. */
     assert_cli_fails(run_cli("inspect", "--labels", "a"), 2, "--labels: inspect has no such flag");
 }
@@ -64,12 +65,19 @@ static void test_wrong_values(void **state)
     assert_cli_fails(run_cli("classify", "--top=1x"), 2, "\"1x\"");
     assert_cli_fails(run_cli("classify", "--top=99999999999999999999999"), 2, "whole number");
     assert_cli_fails(run_cli("classify", "--batch=0"), 2, "from 1 to");
-    assert_cli_fails(run_cli("classify", "--threshold", "much"), 2, "\"much\" is not a number");
-    assert_cli_fails(run_cli("classify", "--threshold", "nan"), 2, "\"nan\" is not a number");
+    assert_cli_fails(run_cli("classify", "--threshold", "much"), 2,
+                     "\"much\" is not a finite number");
+    assert_cli_fails(run_cli("classify", "--threshold", "nan"), 2,
+                     "\"nan\" is not a finite number");
     assert_cli_fails(run_cli("classify", "--ensemble", "sum"), 2,
                      "\"sum\" is none of: embedding, probability");
     assert_cli_fails(run_cli("classify", "--json=yes"), 2, "--json: takes no value");
     assert_cli_fails(run_cli("classify", "--labels"), 2, "--labels: needs a value: A,B,C|@FILE");
+    assert_cli_fails(run_cli("embed", "--pixels", ""), 2, "--pixels: needs a value: FILE.npy");
+    assert_cli_fails(run_cli("embed", "-o", ""), 2, "--output: needs a value: FILE");
+    assert_cli_fails(run_cli("classify", "--labels=a", "--labels=b"), 2,
+                     "--labels: can be given only once");
+    assert_cli_fails(run_cli("inspect", "-hx"), 2, "--help: takes no value");
     assert_cli_fails(run_cli("bench", "--batch", "1,,2"), 2, "list of whole numbers");
     assert_cli_fails(run_cli("bench", "--batch", "1,"), 2, "list of whole numbers");
     assert_cli_fails(run_cli("bench", "--threads", "257"), 2, "from 0 to 256");
@@ -80,7 +88,14 @@ static void test_inputs_that_a_command_cannot_take(void **state)
     (void)state;
     assert_cli_fails(run_cli("classify", "-m", MODEL, "--labels", "a"), 2, "no images");
     assert_cli_fails(run_cli("embed", "-m", MODEL), 2, "one kind of input");
-    assert_cli_fails(run_cli("embed", "-m", MODEL, "--text", "a", PICTURE), 2, "one kind of input");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--text", "a", PICTURE), 2,
+                     PICTURE ": cannot stand beside --text");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--pixels=a", "--texts=@b"), 2,
+                     "--texts: cannot stand beside --pixels");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--text=a", "--no-exif"), 2,
+                     "--no-exif is about image files");
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL, "--texts=@a", "b"), 2,
+                     "b: cannot stand beside --texts");
     assert_cli_fails(run_cli("preprocess", "-m", MODEL), 2, "no images");
     assert_cli_fails(run_cli("tokenize", "-m", MODEL), 2, "takes texts");
     assert_cli_fails(run_cli("tokenize", "-m", MODEL, "--texts", "list.txt"), 2,
@@ -143,6 +158,89 @@ static void test_environment(void **state)
                      2, "OSPREY_NO_EXIF: \"perhaps\" is neither 1 nor 0");
     assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_TOP=x"}, "classify", NULL),
                      2, "OSPREY_TOP: \"x\" is not a whole number");
+}
+
+/* What is typed goes before what the environment says against it. */
+static void test_environment_gives_way(void **state)
+{
+    (void)state;
+#define CLASSIFY "classify", "-m", MODEL, "--labels=a", PICTURE
+    cli_run typed = run_cli(CLASSIFY, "--json", "--template={}");
+    static const char *const variables[] = {"OSPREY_CSV=1", "OSPREY_TEMPLATES=simple"};
+    for (size_t i = 0; i < 2; i++) {
+        cli_run run = run_cli_in((cli_surroundings){.variable = variables[i]}, CLASSIFY, "--json",
+                                 "--template={}", NULL);
+        assert_int_equal(run.code, 0);
+        assert_string_equal(run.out, typed.out);
+        cli_run_free(&run);
+    }
+    cli_run_free(&typed);
+    cli_run run = run_cli_in((cli_surroundings){.variable = "OSPREY_TEXT=hello"}, "embed", "-m",
+                             MODEL, PICTURE, NULL);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "\"input\""));
+    cli_run_free(&run);
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_NO_EXIF=1"}, "embed", "-m", MODEL,
+                     "--text", "a", NULL);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+
+    char command[1024];
+    const char *err = temporary_path("both-err");
+    size_t length;
+    snprintf(command, sizeof command,
+             "OSPREY_JSON=1 OSPREY_CSV=1 %s classify -m %s --labels=a %s 2>%s", OSPREY_CLI, MODEL,
+             PICTURE, err);
+    assert_int_equal(system(command) >> 8, 2);
+    char *said = read_file(err, &length);
+    assert_string_equal(said, "osprey: OSPREY_CSV: cannot stand beside OSPREY_JSON\n");
+    free(said);
+}
+
+static void test_wrong_instruction_set(void **state)
+{
+    (void)state;
+    cli_surroundings wrong = {.variable = "OSPREY_CPU=foo"};
+    static const char said[] = "osprey: OSPREY_CPU: \"foo\" is no known instruction set";
+    assert_cli_fails(run_cli_in(wrong, "embed", "-m", MODEL, "--text=a", NULL), 2, said);
+    assert_cli_fails(run_cli_in(wrong, CLASSIFY, NULL), 2, said);
+    assert_cli_fails(run_cli_in(wrong, "bench", "-m", MODEL, NULL), 2, said);
+    assert_cli_fails(
+        run_cli_in(wrong, "preprocess", "-m", MODEL, "--threads=1", PICTURE, "-o", "-", NULL), 2,
+        said);
+}
+
+static void test_help_as_a_command(void **state)
+{
+    (void)state;
+    cli_run flag = run_cli("embed", "--help"), command = run_cli("help", "embed");
+    assert_int_equal(command.code, 0);
+    assert_string_equal(command.out, flag.out);
+    assert_non_null(strstr(flag.out, "OSPREY_CPU"));
+    cli_run_free(&flag);
+    cli_run_free(&command);
+    flag = run_cli("--help");
+    command = run_cli("help");
+    assert_int_equal(command.code, 0);
+    assert_string_equal(command.out, flag.out);
+    cli_run_free(&flag);
+    cli_run_free(&command);
+    assert_cli_fails(run_cli("help", "embde"), 2, "the nearest is embed");
+    assert_int_equal(system(OSPREY_CLI " --help >/dev/full 2>&1") >> 8, 1);
+    assert_int_equal(system(OSPREY_CLI " embed --help >/dev/full 2>&1") >> 8, 1);
+    assert_int_equal(system(OSPREY_CLI " --version 2>/dev/null >&-") >> 8, 1);
+}
+
+/* The value right behind the letter, as in other programs. */
+static void test_letter_with_its_value(void **state)
+{
+    (void)state;
+    cli_run apart = run_cli("tokenize", "-m", MODEL, "dog");
+    cli_run joined = run_cli("tokenize", "-m" MODEL, "dog");
+    assert_int_equal(joined.code, 0);
+    assert_string_equal(joined.out, apart.out);
+    cli_run_free(&apart);
+    cli_run_free(&joined);
 }
 
 /* The program in `folder` of a tree whose bundled model lies at `place`; a tiny one stands in. */
@@ -234,6 +332,48 @@ static void test_output_file(void **state)
     assert_true(S_ISCHR(info.st_mode));
 }
 
+/* Standard output by its other names is written to, not replaced. */
+static void test_output_to_standard_output(void **state)
+{
+    (void)state;
+    cli_run plain = run_cli("tokenize", "-m", MODEL, "dog");
+    cli_run dash = run_cli("tokenize", "-m", MODEL, "dog", "-o", "-");
+    assert_string_equal(dash.out, plain.out);
+    cli_run_free(&dash);
+    char command[1024], expected[256];
+    const char *path = temporary_path("both.txt");
+    size_t length;
+    snprintf(command, sizeof command, "{ echo before; %s tokenize -m %s dog -o /dev/stdout; } >%s",
+             OSPREY_CLI, MODEL, path);
+    assert_int_equal(system(command), 0);
+    snprintf(expected, sizeof expected, "before\n%s", plain.out);
+    char *text = read_file(path, &length);
+    assert_string_equal(text, expected);
+    free(text);
+    cli_run_free(&plain);
+
+    struct stat info;
+    const char *link = temporary_path("link");
+    assert_int_equal(symlink("nowhere", link), 0);
+    assert_cli_fails(run_cli("tokenize", "-m", MODEL, "dog", "-o", link), 2, "a link to nothing");
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+}
+
+/* A name cannot steer the terminal, or pass for a line of ours. */
+static void test_control_characters_are_shown(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("tokenize", "--no\nosprey: forged"), 2,
+                     "osprey: --no\\x0aosprey: forged: tokenize has no such flag");
+    cli_run run = run_cli("classify", "-m", MODEL, "--labels", "a\033[31m,b\302\233", PICTURE,
+                          "/nonexistent/\n.png");
+    assert_null(strchr(run.out, '\033'));
+    assert_non_null(strstr(run.out, "  a\\x1b[31m\n"));
+    assert_non_null(strstr(run.out, "  b\\xc2\\x9b\n"));
+    assert_cli_fails(run, 1, "/nonexistent/\\x0a.png: ");
+}
+
 /* A reader that leaves early is no error. */
 static void test_reader_leaves(void **state)
 {
@@ -264,8 +404,14 @@ int main(void)
         cmocka_unit_test(test_inputs_that_a_command_cannot_take),
         cmocka_unit_test(test_models_that_cannot_be_loaded),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_environment_gives_way),
+        cmocka_unit_test(test_wrong_instruction_set),
+        cmocka_unit_test(test_help_as_a_command),
+        cmocka_unit_test(test_letter_with_its_value),
         cmocka_unit_test(test_demonstration_model),
         cmocka_unit_test(test_output_file),
+        cmocka_unit_test(test_output_to_standard_output),
+        cmocka_unit_test(test_control_characters_are_shown),
         cmocka_unit_test(test_reader_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

@@ -100,6 +100,7 @@ static void test_limits(void **state)
     assert_int_equal(osprey_image_open(path, &options, &image, &error), OSPREY_LIMIT);
     assert_string_equal(error.subject, path);
     assert_non_null(strstr(error.message, "61 x 47"));
+    assert_non_null(strstr(error.message, "scale it down first"));
     options = (osprey_image_options){.max_bytes = 1000};
     assert_int_equal(osprey_image_open(path, &options, &image, &error), OSPREY_LIMIT);
     assert_int_equal(osprey_image_open(image_golden_path("scan_bomb.jpg"), NULL, &image, &error),

@@ -17,9 +17,10 @@ osprey_status osprey__image_create(size_t width, size_t height, size_t max_pixel
         return osprey__fail(error, OSPREY_FORMAT, NULL, "the image has %zu x %zu pixels", width,
                             height);
     if (width > max_pixels / height)
-        return osprey__fail(error, OSPREY_LIMIT, NULL,
-                            "the image has %zu x %zu pixels, more than the limit of %zu", width,
-                            height, max_pixels);
+        return osprey__fail(
+            error, OSPREY_LIMIT, NULL,
+            "the image has %zu x %zu pixels, more than the limit of %zu; scale it down first",
+            width, height, max_pixels);
     size_t bytes;
     if (!osprey__multiply(width * height, 3, &bytes) || bytes > SIZE_MAX - OSPREY__IMAGE_SLACK)
         return osprey__fail_memory(error, SIZE_MAX);
