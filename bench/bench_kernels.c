@@ -22,7 +22,7 @@
 static const double seconds_a_case = 0.25;
 static const size_t cold_bytes = (size_t)160 << 20;
 
-static double peak_gops[OSPREY__WEIGHT_FORMATS]; /* 0: not known */
+static double peak_gops[OSPREY_PRECISIONS]; /* 0: not known */
 static const char *wanted = "";
 static const char *const format_names[] = {"fp32", "bf16", "fp16", "int8", "int4"};
 
@@ -67,7 +67,7 @@ static double best_time_s(void (*call)(void *context, size_t turn), void *contex
 }
 
 static void print_rate(const char *instruction_set, const char *name, double operations,
-                       double seconds, osprey__weight_format format)
+                       double seconds, osprey_precision format)
 {
     double gops = operations / seconds * 1e-9;
     printf("%-10s %-47s %9.1f us %8.1f GOP/s", instruction_set, name, seconds * 1e6, gops);
@@ -133,12 +133,12 @@ static void measure_peaks(void)
         fp32 = measure_peak("fp32 (AVX-512)", peak_avx512, 32);
     else if (osprey__cpu_level_supported(OSPREY__CPU_AVX2))
         fp32 = measure_peak("fp32 (AVX2)", peak_avx2, 16);
-    for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++) peak_gops[format] = fp32;
+    for (size_t format = 0; format < OSPREY_PRECISIONS; format++) peak_gops[format] = fp32;
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512VNNI))
-        peak_gops[OSPREY__WEIGHT_INT8] = measure_peak("int8 (VNNI)", peak_avx512vnni, 128);
-    peak_gops[OSPREY__WEIGHT_INT4] = peak_gops[OSPREY__WEIGHT_INT8];
+        peak_gops[OSPREY_PRECISION_INT8] = measure_peak("int8 (VNNI)", peak_avx512vnni, 128);
+    peak_gops[OSPREY_PRECISION_INT4] = peak_gops[OSPREY_PRECISION_INT8];
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512BF16))
-        peak_gops[OSPREY__WEIGHT_BF16] = measure_peak("bf16", peak_avx512bf16, 64);
+        peak_gops[OSPREY_PRECISION_BF16] = measure_peak("bf16", peak_avx512bf16, 64);
 }
 
 #else
@@ -163,7 +163,7 @@ static void run_gemm(void *context, size_t turn)
     gemm->kernel->run(&gemm->args);
 }
 
-static void bench_gemm_case(const osprey__kernels *kernels, osprey__weight_format format, size_t m,
+static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision format, size_t m,
                             size_t n, size_t k, osprey_activation activation, bool residual)
 {
     gemm_case gemm = {.kernel = &kernels->gemm[format]};
@@ -207,7 +207,7 @@ static void bench_gemm_case(const osprey__kernels *kernels, osprey__weight_forma
 }
 
 /* The four products of a block of ViT-B/32 (50 tokens an image), and a square one. */
-static void bench_gemm(const osprey__kernels *kernels, osprey__weight_format format)
+static void bench_gemm(const osprey__kernels *kernels, osprey_precision format)
 {
     if (!strstr("gemm", wanted) && !strstr(wanted, "gemm")) return;
     const size_t images[] = {1, 8, 32};
@@ -263,7 +263,7 @@ static void bench_attention_case(const osprey__kernels *kernels, size_t tokens, 
     double pairs =
         causal ? (double)tokens * (double)(tokens + 1) / 2 : (double)tokens * (double)tokens;
     print_rate(kernels->instruction_set, name, 4 * pairs * (double)head_dim,
-               best_time_s(run_attention, &attention), OSPREY__WEIGHT_F32);
+               best_time_s(run_attention, &attention), OSPREY_PRECISION_FP32);
     osprey__aligned_free(qkv);
     osprey__aligned_free(out);
     osprey__aligned_free(scratch);
@@ -336,9 +336,9 @@ int main(int argc, char **argv)
         const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
         const osprey__kernels *below =
             level ? osprey__kernels_for((osprey__cpu_level)(level - 1)) : NULL;
-        for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
+        for (size_t format = 0; format < OSPREY_PRECISIONS; format++)
             if (!below || kernels->gemm[format].run != below->gemm[format].run)
-                bench_gemm(kernels, (osprey__weight_format)format);
+                bench_gemm(kernels, (osprey_precision)format);
         if (below && kernels->attention_f32.run == below->attention_f32.run) continue;
         bench_attention(kernels);
         bench_rows(kernels);

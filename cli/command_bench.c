@@ -148,7 +148,7 @@ static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded
     /* A tower at a time, so that memory tells what this one needs. */
     osprey_session_free(loaded->session);
     loaded->session = NULL;
-    cli_exit code = cli_model_start(loaded, tower, options->threads);
+    cli_exit code = cli_model_start(loaded, tower, options);
     for (size_t i = 0; i < options->batches.count && code == CLI_DONE; i++) {
         bench_case c = {.loaded = loaded, .tower = tower, .batch = options->batches.items[i]};
         double *times;

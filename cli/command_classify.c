@@ -117,7 +117,7 @@ static cli_exit run(const cli_options *options)
     cli_exit code = cli_prompts_read(&prompts, options);
     if (code == CLI_DONE) code = cli_image_inputs_find(&inputs, &options->inputs);
     if (code == CLI_DONE) code = cli_model_load(&loaded, options);
-    if (code == CLI_DONE) code = cli_model_start(&loaded, OSPREY_TOWER_BOTH, options->threads);
+    if (code == CLI_DONE) code = cli_model_start(&loaded, OSPREY_TOWER_BOTH, options);
     if (code == CLI_DONE) code = cli_prompts_encode(prompts, options, &loaded, &set);
     if (code == CLI_DONE) code = classify_images(options, &inputs, &loaded, set);
     osprey_label_set_free(set);

@@ -21,6 +21,9 @@ static cli_exit compile(const cli_options *options, const osprey_model *model)
         .towers = towers[options->tower],
         .batches = options->batches.items,
         .batch_count = options->batches.count,
+        .precision = (osprey_precision)options->precision,
+        .keep = options->keep.items,
+        .keep_count = options->keep.count,
         .portable = options->portable,
         .dump_directory = options->dump_graph,
     };

@@ -32,7 +32,7 @@ static cli_exit embed_image_row(void *context, const char *path, const float *ro
 static cli_exit start_model(embedding_run *run, osprey_tower tower)
 {
     cli_exit code = cli_model_load(&run->loaded, run->options);
-    if (code == CLI_DONE) code = cli_model_start(&run->loaded, tower, run->options->threads);
+    if (code == CLI_DONE) code = cli_model_start(&run->loaded, tower, run->options);
     return code;
 }
 

@@ -47,7 +47,8 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
     osprey_status status =
         options->no_cache || !options->cache_limit
             ? osprey_model_open(path, &loaded->model, &error)
-            : osprey_cache_open_model(path, options->cache_limit, &loaded->model, &error);
+            : osprey_cache_open_model(path, (osprey_precision)options->precision,
+                                      options->cache_limit, &loaded->model, &error);
     cli_free(bundled);
     if (status != OSPREY_OK) return cli_fail_error(CLI_NO_MODEL, &error);
     loaded->info = osprey_model_get_info(loaded->model);
@@ -60,13 +61,17 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
     return CLI_DONE;
 }
 
-cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, size_t threads)
+cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cli_options *options)
 {
-    osprey_session_options options = {.towers = towers, .threads = threads};
+    const osprey_session_options how = {
+        .towers = towers,
+        .threads = options->threads,
+        .precision = (osprey_precision)options->precision,
+    };
     osprey_error error;
-    if (osprey_session_create(loaded->model, &options, &loaded->session, &error) != OSPREY_OK)
-        return cli_fail_error(CLI_NO_MODEL, &error);
-    return CLI_DONE;
+    osprey_status status = osprey_session_create(loaded->model, &how, &loaded->session, &error);
+    if (status == OSPREY_OK) return CLI_DONE;
+    return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL, &error);
 }
 
 void cli_model_unload(cli_loaded_model *loaded)

@@ -21,8 +21,8 @@ typedef struct cli_loaded_model {
  */
 cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options);
 
-/* Adds a session for these towers. */
-cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, size_t threads);
+/* Adds a session for these towers, with the threads and the precision of options. */
+cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cli_options *options);
 
 void cli_model_unload(cli_loaded_model *loaded);
 

@@ -9,9 +9,10 @@
     {                                                                                              \
         __VA_ARGS__, NULL                                                                          \
     }
-#define IMAGE_COMMANDS  (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
-#define COMPUTE_THREADS (IMAGE_COMMANDS | CLI_BENCH)
-#define CACHED_COMMANDS (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
+#define IMAGE_COMMANDS   (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
+#define COMPUTE_THREADS  (IMAGE_COMMANDS | CLI_BENCH)
+#define CACHED_COMMANDS  (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
+#define PRECISE_COMMANDS (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH | CLI_COMPILE)
 
 const cli_option_spec cli_option_table[] = {
     {"model", 'm', CLI_STRING, CLI_ALL_COMMANDS & ~CLI_CACHE, FIELD(model), .value = "DIR",
@@ -61,6 +62,14 @@ const cli_option_spec cli_option_table[] = {
      .least = 1, .most = OSPREY_ENGINE_BATCH_MAX,
      .help = "Batch sizes whose memory is planned, rising; the largest is how many images run at "
              "once."},
+    {"precision", 0, CLI_CHOICE, PRECISE_COMMANDS, FIELD(precision), .fallback = "fp32",
+     CHOICES("fp32", "bf16", "fp16", "int8", "int4"), .value = "PRECISION",
+     .help = "Of the linears and convolutions. fp16 is a way to store the weights: products are "
+             "fp32. int8 and int4 keep the first convolution and the last projection in bf16. An "
+             "engine has its own."},
+    {"keep", 0, CLI_STRINGS, CLI_COMPILE, FIELD(keep), .value = "PATTERN=PRECISION",
+     .help = "Another precision for the layers whose name fits the pattern, such as "
+             "'*.mlp.*=bf16'. May be given several times; the last that fits counts."},
     {"portable", 0, CLI_FLAG, CLI_COMPILE, FIELD(portable),
      .help = "Keep the weights as published too, so that the engine also runs, after packing them "
              "in memory, where its instruction set is missing."},

@@ -54,9 +54,9 @@ typedef struct cli_options {
     cli_strings inputs; /* what is not a flag */
     const char *model, *labels, *templates, *texts, *pixels, *output,
         *dump_graph; /* NULL: not given */
-    cli_strings template, text;
+    cli_strings template, text, keep;
     cli_sizes batches; /* of bench and compile */
-    size_t ensemble, activation, format, tower;
+    size_t ensemble, activation, format, tower, precision;
     size_t top, threads;
     size_t cache_limit; /* MiB; 0: none of the cache */
     size_t batch;       /* 0: not given */

@@ -32,12 +32,15 @@ extern "C" {
 #define OSPREY_ENGINE_BATCHES_MAX 16   /* of one engine */
 #define OSPREY_ENGINE_BATCH_MAX   1024 /* the largest of them */
 
-/* Zero-initialised, or NULL, means: both towers, batches of 1, 8 and 16, for this machine. */
+/* Zero-initialised, or NULL, means: both towers, batches of 1, 8 and 16, fp32, for this machine. */
 typedef struct osprey_engine_options {
     osprey_tower towers;
     const size_t *batches; /* the memory of each is planned; the largest is how many images run at
                               once */
     size_t batch_count;
+    osprey_precision precision; /* these three as in osprey_session_options */
+    const char *const *keep;
+    size_t keep_count;
     bool portable;              /* keeps the weights as published too, so that another machine can
                                    pack them anew in memory */
     const char *dump_directory; /* an existing directory for the text of each tower's graph, as
@@ -75,7 +78,7 @@ typedef struct osprey_engine_info {
     unsigned format_version;     /* of the file */
     const char *instruction_set; /* that its weights are packed for */
     const char *packing;         /* the form in which that one's kernels read them */
-    const char *precision;       /* "fp32" */
+    const char *precision;       /* "fp32", ...: of all layers but those kept */
     const char *fingerprint;     /* of the files that it was compiled from: 32 hexadecimal digits */
     const char *source_layout;   /* of these: "huggingface" or "openclip" */
     bool portable;

@@ -41,6 +41,20 @@ typedef enum osprey_activation {
 /* "relu", "gelu", ... Static storage. */
 OSPREY_API const char *osprey_activation_name(osprey_activation activation);
 
+/* How the weights of linears and convolutions are stored, and what they are multiplied in. */
+typedef enum osprey_precision {
+    OSPREY_PRECISION_FP32,
+    OSPREY_PRECISION_BF16, /* both factors, summed in fp32 */
+    OSPREY_PRECISION_FP16, /* of the weights only; multiplied in fp32 */
+    OSPREY_PRECISION_INT8, /* weights by output channel, activations by row, found while running */
+    OSPREY_PRECISION_INT4, /* weights in groups of 32, activations as for int8 */
+} osprey_precision;
+
+#define OSPREY_PRECISIONS 5
+
+/* "fp32", "bf16", ... Static storage. */
+OSPREY_API const char *osprey_precision_name(osprey_precision precision);
+
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet" or "clip_text"; static storage */

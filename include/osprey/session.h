@@ -41,16 +41,31 @@ typedef enum osprey_embed {
     OSPREY_EMBED_RAW,         /* as they leave the projection */
 } osprey_embed;
 
-/* Zero-initialised, or NULL, means: both towers, all cores that this process may use. */
+/* Of one session or engine. */
+#define OSPREY_KEEP_MAX 64
+
+/*
+ * Zero-initialised, or NULL, means: both towers, all cores that this process may use, fp32. An
+ * engine has its own precision, which is used; any other but fp32, or layers to keep, are refused.
+ */
 typedef struct osprey_session_options {
     osprey_tower towers;
-    size_t threads; /* 1 to 256, the calling one included; 0: as many as cores */
+    size_t threads;             /* 1 to 256, the calling one included; 0: as many as cores */
+    osprey_precision precision; /* of linears and convolutions */
+    /*
+     * Exceptions "PATTERN=PRECISION", the last that fits counts: layers whose name, or whose
+     * weight's name, fits the pattern (fnmatch's *, ? and [...]), such as "*.mlp.*=bf16". Without
+     * one, int8 and int4 keep the first convolution and the last projection in bf16.
+     */
+    const char *const *keep;
+    size_t keep_count; /* at most OSPREY_KEEP_MAX */
 } osprey_session_options;
 
 /*
  * The caller frees *session with osprey_session_free, before the model.
- * Errors: OSPREY_INVALID_ARGUMENT, OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set,
- * or one that this machine lacks), OSPREY_OUT_OF_MEMORY.
+ * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, ...), OSPREY_UNSUPPORTED
+ * (OSPREY_CPU names no known instruction set, or one that this machine lacks),
+ * OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
                                                const osprey_session_options *options,
@@ -80,10 +95,11 @@ OSPREY_API osprey_status osprey_session_embed_texts(osprey_session *session,
 
 typedef struct osprey_session_info {
     size_t threads;
-    const char *instruction_set; /* "portable", "avx2", "avx512"; static storage */
-    const char *precision;       /* "fp32"; static storage */
-    size_t weight_bytes;         /* packed weights */
-    size_t arena_bytes;          /* working memory so far */
+    const char *instruction_set; /* "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" */
+    const char
+        *precision;      /* "fp32", ...: of all layers but those kept; lives as long as the model */
+    size_t weight_bytes; /* packed weights */
+    size_t arena_bytes;  /* working memory so far */
 } osprey_session_info;
 
 OSPREY_API osprey_session_info osprey_session_get_info(const osprey_session *session);

@@ -69,7 +69,8 @@ static osprey_status mark_files(const char *directory, uint64_t *sum, uint64_t *
 }
 
 static osprey_status hash_key(const char *real, const char *name, uint64_t files, const char *level,
-                              char text[OSPREY__FINGERPRINT_BYTES], osprey_error *error)
+                              osprey_precision precision, char text[OSPREY__FINGERPRINT_BYTES],
+                              osprey_error *error)
 {
     uint8_t build[32];
     size_t build_bytes = osprey__build_id(build, sizeof build);
@@ -83,6 +84,7 @@ static osprey_status hash_key(const char *real, const char *name, uint64_t files
     osprey__checksum_add(stream, build, build_bytes);
     osprey__checksum_add(stream, &format, sizeof format);
     osprey__checksum_add(stream, level, strlen(level) + 1);
+    osprey__checksum_add(stream, &precision, sizeof precision);
     osprey__checksum_print(stream, text);
     osprey__checksum_free(stream);
     return OSPREY_OK;
@@ -98,8 +100,8 @@ static void given_name(const char *path, char *name, size_t capacity)
     snprintf(name, capacity, "%.*s", (int)(end - begin), path + begin);
 }
 
-osprey_status osprey__cache_name(const char *path, char *name, size_t capacity,
-                                 uint64_t *source_bytes, osprey_error *error)
+osprey_status osprey__cache_name(const char *path, osprey_precision precision, char *name,
+                                 size_t capacity, uint64_t *source_bytes, osprey_error *error)
 {
     char real[PATH_MAX], directory[PATH_MAX], given[NAME_MAX + 1], hash[OSPREY__FINGERPRINT_BYTES];
     const osprey__cpu_features *cpu;
@@ -112,7 +114,7 @@ osprey_status osprey__cache_name(const char *path, char *name, size_t capacity,
     if (!osprey__is_directory(real)) *strrchr(directory, '/') = '\0';
     OSPREY_TRY(mark_files(directory[0] ? directory : "/", &files, source_bytes, error));
     given_name(path, given, sizeof given);
-    OSPREY_TRY(hash_key(real, given, files, cpu->level_name, hash, error));
+    OSPREY_TRY(hash_key(real, given, files, cpu->level_name, precision, hash, error));
     const char *last = strrchr(directory, '/');
     int length = snprintf(name, capacity, "%.100s-%s.osprey", last ? last + 1 : "model", hash);
     if (length < 0 || (size_t)length >= capacity)

@@ -4,6 +4,7 @@
 #define OSPREY_ENGINE_CACHE_KEY_H
 
 #include <osprey/error.h>
+#include <osprey/model.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@ osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_e
  * depends on. *source_bytes: of the files that a model is read from. Errors: OSPREY_NOT_FOUND,
  * OSPREY_IO, OSPREY_LIMIT, OSPREY_UNSUPPORTED, OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__cache_name(const char *path, char *name, size_t capacity,
-                                 uint64_t *source_bytes, osprey_error *error);
+osprey_status osprey__cache_name(const char *path, osprey_precision precision, char *name,
+                                 size_t capacity, uint64_t *source_bytes, osprey_error *error);
 
 #endif

@@ -167,31 +167,33 @@ static void make_directories(const char *directory)
 }
 
 /* The engine of *model, compiled into file, takes its place; without success it stays. */
-static void compile_entry(const char *directory, const char *file, uint64_t limit,
-                          osprey_model **model)
+static void compile_entry(const char *directory, const char *file, osprey_precision precision,
+                          uint64_t limit, osprey_model **model)
 {
+    const osprey_engine_options options = {.precision = precision};
     osprey_model *engine = NULL;
     make_directories(directory);
-    if (osprey__engine_compile(*model, NULL, file, OSPREY__NOT_SYNCED, NULL) != OSPREY_OK) return;
+    if (osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, NULL) != OSPREY_OK)
+        return;
     evict(file, limit);
     if (open_entry(file, &engine) != OSPREY_OK) return;
     osprey_model_free(*model);
     *model = engine;
 }
 
-osprey_status osprey_cache_open_model(const char *path, size_t limit_mib, osprey_model **model,
-                                      osprey_error *error)
+osprey_status osprey_cache_open_model(const char *path, osprey_precision precision,
+                                      size_t limit_mib, osprey_model **model, osprey_error *error)
 {
     char directory[PATH_MAX], name[256], file[PATH_MAX];
     uint64_t source_bytes, limit = (uint64_t)limit_mib << 20;
     *model = NULL;
     if (osprey__is_engine(path) ||
         osprey__cache_directory(directory, sizeof directory, NULL) != OSPREY_OK ||
-        osprey__cache_name(path, name, sizeof name, &source_bytes, NULL) != OSPREY_OK ||
+        osprey__cache_name(path, precision, name, sizeof name, &source_bytes, NULL) != OSPREY_OK ||
         osprey__path_join(file, sizeof file, directory, name, NULL) != OSPREY_OK)
         return osprey_model_open(path, model, error);
     if (osprey__file_exists(file) && open_entry(file, model) == OSPREY_OK) return OSPREY_OK;
     OSPREY_TRY(osprey_model_open(path, model, error));
-    if (source_bytes <= limit) compile_entry(directory, file, limit, model);
+    if (source_bytes <= limit) compile_entry(directory, file, precision, limit, model);
     return OSPREY_OK;
 }

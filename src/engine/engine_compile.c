@@ -19,6 +19,7 @@ typedef struct compilation {
     osprey__cpu_level level;
     osprey__engine_writer writer;
     osprey__engine_manifest manifest;
+    osprey__precision_rules rules;
     osprey_error *error;
 } compilation;
 
@@ -102,7 +103,9 @@ static osprey_status write_tower(compilation *c, osprey_tower tower)
     osprey__plan *plan = NULL;
     OSPREY_TRY(osprey__tower_graph(c->model, tower, to.directory ? dump_graph : NULL, &to, &graph,
                                    c->error));
-    osprey_status status = write_graph(c, tower, graph);
+    osprey_status status = osprey__precision_assign(&c->rules, graph, c->error);
+    if (status == OSPREY_OK && to.directory) status = dump_graph(&to, "precision", graph, c->error);
+    if (status == OSPREY_OK) status = write_graph(c, tower, graph);
     if (status != OSPREY_OK) {
         osprey__graph_free(graph);
         return status;
@@ -142,7 +145,7 @@ static osprey_status fill_manifest(compilation *c)
     snprintf(m->name, sizeof m->name, "%s", info->name);
     snprintf(m->osprey_version, sizeof m->osprey_version, "%s", OSPREY_VERSION);
     snprintf(m->instruction_set, sizeof m->instruction_set, "%s", kernels->instruction_set);
-    snprintf(m->precision, sizeof m->precision, "fp32");
+    snprintf(m->precision, sizeof m->precision, "%s", osprey_precision_name(c->options.precision));
     snprintf(m->layout, sizeof m->layout, "%s", info->layout);
     snprintf(m->weight_dtype, sizeof m->weight_dtype, "%s", info->weight_dtype);
     osprey__kernels_packing(kernels, m->packing, sizeof m->packing);
@@ -183,6 +186,7 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     OSPREY_TRY(write_tokenizer(c));
     if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_tower(c, OSPREY_TOWER_IMAGE));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tower(c, OSPREY_TOWER_TEXT));
+    OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));
     OSPREY_TRY(write_manifest(c));
     return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
@@ -202,6 +206,8 @@ osprey_status osprey__engine_compile(const osprey_model *model,
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,
                             "is an engine already; compile the model that it was made from");
     OSPREY_TRY(check_batches(&c.options, error));
+    OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,
+                                            c.options.keep_count, error));
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;

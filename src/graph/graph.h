@@ -88,6 +88,7 @@ typedef struct osprey__attributes {
     size_t size;                  /* average_pool */
     size_t start, count;          /* slice */
     osprey__shape shape;          /* reshape */
+    osprey_precision precision;   /* linear, conv2d: set after the passes */
 } osprey__attributes;
 
 typedef struct osprey__node {

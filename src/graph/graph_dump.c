@@ -31,6 +31,9 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
     if (a->activation)
         OSPREY_TRY(osprey__buffer_print(out, error, " activation=%s",
                                         osprey_activation_name(a->activation)));
+    if (a->precision)
+        OSPREY_TRY(
+            osprey__buffer_print(out, error, " precision=%s", osprey_precision_name(a->precision)));
     if (a->transposed) OSPREY_TRY(osprey__buffer_print(out, error, " transposed"));
     if (a->epsilon != 0)
         OSPREY_TRY(osprey__buffer_print(out, error, " epsilon=%g", (double)a->epsilon));

@@ -142,9 +142,11 @@ static osprey_status take_constant(loading *in)
 
 static osprey_status take_attributes(loading *in, osprey__attributes *a)
 {
-    size_t activation;
+    size_t activation, precision;
     OSPREY_TRY(take(in, 1, OSPREY_ACTIVATION_QUICK_GELU, &activation));
     a->activation = (osprey_activation)activation;
+    OSPREY_TRY(take(in, 1, OSPREY_PRECISIONS - 1, &precision));
+    a->precision = (osprey_precision)precision;
     OSPREY_TRY(take_bool(in, &a->transposed));
     OSPREY_TRY(take_float(in, &a->epsilon));
     OSPREY_TRY(take(in, 8, DIM_MAX, &a->heads));

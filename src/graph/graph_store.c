@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What is stored, value by value; whoever adds an attribute also writes and reads it. */
-_Static_assert(sizeof(osprey__attributes) == 160, "graph_store and graph_load know all attributes");
+_Static_assert(sizeof(osprey__attributes) == 168, "graph_store and graph_load know all attributes");
 
 typedef struct storing {
     const osprey__graph *graph;
@@ -99,6 +99,7 @@ static osprey_status put_values(storing *s, osprey__value_kind kind, osprey__val
 static osprey_status put_attributes(const storing *s, const osprey__attributes *a)
 {
     OSPREY_TRY(put(s, a->activation, 1));
+    OSPREY_TRY(put(s, a->precision, 1));
     OSPREY_TRY(put(s, a->transposed, 1));
     OSPREY_TRY(put_float(s, a->epsilon));
     OSPREY_TRY(put(s, a->heads, 8));

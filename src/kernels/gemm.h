@@ -6,7 +6,8 @@
  * Weights are packed into panels of `columns` output channels, zero-padded at the end; a panel is
  * read front to back, and holds all that a kernel has to know of its channels. Within it, `depth`
  * neighbours along k lie side by side, also zero-padded: packed[panel][k / depth][columns][depth].
- * Everything else is fp32: a kernel of another format converts its rows of a itself.
+ * Everything else is fp32: a kernel of another precision converts its rows of a itself
+ * (gemm_half.c, gemm_s8.c, gemm_s4.c).
  */
 #ifndef OSPREY_KERNELS_GEMM_H
 #define OSPREY_KERNELS_GEMM_H
@@ -14,17 +15,6 @@
 #include <osprey/model.h>
 
 #include <stddef.h>
-
-/* What a packed weight is made of. */
-typedef enum osprey__weight_format {
-    OSPREY__WEIGHT_F32,
-    OSPREY__WEIGHT_BF16, /* rows of a are rounded too: gemm_half.c */
-    OSPREY__WEIGHT_F16,  /* storage only: products are of floats */
-    OSPREY__WEIGHT_INT8, /* per channel; rows of a are quantized as they come: gemm_s8.c */
-    OSPREY__WEIGHT_INT4, /* scales of 32 weights each; rows as for int8: gemm_s4.c */
-} osprey__weight_format;
-
-#define OSPREY__WEIGHT_FORMATS 5
 
 typedef struct osprey__gemm_args {
     size_t m, n, k;

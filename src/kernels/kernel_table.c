@@ -9,7 +9,7 @@
 static osprey__kernels tables[OSPREY__CPU_LEVELS] = {
 #define OSPREY__LEVEL(level, suffix) [OSPREY__CPU_##level].instruction_set = #suffix,
 #define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, tile_depth)               \
-    [OSPREY__CPU_##level].gemm[OSPREY__WEIGHT_##format] = {                                        \
+    [OSPREY__CPU_##level].gemm[OSPREY_PRECISION_##format] = {                                      \
         .run = osprey__##op##__##suffix,                                                           \
         .rows = tile_rows,                                                                         \
         .columns = tile_columns,                                                                   \
@@ -34,7 +34,7 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
 {
 #define INHERIT(field, is_there)                                                                   \
     if (!table->is_there) table->field = below->field
-    for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
+    for (size_t format = 0; format < OSPREY_PRECISIONS; format++)
         INHERIT(gemm[format], gemm[format].run);
     INHERIT(attention_f32, attention_f32.run);
     INHERIT(layer_norm_f32, layer_norm_f32);
@@ -61,7 +61,7 @@ const osprey__kernels *osprey__kernels_for(osprey__cpu_level level)
 void osprey__kernels_packing(const osprey__kernels *kernels, char *text, size_t capacity)
 {
     size_t used = 0;
-    for (size_t format = 0; format < OSPREY__WEIGHT_FORMATS && used < capacity; format++) {
+    for (size_t format = 0; format < OSPREY_PRECISIONS && used < capacity; format++) {
         const osprey__gemm_kernel *gemm = &kernels->gemm[format];
         used += (size_t)snprintf(text + used, capacity - used, "%s%zux%zu", format ? " " : "",
                                  gemm->columns, gemm->depth);

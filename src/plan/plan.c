@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "kernels/quantize.h"
 
 #include <string.h>
 
@@ -23,7 +24,7 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     const osprey__shape *x = &values[node->inputs[0]].shape;
     const osprey__attributes *a = &node->attributes;
     step->node = node;
-    if (is_product(node)) step->gemm = &plan->kernels->gemm[OSPREY__WEIGHT_F32];
+    if (is_product(node)) step->gemm = &plan->kernels->gemm[a->precision];
     if (node->op == OSPREY__OP_LINEAR) {
         const osprey__shape *weight = &values[node->inputs[1]].shape;
         step->out_channels = weight->dims[a->transposed ? 1 : 0];
@@ -294,6 +295,14 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
             goto fail;
         }
         describe_step(made, node, &made->steps[n]);
+        if (node->attributes.precision == OSPREY_PRECISION_INT8 &&
+            made->steps[n].in_channels > OSPREY__INT8_MOST_K) {
+            status = osprey__fail(error, OSPREY_UNSUPPORTED, graph->values[node->output].name,
+                                  "rows of %zu elements are too long for int8, which takes %zu; "
+                                  "keep this layer in bf16",
+                                  made->steps[n].in_channels, OSPREY__INT8_MOST_K);
+            goto fail;
+        }
     }
     OSPREY_TRY_GOTO(place_weights(made, error));
     find_lifetimes(made);

@@ -82,11 +82,17 @@ static osprey_status plan_engine(const osprey__engine *engine, osprey_tower towe
 }
 
 osprey_status osprey__tower_plan(const osprey_model *model, osprey_tower tower,
-                                 osprey__cpu_level level, osprey__plan **plan, osprey_error *error)
+                                 osprey__cpu_level level, osprey__precision_rules *rules,
+                                 osprey__plan **plan, osprey_error *error)
 {
     *plan = NULL;
     if (model->engine) return plan_engine(model->engine, tower, level, plan, error);
     osprey__graph *graph;
     OSPREY_TRY(osprey__tower_graph(model, tower, NULL, NULL, &graph, error));
+    osprey_status status = osprey__precision_assign(rules, graph, error);
+    if (status != OSPREY_OK) {
+        osprey__graph_free(graph);
+        return status;
+    }
     return pack_tower(graph, level, plan, error);
 }

@@ -6,6 +6,7 @@
 #include "model/towers.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
+#include "plan/precision.h"
 
 /* Of a model that is no engine. observer may be NULL. The caller frees *graph. */
 osprey_status osprey__tower_graph(const osprey_model *model, osprey_tower tower,
@@ -14,13 +15,14 @@ osprey_status osprey__tower_graph(const osprey_model *model, osprey_tower tower,
 
 /*
  * Packs a model's weights, or takes them as they lie in its engine: with the kernels that they were
- * packed for where the machine has them, else packed anew where the engine is portable. The caller
- * frees *plan with osprey__plan_free, before the model.
- * Errors: OSPREY_UNSUPPORTED (an engine for another instruction set; both are named),
- * OSPREY_INVALID_ARGUMENT (an engine without this tower), OSPREY_FORMAT (a damaged engine),
- * OSPREY_OUT_OF_MEMORY.
+ * packed for where the machine has them, else packed anew where the engine is portable. An engine's
+ * layers have their precisions already; rules are for the others. The caller frees *plan with
+ * osprey__plan_free, before the model. Errors: OSPREY_UNSUPPORTED (an engine for another
+ * instruction set; both are named), OSPREY_INVALID_ARGUMENT (an engine without this tower),
+ * OSPREY_FORMAT (a damaged engine), OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__tower_plan(const osprey_model *model, osprey_tower tower,
-                                 osprey__cpu_level level, osprey__plan **plan, osprey_error *error);
+                                 osprey__cpu_level level, osprey__precision_rules *rules,
+                                 osprey__plan **plan, osprey_error *error);
 
 #endif

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 #include "base/status.h"
+#include "model/engine_model.h"
 #include "plan/tower_plan.h"
 #include "session/session_data.h"
 
 #include <osprey/session.h>
 
+#include <string.h>
+
 #define THREADS_MAX 256
 
 static osprey_status create_tower(const osprey_model *model, osprey_tower which,
-                                  osprey__cpu_level level, osprey__tower *tower,
-                                  osprey_error *error)
+                                  osprey__cpu_level level, osprey__precision_rules *rules,
+                                  osprey__tower *tower, osprey_error *error)
 {
-    OSPREY_TRY(osprey__tower_plan(model, which, level, &tower->plan, error));
+    OSPREY_TRY(osprey__tower_plan(model, which, level, rules, &tower->plan, error));
     size_t values = tower->plan->graph->value_count;
     tower->offsets = osprey__calloc(values, sizeof *tower->offsets);
     tower->inputs = osprey__calloc(values, sizeof *tower->inputs);
@@ -56,16 +59,17 @@ static osprey_status reserve_run(osprey_session *session, osprey__tower *tower, 
 }
 
 static osprey_status create_towers(osprey_session *session, osprey_tower towers,
-                                   osprey__cpu_level level, osprey_error *error)
+                                   osprey__cpu_level level, osprey__precision_rules *rules,
+                                   osprey_error *error)
 {
     const osprey_model *model = session->model;
     session->kernels = osprey__kernels_for(level);
     if (towers & OSPREY_TOWER_TEXT) {
-        OSPREY_TRY(create_tower(model, OSPREY_TOWER_TEXT, level, &session->text, error));
+        OSPREY_TRY(create_tower(model, OSPREY_TOWER_TEXT, level, rules, &session->text, error));
         session->kernels = session->text.plan->kernels; /* an engine's may be for less than level */
     }
     if (towers & OSPREY_TOWER_IMAGE) {
-        OSPREY_TRY(create_tower(model, OSPREY_TOWER_IMAGE, level, &session->image, error));
+        OSPREY_TRY(create_tower(model, OSPREY_TOWER_IMAGE, level, rules, &session->image, error));
         session->kernels = session->image.plan->kernels;
         session->images_at_once = osprey__images_at_once(session);
         /* An engine says what will run: then the first run allocates nothing either. */
@@ -73,6 +77,22 @@ static osprey_status create_towers(osprey_session *session, osprey_tower towers,
             return reserve_run(session, &session->image, session->images_at_once, 0, 0, error);
     }
     return OSPREY_OK;
+}
+
+static osprey_status make_rules(const osprey_model *model, const osprey_session_options *options,
+                                osprey__precision_rules *rules, osprey_error *error)
+{
+    if (!options) return OSPREY_OK;
+    const char *asked = osprey_precision_name(options->precision);
+    bool other = options->precision != OSPREY_PRECISION_FP32 &&
+                 (!model->engine || strcmp(model->engine->manifest.precision, asked) != 0);
+    if (model->engine && (other || options->keep_count))
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "precision",
+                            "the engine %s was compiled in %s; compile its model again to have "
+                            "another",
+                            model->engine->path, model->engine->manifest.precision);
+    return osprey__precision_rules_init(rules, options->precision, options->keep,
+                                        options->keep_count, error);
 }
 
 osprey_status osprey_session_create(const osprey_model *model,
@@ -86,6 +106,8 @@ osprey_status osprey_session_create(const osprey_model *model,
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "threads",
                             "%zu threads asked for; 1 to %d would be right, or 0 for all cores",
                             threads, THREADS_MAX);
+    osprey__precision_rules rules = {0};
+    OSPREY_TRY(make_rules(model, options, &rules, error));
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     if (!threads) threads = cpu->usable_cores < THREADS_MAX ? cpu->usable_cores : THREADS_MAX;
@@ -93,9 +115,12 @@ osprey_status osprey_session_create(const osprey_model *model,
     osprey_session *made = osprey__calloc(1, sizeof *made);
     if (!made) return osprey__fail_memory(error, sizeof *made);
     made->model = model;
+    made->precision =
+        model->engine ? model->engine->manifest.precision : osprey_precision_name(rules.precision);
     osprey_status status;
     OSPREY_TRY_GOTO(osprey__thread_pool_create(threads, &made->pool, error));
-    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, error));
+    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, &rules, error));
+    OSPREY_TRY_GOTO(osprey__precision_rules_check(&rules, error));
     *session = made;
     return OSPREY_OK;
 fail:
@@ -139,7 +164,7 @@ osprey_session_info osprey_session_get_info(const osprey_session *session)
     return (osprey_session_info){
         .threads = osprey__thread_pool_threads(session->pool),
         .instruction_set = session->kernels->instruction_set,
-        .precision = "fp32",
+        .precision = session->precision,
         .weight_bytes = weight_bytes,
         .arena_bytes = session->arena_bytes + session->scratch_bytes,
     };

@@ -136,7 +136,7 @@ static void round_floats(guarded *array, int bits, int least)
 static void read_int4(const problem *p, guarded *weight)
 {
     const osprey__gemm_kernel *kernel =
-        &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY__WEIGHT_INT4];
+        &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY_PRECISION_INT4];
     guarded packed = pack(p, kernel);
     size_t record_bytes = kernel->columns * 18, panel_bytes = kernel->panel_bytes(kernel, p->k);
     for (size_t n = 0; n < p->n; n++)
@@ -158,25 +158,25 @@ static void read_int4(const problem *p, guarded *weight)
     guarded_free(&packed);
 }
 
-static operands round_operands(const problem *p, osprey__weight_format format)
+static operands round_operands(const problem *p, osprey_precision format)
 {
     operands o = {guarded_copy(&p->a), guarded_copy(&p->weight)};
     switch (format) {
-    case OSPREY__WEIGHT_F32:
+    case OSPREY_PRECISION_FP32:
         return o;
-    case OSPREY__WEIGHT_BF16:
+    case OSPREY_PRECISION_BF16:
         round_floats(&o.a, 8, -200);
         round_floats(&o.weight, 8, -200);
         return o;
-    case OSPREY__WEIGHT_F16:
+    case OSPREY_PRECISION_FP16:
         round_floats(&o.weight, 11, -24);
         return o;
-    case OSPREY__WEIGHT_INT8:
-    case OSPREY__WEIGHT_INT4:
+    case OSPREY_PRECISION_INT8:
+    case OSPREY_PRECISION_INT4:
         break;
     }
     for (size_t row = 0; row < p->m; row++) round_int8(o.a.floats + row * p->lda, p->k, 1);
-    if (format == OSPREY__WEIGHT_INT4) {
+    if (format == OSPREY_PRECISION_INT4) {
         read_int4(p, &o.weight);
         return o;
     }
@@ -187,7 +187,7 @@ static operands round_operands(const problem *p, osprey__weight_format format)
     return o;
 }
 
-static guarded exact_result(const problem *p, osprey__weight_format format)
+static guarded exact_result(const problem *p, osprey_precision format)
 {
     operands o = round_operands(p, format);
     guarded c = guarded_copy(&p->residual);
@@ -207,13 +207,13 @@ static guarded exact_result(const problem *p, osprey__weight_format format)
 }
 
 /* Sums of integers are exact, so only the activation function may differ. */
-static bool agree_bit_for_bit(const problem *p, osprey__weight_format format)
+static bool agree_bit_for_bit(const problem *p, osprey_precision format)
 {
-    return format >= OSPREY__WEIGHT_INT8 && p->activation <= OSPREY_ACTIVATION_RELU;
+    return format >= OSPREY_PRECISION_INT8 && p->activation <= OSPREY_ACTIVATION_RELU;
 }
 
 /* The portable result is what the others are compared with. */
-static void compare_levels(const problem *p, osprey__weight_format format, bool with_exact)
+static void compare_levels(const problem *p, osprey_precision format, bool with_exact)
 {
     double tolerance = 1.5e-7 * (10 + (double)p->k);
     guarded portable = run_in_place(p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[format]);
@@ -243,8 +243,8 @@ static void test_random_shapes(void **state)
     (void)state;
     for (size_t repeat = 0; repeat < 300; repeat++) {
         problem p = problem_new(random_size(64), random_size(140), random_size(100));
-        for (int format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
-            compare_levels(&p, (osprey__weight_format)format, true);
+        for (int format = 0; format < OSPREY_PRECISIONS; format++)
+            compare_levels(&p, (osprey_precision)format, true);
         problem_free(&p);
     }
 }
@@ -256,8 +256,8 @@ static void test_large_shapes(void **state)
     const size_t shapes[][3] = {{150, 40, 1500}, {50, 64, 768}, {3, 33, 20000}, {300, 17, 800}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         problem p = problem_new(shapes[i][0], shapes[i][1], shapes[i][2]);
-        for (int format = 0; format < OSPREY__WEIGHT_FORMATS; format++)
-            compare_levels(&p, (osprey__weight_format)format, false);
+        for (int format = 0; format < OSPREY_PRECISIONS; format++)
+            compare_levels(&p, (osprey_precision)format, false);
         problem_free(&p);
     }
 }
@@ -290,7 +290,7 @@ static void test_a_row_does_not_depend_on_the_others(void **state)
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__kernels *kernels = kernels_or_say_so("rows alone", (osprey__cpu_level)level);
         if (!kernels) continue;
-        for (int format = 0; format < OSPREY__WEIGHT_FORMATS; format++) {
+        for (int format = 0; format < OSPREY_PRECISIONS; format++) {
             for (size_t repeat = 0; repeat < 60; repeat++) {
                 problem p = problem_new(random_size(64), random_size(140), random_size(100));
                 check_parts(&p, &kernels->gemm[format]);
@@ -309,7 +309,7 @@ static void test_rows_without_a_scale(void **state)
     (void)state;
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__kernels *kernels = kernels_or_say_so("no scale", (osprey__cpu_level)level);
-        for (int format = 0; kernels && format < OSPREY__WEIGHT_FORMATS; format++) {
+        for (int format = 0; kernels && format < OSPREY_PRECISIONS; format++) {
             problem p = problem_new(4, 40, 70);
             p.activation = OSPREY_ACTIVATION_NONE;
             p.has_residual = false;
@@ -334,7 +334,7 @@ static void test_padding_is_zero(void **state)
     (void)state;
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__gemm_kernel *kernel =
-            &osprey__kernels_for((osprey__cpu_level)level)->gemm[OSPREY__WEIGHT_F32];
+            &osprey__kernels_for((osprey__cpu_level)level)->gemm[OSPREY_PRECISION_FP32];
         problem p = problem_new(1, kernel->columns + 1, 3);
         guarded packed = pack(&p, kernel);
         size_t panel_floats = kernel->panel_bytes(kernel, p.k) / sizeof(float);

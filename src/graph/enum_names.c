@@ -17,3 +17,20 @@ const char *osprey_activation_name(osprey_activation activation)
     }
     return "unknown";
 }
+
+const char *osprey_precision_name(osprey_precision precision)
+{
+    switch (precision) {
+    case OSPREY_PRECISION_FP32:
+        return "fp32";
+    case OSPREY_PRECISION_BF16:
+        return "bf16";
+    case OSPREY_PRECISION_FP16:
+        return "fp16";
+    case OSPREY_PRECISION_INT8:
+        return "int8";
+    case OSPREY_PRECISION_INT4:
+        return "int4";
+    }
+    return "unknown";
+}

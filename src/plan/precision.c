@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/precision.h"
+
+#include "base/status.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PATTERN_BYTES 512
+
+/* The rule's pattern, NUL-terminated, and its precision. */
+static osprey_status parse_rule(const char *rule, char pattern[PATTERN_BYTES],
+                                osprey_precision *precision, osprey_error *error)
+{
+    const char *equals = strrchr(rule, '=');
+    size_t length = equals ? (size_t)(equals - rule) : 0;
+    for (int p = 0; length && length < PATTERN_BYTES && p < OSPREY_PRECISIONS; p++) {
+        *precision = (osprey_precision)p;
+        if (strcmp(equals + 1, osprey_precision_name(*precision)) != 0) continue;
+        memcpy(pattern, rule, length);
+        pattern[length] = '\0';
+        return OSPREY_OK;
+    }
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, rule,
+                        "PATTERN=PRECISION would be right, with one of fp32, bf16, fp16, int8, "
+                        "int4");
+}
+
+osprey_status osprey__precision_rules_init(osprey__precision_rules *rules,
+                                           osprey_precision precision, const char *const *keep,
+                                           size_t keep_count, osprey_error *error)
+{
+    *rules = (osprey__precision_rules){precision, keep, keep_count};
+    if ((unsigned)precision >= OSPREY_PRECISIONS)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "precision",
+                            "%d is no value of osprey_precision", (int)precision);
+    if (keep_count > OSPREY_KEEP_MAX)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "keep",
+                            "%zu exceptions; at most %d would be right", keep_count,
+                            OSPREY_KEEP_MAX);
+    for (size_t i = 0; i < keep_count; i++) {
+        char pattern[PATTERN_BYTES];
+        osprey_precision parsed;
+        OSPREY_TRY(parse_rule(keep[i], pattern, &parsed, error));
+    }
+    return OSPREY_OK;
+}
+
+static bool is_product(const osprey__node *node)
+{
+    return node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_CONV2D;
+}
+
+static bool is_sensitive(const osprey__graph *graph, const osprey__node *node)
+{
+    if (node->output == graph->output) return true;
+    return node->op == OSPREY__OP_CONV2D && graph->values[node->inputs[0]].kind == OSPREY__INPUT;
+}
+
+osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
+                                       osprey_error *error)
+{
+    for (size_t n = 0; n < graph->node_count; n++) {
+        osprey__node *node = &graph->nodes[n];
+        if (!is_product(node)) continue;
+        const char *name = graph->values[node->output].name;
+        const char *weight = graph->values[node->inputs[1]].name;
+        osprey_precision precision = rules->precision;
+        if (precision >= OSPREY_PRECISION_INT8 && is_sensitive(graph, node))
+            precision = OSPREY_PRECISION_BF16;
+        for (size_t i = 0; i < rules->keep_count; i++) {
+            char pattern[PATTERN_BYTES];
+            osprey_precision kept;
+            OSPREY_TRY(parse_rule(rules->keep[i], pattern, &kept, error));
+            if (fnmatch(pattern, name, 0) != 0 && fnmatch(pattern, weight, 0) != 0) continue;
+            precision = kept;
+            rules->used[i] = true;
+        }
+        node->attributes.precision = precision;
+    }
+    return OSPREY_OK;
+}
+
+osprey_status osprey__precision_rules_check(const osprey__precision_rules *rules,
+                                            osprey_error *error)
+{
+    for (size_t i = 0; i < rules->keep_count; i++)
+        if (!rules->used[i])
+            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, rules->keep[i],
+                                "fits no linear or convolution of the towers asked for; osprey "
+                                "compile --dump-graph writes their names");
+    return OSPREY_OK;
+}
