@@ -61,8 +61,8 @@ class Osprey:
     name = "osprey"
 
     def __init__(self, binary, model_dir, threads):
-        self.command = [binary, "bench", "-m", model_dir, "--no-cache", "--json", "--threads", str(threads),
-                        "--batch", ",".join(map(str, BATCHES))]
+        self.command = [binary, "bench", "-m", model_dir, "--no-cache", "--json",
+                        "--threads", str(threads), "--batch", ",".join(map(str, BATCHES))]
         asked = subprocess.run([binary, "--version"], capture_output=True, text=True)
         self.version = asked.stdout.strip()
 

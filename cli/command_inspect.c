@@ -107,6 +107,41 @@ static json_t *tokenizer_json(const osprey_tokenizer *tokenizer)
     return object;
 }
 
+static json_t *engine_tower_json(const osprey_engine_tower *tower)
+{
+    json_t *object = json_object(), *profiles = json_array();
+    set_size(object, "weight_bytes", tower->weight_bytes);
+    set_size(object, "constant_bytes", tower->constant_bytes);
+    for (size_t i = 0; i < tower->profile_count; i++) {
+        const osprey_engine_profile *profile = &tower->profiles[i];
+        json_t *line = json_object();
+        set_size(line, "batch", profile->batch);
+        set_size(line, "arena_bytes", profile->arena_bytes);
+        set_size(line, "scratch_bytes_a_thread", profile->scratch_bytes);
+        json_array_append_new(profiles, line);
+    }
+    json_object_set_new(object, "memory", profiles);
+    return object;
+}
+
+static json_t *engine_json(const osprey_engine_info *engine)
+{
+    json_t *object = json_object();
+    set_text(object, "osprey_version", engine->osprey_version);
+    set_size(object, "format_version", engine->format_version);
+    set_text(object, "instruction_set", engine->instruction_set);
+    set_text(object, "packing", engine->packing);
+    set_text(object, "precision", engine->precision);
+    set_bool(object, "portable", engine->portable);
+    set_text(object, "source_layout", engine->source_layout);
+    set_text(object, "fingerprint", engine->fingerprint);
+    if (engine->image.profile_count)
+        json_object_set_new(object, "image", engine_tower_json(&engine->image));
+    if (engine->text.profile_count)
+        json_object_set_new(object, "text", engine_tower_json(&engine->text));
+    return object;
+}
+
 static json_t *files_json(const osprey_model_info *info)
 {
     json_t *list = json_array();
@@ -138,8 +173,30 @@ static json_t *model_json(const cli_loaded_model *loaded)
     json_object_set_new(object, "text", tower_json(&info->text));
     json_object_set_new(object, "preprocessing", preprocessing_json(&info->preprocessing));
     json_object_set_new(object, "tokenizer", tokenizer_json(osprey_model_tokenizer(loaded->model)));
+    const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
+    if (engine) json_object_set_new(object, "engine", engine_json(engine));
     json_object_set_new(object, "files", files_json(info));
     return object;
+}
+
+static void write_value(cli_output *output, const json_t *value);
+
+/* "batch 8  arena_bytes 1228800", a line for each. */
+static void write_lines(cli_output *output, const json_t *list, int indent)
+{
+    size_t index;
+    json_t *object, *value;
+    const char *key;
+    json_array_foreach(list, index, object)
+    {
+        cli_output_print(output, "%*s", indent - 2, "");
+        json_object_foreach(object, key, value)
+        {
+            cli_output_print(output, "  %s ", key);
+            write_value(output, value);
+        }
+        cli_output_print(output, "\n");
+    }
 }
 
 /* A value of the JSON on one line, for people. */
@@ -168,25 +225,29 @@ static void write_value(cli_output *output, const json_t *value)
 static void write_plain(cli_output *output, const json_t *object, int indent)
 {
     const char *key;
-    json_t *value, *file;
-    size_t index;
+    json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
         if (json_is_object(value)) {
             cli_output_print(output, "%*s%s\n", indent, "", key);
             write_plain(output, value, indent + 2);
-        } else if (strcmp(key, "files") == 0) {
+        } else if (json_is_object(json_array_get(value, 0))) {
             cli_output_print(output, "%*s%s\n", indent, "", key);
-            json_array_foreach(value, index, file)
-                cli_output_print(output, "%*s%s  %lld bytes\n", indent + 2, "",
-                                 json_string_value(json_object_get(file, "path")),
-                                 (long long)json_integer_value(json_object_get(file, "bytes")));
+            write_lines(output, value, indent + 2);
         } else {
             cli_output_print(output, "%*s%-*s ", indent, "", 16 - indent, key);
             write_value(output, value);
             cli_output_print(output, "\n");
         }
     }
+}
+
+static cli_exit verify(const osprey_model *model)
+{
+    osprey_error error;
+    osprey_status status = osprey_engine_verify(model, &error);
+    if (status == OSPREY_OK) return CLI_DONE;
+    return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL, &error);
 }
 
 static cli_exit run(const cli_options *options)
@@ -197,6 +258,7 @@ static cli_exit run(const cli_options *options)
     cli_loaded_model loaded;
     cli_output output = {0};
     cli_exit code = cli_model_load(&loaded, options);
+    if (code == CLI_DONE && options->verify) code = verify(loaded.model);
     if (code == CLI_DONE) code = cli_output_open(&output, options->output);
     if (code == CLI_DONE) {
         json_t *facts = model_json(&loaded);
@@ -217,7 +279,9 @@ const cli_command cli_inspect_command = {
     .arguments = "",
     .summary = "Show what a model is made of.",
     .details = "Shows what a model is made of: architecture, shapes, parameters, preprocessing, "
-               "tokenizer and files.",
-    .example = "  osprey inspect -m clip-vit-base-patch32\n",
+               "tokenizer and files; of an engine also how it was compiled, and the memory that a "
+               "run of each batch takes.",
+    .example = "  osprey inspect -m clip-vit-base-patch32\n"
+               "  osprey inspect -m clip.osprey --verify\n",
     .run = run,
 };

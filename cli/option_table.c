@@ -82,6 +82,8 @@ const cli_option_spec cli_option_table[] = {
      .most = 256, .help = "Threads for decoding and for the model; 0: one a core."},
     {"no-exif", 0, CLI_FLAG, IMAGE_COMMANDS, FIELD(no_exif), .of_files = true,
      .help = "Ignore the orientation that a camera noted in EXIF, as Pillow does."},
+    {"verify", 0, CLI_FLAG, CLI_INSPECT, FIELD(verify),
+     .help = "Read the whole engine and hold it against its checksums first."},
     {"no-cache", 0, CLI_FLAG, CACHED_COMMANDS, FIELD(no_cache),
      .help = "Read the model as it is, without the cache of compiled models."},
     {"cache-limit", 0, CLI_SIZE, CACHED_COMMANDS, FIELD(cache_limit), .value = "MIB",

@@ -61,7 +61,7 @@ typedef struct cli_options {
     size_t cache_limit; /* MiB; 0: none of the cache */
     size_t batch;       /* 0: not given */
     float threshold;
-    bool json, csv, raw, no_exif, portable, no_cache, clear, help, version;
+    bool json, csv, raw, no_exif, portable, no_cache, clear, verify, help, version;
 } cli_options;
 
 typedef enum cli_option_kind {

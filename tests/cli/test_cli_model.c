@@ -112,6 +112,28 @@ static void test_compile(void **state)
                        run_cli("classify", "-m", engine, "--labels", "cat,dog", "--json", PICTURE));
     assert_same_output(run_cli("tokenize", "-m", MODEL, "two cats"),
                        run_cli("tokenize", "-m", engine, "two cats"));
+    run = run_cli("inspect", "-m", engine, "--verify", "--json");
+    assert_int_equal(run.code, 0);
+    json_t *facts = cli_json_line(&run, 0);
+    const json_t *compiled = json_object_get(facts, "engine");
+    assert_has(compiled, (const char *const[]){"osprey_version", "format_version",
+                                               "instruction_set", "packing", "precision",
+                                               "portable", "fingerprint", "image", "text", NULL});
+    const json_t *memory = json_object_get(json_object_get(compiled, "image"), "memory");
+    assert_int_equal(json_array_size(memory), 3);
+    size_t peak = 0;
+    for (size_t i = 0; i < 3; i++) {
+        size_t bytes =
+            (size_t)json_integer_value(json_object_get(json_array_get(memory, i), "arena_bytes"));
+        assert_true(bytes > peak);
+        peak = bytes;
+    }
+    json_decref(facts);
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine);
+    assert_non_null(strstr(run.out, "batch 8  arena_bytes "));
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("inspect", "-m", MODEL, "--verify"), 2, "is no engine");
     run = run_cli("bench", "-m", engine, "--tower", "text", "--batch", "1");
     assert_int_equal(run.code, 0);
     cli_run_free(&run);
@@ -127,6 +149,38 @@ static void test_compile(void **state)
     text = read_file(path, &length);
     assert_non_null(text);
     free(text);
+}
+
+/* The second run finds what the first one compiled. */
+static void test_cache(void **state)
+{
+    (void)state;
+    assert_same_output(run_cli("embed", "--no-cache", "-m", MODEL, PICTURE),
+                       run_cli("embed", "-m", MODEL, PICTURE));
+    cli_run run = run_cli("cache", "--json");
+    assert_int_equal(run.code, 0);
+    size_t count = cli_line_count(&run);
+    assert_true(count >= 1);
+    json_t *entry = cli_json_line(&run, 0);
+    assert_has(entry, (const char *const[]){"file", "bytes", "used", NULL});
+    json_decref(entry);
+    cli_run_free(&run);
+    assert_same_output(run_cli("embed", "--no-cache", "-m", MODEL, PICTURE),
+                       run_cli("embed", "-m", MODEL, PICTURE));
+    run = run_cli("cache", "--json");
+    assert_int_equal(cli_line_count(&run), count);
+    cli_run_free(&run);
+    run = run_cli("cache", "--clear");
+    assert_non_null(strstr(run.out, "0 engines"));
+    cli_run_free(&run);
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_NO_CACHE=1"}, "embed", "-m", MODEL,
+                     PICTURE, NULL);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    run = run_cli("cache", "--json");
+    assert_int_equal(run.out_bytes, 0);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("cache", "x"), 2, "takes no inputs");
 }
 
 static void test_wrong_compilations(void **state)
@@ -148,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_bench),
         cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_cache),
         cmocka_unit_test(test_wrong_compilations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
