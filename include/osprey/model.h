@@ -70,8 +70,8 @@ typedef struct osprey_tower_info {
 
 /* All strings live as long as the model. */
 typedef struct osprey_model_info {
-    const char *name;   /* the directory's or file's last component */
-    const char *layout; /* "huggingface" or "openclip" */
+    const char *name;   /* the last component of the directory; an engine's: of its source's */
+    const char *layout; /* "huggingface", "openclip" or "engine" */
     size_t embed_dim;   /* D: elements of an embedding, the same for both towers */
     size_t image_height, image_width;
     size_t context_length; /* most tokens of a text, start and end token included */
@@ -89,7 +89,8 @@ typedef struct osprey_model_info {
  * Opens a directory in one of two published layouts:
  * - Hugging Face: config.json, preprocessor_config.json, tokenizer files, model.safetensors
  *   (or model.safetensors.index.json with its shards);
- * - OpenCLIP: open_clip_config.json and open_clip_model.safetensors.
+ * - OpenCLIP: open_clip_config.json and open_clip_model.safetensors;
+ * or a weight file in one; or an engine, which osprey_engine_compile wrote (engine.h).
  * The caller frees *model with osprey_model_free.
  * Errors: OSPREY_NOT_FOUND (the missing file is named, with what would fit), OSPREY_FORMAT
  * (malformed, or configuration and weights contradict each other: the tensor is named),

@@ -2,10 +2,10 @@
 /*
  * Runs a model's towers: pixels or texts in, embeddings out.
  *
- * Creating a session packs the weights of the towers asked for. A session is used by one thread at
- * a time and brings its own worker threads; several sessions may share a model. After the first
- * run of a given size, a run allocates nothing. An embedding depends neither on the batch that it
- * came in with nor on the number of threads.
+ * Creating a session packs the weights of the towers asked for; an engine's are packed already. A
+ * session is used by one thread at a time and brings its own worker threads; several sessions may
+ * share a model. After the first run of a given size, a run allocates nothing. An embedding depends
+ * neither on the batch that it came in with nor on the number of threads.
  *
  *     osprey_session_options options = {.towers = OSPREY_TOWER_TEXT, .threads = 2};
  *     osprey_session *session = NULL;
@@ -63,8 +63,9 @@ typedef struct osprey_session_options {
 
 /*
  * The caller frees *session with osprey_session_free, before the model.
- * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, ...), OSPREY_UNSUPPORTED
- * (OSPREY_CPU names no known instruction set, or one that this machine lacks),
+ * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, a tower that an engine
+ * lacks, ...), OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set, or one that this
+ * machine lacks; an engine is for another one), OSPREY_FORMAT (a damaged engine),
  * OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
