@@ -5,13 +5,16 @@
 #include "base/os/file_map.h"
 #include "base/status.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-static osprey_status parse(const char *bytes, size_t length, size_t flags, const char *file,
-                           json_t **root, bool *overflow, osprey_error *error)
+static osprey_status parse(const char *bytes, size_t length, const char *file, json_t **root,
+                           bool *overflow, osprey_error *error)
 {
     json_error_t reason;
-    *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | flags, &reason);
+    *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &reason);
     if (*root) return OSPREY_OK;
     *overflow = json_error_code(&reason) == json_error_numeric_overflow;
     return osprey__fail(error, OSPREY_FORMAT, file, "not valid JSON: line %d, column %d: %s",
@@ -22,7 +25,30 @@ osprey_status osprey__json_parse(const char *bytes, size_t length, const char *f
                                  osprey_error *error)
 {
     bool overflow = false;
-    return parse(bytes, length, 0, file, root, &overflow, error);
+    return parse(bytes, length, file, root, &overflow, error);
+}
+
+/*
+ * Rewrites the whole numbers that do not fit 64 bits as reals of the same length: the last four of
+ * their at least 19 digits become the exponent "e004". text ends with a NUL.
+ */
+static void make_large_numbers_real(char *text)
+{
+    for (char *at = text; *at;) {
+        if (*at == '"') {
+            for (at++; *at && *at != '"'; at++)
+                if (*at == '\\' && at[1]) at++;
+            if (*at) at++;
+            continue;
+        }
+        size_t digits = strspn(at, "0123456789"), number = strspn(at, "0123456789+-.eE");
+        if (digits && digits == number) {
+            errno = 0;
+            strtoll(at, NULL, 10);
+            if (errno == ERANGE) memcpy(at + digits - 4, "e004", 4);
+        }
+        at += number ? (*at == '-' ? 1 : number) : 1;
+    }
 }
 
 osprey_status osprey__json_read(const char *path, size_t limit, json_t **root, osprey_error *error)
@@ -30,11 +56,14 @@ osprey_status osprey__json_read(const char *path, size_t limit, json_t **root, o
     char *text = NULL;
     size_t length = 0;
     OSPREY_TRY(osprey__file_read(path, limit, &text, &length, error));
+    size_t mark = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     bool overflow = false;
-    osprey_status status = parse(text, length, 0, path, root, &overflow, error);
+    osprey_status status = parse(text + mark, length - mark, path, root, &overflow, error);
     /* transformers writes a model_max_length of 10^30, which no integer type holds. */
-    if (overflow)
-        status = parse(text, length, JSON_DECODE_INT_AS_REAL, path, root, &overflow, error);
+    if (overflow) {
+        make_large_numbers_real(text);
+        status = parse(text + mark, length - mark, path, root, &overflow, error);
+    }
     osprey__free(text);
     return status;
 }

@@ -21,8 +21,8 @@
 osprey_status osprey__json_parse(const char *bytes, size_t length, const char *file, json_t **root,
                                  osprey_error *error);
 
-/* Reads (at most limit bytes) and parses a file. Where a whole number does not fit 64 bits, every
- * number of the file is a real. */
+/* Reads (at most limit bytes) and parses a file, with or without a UTF-8 byte order mark. A whole
+ * number that does not fit 64 bits becomes a real, right to 15 digits. */
 osprey_status osprey__json_read(const char *path, size_t limit, json_t **root, osprey_error *error);
 
 osprey_status osprey__json_size(const json_t *object, const char *key, const char *file,

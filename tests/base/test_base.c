@@ -98,19 +98,27 @@ static void test_json_survives_numbers_of_any_length(void **state)
     (void)state;
     char path[] = "/tmp/osprey_json_XXXXXX";
     close(mkstemp(path));
-    const char *huge = "{\"most\": 1000000000000000019884624838656, \"name\": \"b\"}";
+    const char *huge =
+        "\xEF\xBB\xBF{\"most\": 1000000000000000019884624838656, \"name\": \"b\\\"1\", "
+        "\"low\": -18446744073709551616, \"dim\": 512}";
     json_t *root = NULL;
     osprey_error error;
-    assert_int_equal(osprey__json_parse(huge, strlen(huge), "c.json", &root, &error),
+    assert_int_equal(osprey__json_parse(huge + 3, strlen(huge + 3), "c.json", &root, &error),
                      OSPREY_FORMAT);
     assert_non_null(strstr(error.message, "too big integer"));
     assert_int_equal(osprey__file_write(path, huge, strlen(huge), &error), OSPREY_OK);
-    assert_int_equal(osprey__json_read(path, 100, &root, &error), OSPREY_OK);
+    assert_int_equal(osprey__json_read(path, 200, &root, &error), OSPREY_OK);
     unlink(path);
     const char *name = NULL;
-    size_t most = 0;
+    size_t most = 0, dim = 0;
+    float low = 0;
     assert_int_equal(osprey__json_string(root, "name", "c.json", &name, &error), OSPREY_OK);
-    assert_string_equal(name, "b");
+    assert_string_equal(name, "b\"1");
+    /* Only the numbers that do not fit are reals. */
+    assert_int_equal(osprey__json_size(root, "dim", "c.json", &dim, &error), OSPREY_OK);
+    assert_int_equal(dim, 512);
+    assert_int_equal(osprey__json_float(root, "low", "c.json", &low, &error), OSPREY_OK);
+    assert_true(low == -0x1p64F);
     assert_int_equal(osprey__json_size(root, "most", "c.json", &most, &error), OSPREY_FORMAT);
     json_decref(root);
 }
