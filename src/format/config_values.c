@@ -105,14 +105,15 @@ osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t imag
     };
 }
 
-osprey_status osprey__config_check_std(const osprey__config_section *section,
+osprey_status osprey__config_check_std(const osprey__config_section *section, const char *key,
                                        const osprey_preprocessing *preprocessing,
                                        osprey_error *error)
 {
     for (size_t i = 0; i < 3; i++) {
-        if (preprocessing->normalize && preprocessing->std[i] == 0)
+        if (preprocessing->normalize && !(preprocessing->std[i] > 0))
             return osprey__fail(error, OSPREY_FORMAT, section->label,
-                                "the standard deviation that pixels are divided by is 0");
+                                "\"%s\" has a standard deviation of %g; it has to be above 0", key,
+                                (double)preprocessing->std[i]);
     }
     return OSPREY_OK;
 }

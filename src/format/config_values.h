@@ -47,8 +47,8 @@ osprey_status osprey__config_check_heads(const osprey__config_section *section, 
 /* OpenAI's: bicubic to the shorter side, centre crop, their mean and deviation. */
 osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t image_width);
 
-/* A deviation that is divided by may not be 0. */
-osprey_status osprey__config_check_std(const osprey__config_section *section,
+/* A deviation, which came from key, has to be above 0 where pixels are divided by it. */
+osprey_status osprey__config_check_std(const osprey__config_section *section, const char *key,
                                        const osprey_preprocessing *preprocessing,
                                        osprey_error *error);
 

@@ -54,7 +54,7 @@ static osprey_status read_epsilon(const osprey__config_section *section, float *
         osprey__json_float(section->object, "layer_norm_eps", section->label, epsilon, error));
     if (*epsilon >= 0 && *epsilon < 1) return OSPREY_OK;
     return osprey__fail(error, OSPREY_FORMAT, section->label,
-                        "\"layer_norm_eps\" is %g; it has to be between 0 and 1", *epsilon);
+                        "\"layer_norm_eps\" is %g; it has to be at least 0 and below 1", *epsilon);
 }
 
 /*
@@ -187,11 +187,11 @@ static osprey_status read_preprocessing(const char *directory, const char *name,
 {
     char path[PATH_MAX];
     OSPREY_TRY(osprey__path_join(path, sizeof path, directory, name, error));
+    if (!osprey__file_exists(path)) return OSPREY_OK;
     json_t *root = NULL;
-    osprey_status status = osprey__json_read(path, OSPREY__CONFIG_BYTES_MAX, &root, error);
-    if (status == OSPREY_NOT_FOUND) return OSPREY_OK;
-    OSPREY_TRY(status);
+    OSPREY_TRY(osprey__json_read(path, OSPREY__CONFIG_BYTES_MAX, &root, error));
     json_t *object = section ? json_object_get(root, section) : root;
+    osprey_status status = OSPREY_OK;
     if (object) {
         config->preprocessing_file = name;
         status = osprey__preprocessor_config_parse(object, path, model_file, config, error);
@@ -214,5 +214,12 @@ osprey_status osprey__hf_config_read(const char *directory, osprey__model_config
     OSPREY_TRY(read_preprocessing(directory, "processor_config.json", "image_processor", path,
                                   config, error));
     if (config->preprocessing_file) return OSPREY_OK;
-    return read_preprocessing(directory, "preprocessor_config.json", NULL, path, config, error);
+    OSPREY_TRY(
+        read_preprocessing(directory, "preprocessor_config.json", NULL, path, config, error));
+    if (config->preprocessing_file) return OSPREY_OK;
+    /* Pictures prepared in another way than in training give wrong results without a word. */
+    return osprey__fail(
+        error, OSPREY_NOT_FOUND, directory,
+        "preprocessor_config.json is missing, which says how pictures are "
+        "prepared; processor_config.json with an \"image_processor\" would fit too");
 }

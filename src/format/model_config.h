@@ -82,8 +82,8 @@ typedef struct osprey__model_config {
 /*
  * Hugging Face: directory/config.json of model_type "clip", full, sparse or legacy
  * (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
- * CLIPConfig; then preprocessing from processor_config.json or preprocessor_config.json, or
- * CLIP's own where neither is there.
+ * CLIPConfig; then preprocessing from processor_config.json or preprocessor_config.json,
+ * of which one has to be there.
  * Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the
  * setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
  */

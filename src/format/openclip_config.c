@@ -184,6 +184,13 @@ static osprey_status read_resnet(const osprey__config_section *section, const js
     if (image->width % 2 != 0 || image->image_height != image->image_width)
         return osprey__fail(error, OSPREY_FORMAT, section->label,
                             "a ResNet needs an even \"width\" and a square \"image_size\"");
+    /* Five halvings, of which only the first rounds up, have to leave what the pool expects. */
+    const size_t side = image->image_height;
+    if (side < 32 || (side + 1) / 32 != side / 32)
+        return osprey__fail(error, OSPREY_FORMAT, section->label,
+                            "\"image_size\" is %zu; a ResNet halves it five times, so it has to be "
+                            "a multiple of 32, or up to 30 more",
+                            side);
     /* The last stage is 32 times as wide as the first. */
     image->heads = image->width * 32 / head_width;
     return osprey__config_check_heads(section, image->width * 32, image->heads, error);
@@ -306,7 +313,7 @@ static osprey_status read_preprocessing(const osprey__config_section *section,
     OSPREY_TRY(read_fill(section, how, error));
     OSPREY_TRY(osprey__config_colours(section, "mean", how->mean, error));
     OSPREY_TRY(osprey__config_colours(section, "std", how->std, error));
-    return osprey__config_check_std(section, how, error);
+    return osprey__config_check_std(section, "std", how, error);
 }
 
 osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
@@ -316,6 +323,7 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
     osprey__config_section whole, model, section;
     OSPREY_TRY(osprey__config_section_whole(root, file, &whole, error));
     OSPREY_TRY(osprey__config_section_open(&whole, "model_cfg", &model, error));
+    if (!model.object) return osprey__fail(error, OSPREY_FORMAT, file, "it has no \"model_cfg\"");
     static const char *const required[] = {"embed_dim", "vision_cfg", "text_cfg"};
     for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
         if (!json_object_get(model.object, required[i]))

@@ -114,7 +114,7 @@ static osprey_status read_colours(const osprey__config_section *root, osprey_pre
     OSPREY_TRY(read_step(root, "do_normalize", &how->normalize, error));
     OSPREY_TRY(osprey__config_colours(root, "image_mean", how->mean, error));
     OSPREY_TRY(osprey__config_colours(root, "image_std", how->std, error));
-    return osprey__config_check_std(root, how, error);
+    return osprey__config_check_std(root, "image_std", how, error);
 }
 
 /* The last step that fixes a size has to give the one that the model was built for. */
@@ -125,6 +125,10 @@ static osprey_status check_size(const osprey__config_section *root, const char *
     size_t height = how->crop_height, width = how->crop_width;
     if (!how->center_crop) {
         if (how->resize == OSPREY_RESIZE_NONE) return OSPREY_OK;
+        if (how->resize == OSPREY_RESIZE_SHORTEST)
+            return osprey__fail(error, OSPREY_UNSUPPORTED, root->label,
+                                "\"do_center_crop\" is false, but \"size\" fixes only the shortest "
+                                "edge: a crop, or a \"size\" of height and width, would be right");
         height = how->resize_height;
         width = how->resize_width;
     }

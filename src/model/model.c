@@ -6,6 +6,7 @@
 #include "model/engine_model.h"
 #include "model/model_data.h"
 #include "model/towers.h"
+#include "model/unused_weights.h"
 
 #include <osprey/model.h>
 
@@ -68,11 +69,22 @@ static osprey_status locate_in_directory(location *at, osprey_error *error)
     return OSPREY_OK;
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), wanted = strlen(ending);
+    return length >= wanted && strcmp(text + length - wanted, ending) == 0;
+}
+
 /* A weight file: its directory has the rest. */
 static osprey_status locate_weights(const char *path, location *at, osprey_error *error)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
+    if (!ends_with(name, ".safetensors") && !ends_with(name, ".safetensors.index.json"))
+        return osprey__fail(error, OSPREY_UNSUPPORTED, path,
+                            "not a file of weights: a .safetensors file, its "
+                            ".safetensors.index.json, an .osprey engine or the model's directory "
+                            "would fit");
     size_t directory_bytes = slash ? (size_t)(slash - path) : 1;
     memcpy(at->directory, slash ? path : ".", directory_bytes);
     at->directory[directory_bytes] = '\0';
@@ -213,14 +225,32 @@ static const char *main_dtype(const osprey_model *model)
     return osprey__dtype_name(most);
 }
 
-/* Builds a tower once, so that contradictions show at opening, and counts its parameters. */
+/* Builds a tower once, counts its parameters and marks the weights that it has. */
 static osprey_status check_tower(const osprey_model *model, osprey_tower tower,
-                                 uint64_t *parameters, osprey_error *error)
+                                 uint64_t *parameters, bool *used, osprey_error *error)
 {
     osprey__graph *graph;
     OSPREY_TRY(osprey__model_build_graph(model, tower, &graph, parameters, error));
+    osprey__mark_used_weights(model, graph, used);
     osprey__graph_free(graph);
     return OSPREY_OK;
+}
+
+/* Builds both towers, so that contradictions show at opening. */
+static osprey_status check_towers(osprey_model *model, osprey_error *error)
+{
+    osprey_model_info *info = &model->info;
+    size_t count;
+    osprey__weights_tensors(model->weights, &count);
+    bool *used = osprey__calloc(count, sizeof *used);
+    if (!used) return osprey__fail_memory(error, count * sizeof *used);
+    osprey_status status;
+    OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_IMAGE, &info->image.parameters, used, error));
+    OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_TEXT, &info->text.parameters, used, error));
+    status = osprey__check_unused_weights(model, used, error);
+fail:
+    osprey__free(used);
+    return status;
 }
 
 static void fill_info(osprey_model *model)
@@ -265,8 +295,7 @@ static osprey_status read_weights(osprey_model *model, osprey_error *error)
     info->logit_scale = expf(info->logit_scale);
     if (model->config.has_logit_bias)
         OSPREY_TRY(read_number(model, "logit_bias", &info->logit_bias, error));
-    OSPREY_TRY(check_tower(model, OSPREY_TOWER_IMAGE, &info->image.parameters, error));
-    return check_tower(model, OSPREY_TOWER_TEXT, &info->text.parameters, error);
+    return check_towers(model, error);
 }
 
 /* The directory's last component; "." and the like are resolved by the caller's shell, not here. */

@@ -10,6 +10,12 @@
         .attention_out = "self_attn.out_proj.", .mlp_in = "mlp.fc1.", .mlp_out = "mlp.fc2."        \
     }
 
+static const char *const huggingface_prefixes[] = {
+    "text_model.", "text_projection.", "vision_model.", "visual_projection.", NULL,
+};
+static const char *const openclip_prefixes[] = {"transformer.", "visual.", NULL};
+static const char *const openclip_prefixed_prefixes[] = {"text.", "visual.", NULL};
+
 const osprey__layout_names osprey__huggingface_names = {
     .image_blocks = {"vision_model.encoder.layers.", HUGGINGFACE_BLOCK},
     .text_blocks = {"text_model.encoder.layers.", HUGGINGFACE_BLOCK},
@@ -24,6 +30,7 @@ const osprey__layout_names osprey__huggingface_names = {
     .text_norm = "text_model.final_layer_norm.",
     .text_projection = "text_projection.weight",
     .projections_transposed = false,
+    .tower_prefixes = huggingface_prefixes,
 };
 
 #define OPENCLIP_BLOCK                                                                             \
@@ -32,7 +39,7 @@ const osprey__layout_names osprey__huggingface_names = {
         .attention_out = "attn.out_proj.", .mlp_in = "mlp.c_fc.", .mlp_out = "mlp.c_proj."         \
     }
 
-#define OPENCLIP_NAMES(text)                                                                       \
+#define OPENCLIP_NAMES(text, prefixes)                                                             \
     {                                                                                              \
         .image_blocks = {"visual.transformer.resblocks.", OPENCLIP_BLOCK},                         \
         .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK},                            \
@@ -41,8 +48,9 @@ const osprey__layout_names osprey__huggingface_names = {
         .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                   \
         .text_token = text "token_embedding.weight", .text_position = text "positional_embedding", \
         .text_norm = text "ln_final.", .text_projection = text "text_projection",                  \
-        .projections_transposed = true,                                                            \
+        .projections_transposed = true, .tower_prefixes = prefixes,                                \
     }
 
-const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("");
-const osprey__layout_names osprey__openclip_prefixed_names = OPENCLIP_NAMES("text.");
+const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);
+const osprey__layout_names osprey__openclip_prefixed_names =
+    OPENCLIP_NAMES("text.", openclip_prefixed_prefixes);

@@ -29,7 +29,8 @@ typedef struct osprey__layout_names {
     const char *image_pre_norm, *image_post_norm;
     const char *image_projection;
     const char *text_token, *text_position, *text_norm, *text_projection;
-    bool projections_transposed; /* stored as [width][embed_dim] */
+    bool projections_transposed;       /* stored as [width][embed_dim] */
+    const char *const *tower_prefixes; /* what begins so is part of a tower; ends with NULL */
 } osprey__layout_names;
 
 extern const osprey__layout_names osprey__huggingface_names;

@@ -140,6 +140,7 @@ static void test_refuses_wrong_settings(void **state)
          "\"projection_dim\" is 0"},
         {"{'model_type':'clip','text_config':[]}", OSPREY_FORMAT, "config.json",
          "\"text_config\" has to be an object"},
+        {TEXT("'layer_norm_eps':1"), OSPREY_FORMAT, "text_config", "at least 0 and below 1"},
         {TEXT("'hidden_size':'512'"), OSPREY_FORMAT, "config.json: text_config", "hidden_size"},
         {TEXT("'hidden_size':512.0"), OSPREY_FORMAT, "text_config", "hidden_size"},
         {TEXT("'hidden_size':-512"), OSPREY_FORMAT, "text_config", "hidden_size"},
@@ -253,7 +254,9 @@ static void test_refuses_wrong_preprocessing(void **state)
         {"[]", OSPREY_FORMAT, "JSON object"},
         {"{'size':336,'crop_size':336}", OSPREY_FORMAT,
          "\"crop_size\" gives pictures of 336x336, but the model in config.json takes 224x224"},
-        {"{'size':256,'do_center_crop':false}", OSPREY_FORMAT, "\"size\" gives pictures of 256"},
+        {"{'size':224,'do_center_crop':false}", OSPREY_UNSUPPORTED, "\"do_center_crop\" is false"},
+        {"{'size':{'height':256,'width':256},'do_center_crop':false}", OSPREY_FORMAT,
+         "\"size\" gives pictures of 256"},
         {"{'size':{'height':224,'width':200},'do_center_crop':false}", OSPREY_FORMAT, "200x224"},
         {"{'size':'224'}", OSPREY_FORMAT, "\"size\""},
         {"{'size':0}", OSPREY_FORMAT, "\"size\" is 0"},
@@ -269,7 +272,8 @@ static void test_refuses_wrong_preprocessing(void **state)
         {"{'image_mean':[1,2]}", OSPREY_FORMAT, "\"image_mean\""},
         {"{'image_mean':[1,2,'3']}", OSPREY_FORMAT, "\"image_mean\""},
         {"{'image_std':[1,1e39,1]}", OSPREY_FORMAT, "\"image_std\""},
-        {"{'image_std':[1,0,1]}", OSPREY_FORMAT, "deviation"},
+        {"{'image_std':[1,0,1]}", OSPREY_FORMAT, "\"image_std\" has a standard deviation of 0"},
+        {"{'image_std':[-1,1,1]}", OSPREY_FORMAT, "\"image_std\" has a standard deviation of -1"},
         {"{'image_processor_type':'ViTImageProcessor'}", OSPREY_UNSUPPORTED, "ViTImageProcessor"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
@@ -292,13 +296,11 @@ static void test_directory_says_where_preprocessing_is(void **state)
                    "config.json", "cannot open");
 
     write_text("config.json", "{'model_type':'clip','vision_config':{'image_size':64}}");
-    assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
-    assert_null(config.preprocessing_file);
-    assert_int_equal(config.preprocessing.crop_height, 64);
-    assert_int_equal(config.preprocessing.resize_height, 64);
+    write_text("processor_config.json", "{'processor_class':'CLIPProcessor'}");
+    assert_refused(osprey__hf_config_read(directory, &config, &error), &error, OSPREY_NOT_FOUND,
+                   directory, "preprocessor_config.json is missing");
 
     write_text("preprocessor_config.json", "{'size':72,'crop_size':64}");
-    write_text("processor_config.json", "{'processor_class':'CLIPProcessor'}");
     assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
     assert_string_equal(config.preprocessing_file, "preprocessor_config.json");
     assert_int_equal(config.preprocessing.resize_height, 72);

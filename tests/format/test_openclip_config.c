@@ -142,7 +142,8 @@ static void test_refuses_wrong_settings(void **state)
         const char *subject_part, *message_part;
     } refusals[] = {
         {"[]", OSPREY_FORMAT, "open_clip_config.json", "JSON object"},
-        {"{}", OSPREY_FORMAT, "model_cfg", "no \"embed_dim\""},
+        {"{}", OSPREY_FORMAT, "open_clip_config.json", "it has no \"model_cfg\""},
+        {"{'model_cfg':{}}", OSPREY_FORMAT, "model_cfg", "no \"embed_dim\""},
         {"{'model_cfg':3}", OSPREY_FORMAT, "open_clip_config.json", "model_cfg"},
         {"{'model_cfg':{'embed_dim':4,'vision_cfg':{}}}", OSPREY_FORMAT, "model_cfg",
          "no \"text_cfg\""},
@@ -167,6 +168,10 @@ static void test_refuses_wrong_settings(void **state)
         {VISION("'layers':[3,4,6,3],'width':63"), OSPREY_FORMAT, "vision_cfg", "even \"width\""},
         {VISION("'layers':[3,4,6,3],'image_size':[224,288]"), OSPREY_FORMAT, "vision_cfg",
          "square"},
+        {VISION("'layers':[3,4,6,3],'width':64,'image_size':1"), OSPREY_FORMAT, "vision_cfg",
+         "\"image_size\" is 1; a ResNet"},
+        {VISION("'layers':[3,4,6,3],'width':64,'image_size':63"), OSPREY_FORMAT, "vision_cfg",
+         "\"image_size\" is 63"},
         {VISION("'layers':'12'"), OSPREY_FORMAT, "vision_cfg", "layers"},
         {VISION("'width':32"), OSPREY_FORMAT, "vision_cfg", "into 0 attention heads"},
         {VISION("'width':772"), OSPREY_FORMAT, "vision_cfg", "into 12 attention heads"},
@@ -193,7 +198,7 @@ static void test_refuses_wrong_settings(void **state)
         {PREPROCESS("'interpolation':'nearest'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "nearest"},
         {PREPROCESS("'resize_mode':'stretch'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "stretch"},
         {PREPROCESS("'fill_color':256"), OSPREY_FORMAT, "preprocess_cfg", "fill_color"},
-        {PREPROCESS("'std':[0.5,0.5,0]"), OSPREY_FORMAT, "preprocess_cfg", "deviation"},
+        {PREPROCESS("'std':[0.5,0.5,0]"), OSPREY_FORMAT, "preprocess_cfg", "\"std\" has a"},
         {MODEL("", "'image_size':[224,288]", "", ""), OSPREY_UNSUPPORTED, "preprocess_cfg",
          "not square"},
     };

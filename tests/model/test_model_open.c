@@ -11,6 +11,7 @@
 #define HUGGINGFACE OSPREY_TEST_DIR "/golden/models/hf-vit-p32-quickgelu"
 #define SHARDED     OSPREY_TEST_DIR "/golden/models/hf-vit-p16-gelu-sharded"
 #define RESNET      OSPREY_TEST_DIR "/golden/models/openclip-rn"
+#define OPENCLIP    OSPREY_TEST_DIR "/golden/models/openclip-vit-p16-gelu"
 
 /* Opening path fails with that status, a subject that ends so, and a message with those words. */
 static void assert_refused(const char *path, osprey_status status, const char *subject_end,
@@ -36,6 +37,8 @@ static void assert_opens(const char *path, const char *layout)
     osprey_model *model = NULL;
     if (osprey_model_open(path, &model, &error) != OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
+    assert_string_equal(error.subject, ""); /* success leaves it as it was */
+    assert_string_equal(error.message, "");
     assert_string_equal(osprey_model_get_info(model)->layout, layout);
     osprey_model_free(model);
 }
@@ -50,6 +53,8 @@ static void test_missing_files_are_named(void **state)
     test_directory_link(&d, HUGGINGFACE, "config.json");
     assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "model.safetensors");
     test_directory_link(&d, HUGGINGFACE, "model.safetensors");
+    assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "preprocessor_config.json is missing");
+    test_directory_link(&d, HUGGINGFACE, "preprocessor_config.json");
     assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "tokenizer.json");
     test_directory_link(&d, HUGGINGFACE, "vocab.json");
     assert_refused(d.path, OSPREY_FORMAT, d.path, "without merges.txt");
@@ -77,6 +82,7 @@ static void test_a_missing_shard_is_named(void **state)
     test_directory d;
     test_directory_create(&d);
     static const char *const files[] = {"config.json",
+                                        "preprocessor_config.json",
                                         "vocab.json",
                                         "merges.txt",
                                         "model.safetensors.index.json",
@@ -98,6 +104,7 @@ static void open_with_config(const char *from, const char *to, osprey_status sta
     test_directory_create(&d);
     test_directory_link(&d, HUGGINGFACE, "model.safetensors");
     test_directory_link(&d, HUGGINGFACE, "tokenizer.json");
+    test_directory_link(&d, HUGGINGFACE, "preprocessor_config.json");
     test_directory_replace(&d, HUGGINGFACE, "config.json", from, to);
     assert_refused(d.path, status, subject_end, words);
     test_directory_free(&d);
@@ -108,12 +115,62 @@ static void test_contradictions_name_the_tensor(void **state)
     (void)state;
     open_with_config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", OSPREY_NOT_FOUND,
                      "model.safetensors", "layers.2.");
+    open_with_config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", OSPREY_FORMAT,
+                     "model.safetensors", "layers.1.");
     open_with_config("\"projection_dim\": 24", "\"projection_dim\": 25", OSPREY_FORMAT,
                      "model.safetensors", "[25, ");
     open_with_config("\"patch_size\": 32", "\"patch_size\": 16", OSPREY_FORMAT, "model.safetensors",
                      "vision_model.embeddings.");
     open_with_config("\"model_type\": \"clip\"", "\"model_type\": \"bert\"", OSPREY_UNSUPPORTED,
                      "config.json", "bert");
+}
+
+/* An OpenCLIP model with `from` replaced by `to` in its configuration leaves the tensor unused. */
+static void assert_unused(const char *source, const char *from, const char *to, const char *tensor)
+{
+    test_directory d;
+    test_directory_create(&d);
+    static const char *const files[] = {"open_clip_model.safetensors", "vocab.json", "merges.txt",
+                                        "special_tokens_map.json", "tokenizer_config.json"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        test_directory_link(&d, source, files[i]);
+    test_directory_replace(&d, source, "open_clip_config.json", from, to);
+    assert_refused(d.path, OSPREY_FORMAT, "open_clip_model.safetensors", tensor);
+    assert_refused(d.path, OSPREY_FORMAT, "", "open_clip_config.json");
+    test_directory_free(&d);
+}
+
+static void test_unused_layers_are_named(void **state)
+{
+    (void)state;
+    assert_unused(OPENCLIP, "\"layers\": 2", "\"layers\": 1", "resblocks.1.");
+    assert_unused(RESNET, "        2,\n", "        1,\n", "visual.layer2.1.");
+    assert_unused(RESNET, "\"layers\": 2", "\"layers\": 1", "\"transformer.resblocks.1.");
+}
+
+static void test_settings_that_cannot_work_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *words;
+    } cases[] = {
+        {"\"do_center_crop\": true", "\"do_center_crop\": false", "\"do_center_crop\""},
+        {"0.26862954", "-1", "\"image_std\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        test_directory d;
+        test_directory_create(&d);
+        static const char *const files[] = {"config.json", "model.safetensors", "tokenizer.json"};
+        for (size_t f = 0; f < 3; f++) test_directory_link(&d, HUGGINGFACE, files[f]);
+        test_directory_replace(&d, HUGGINGFACE, "preprocessor_config.json", cases[i].from,
+                               cases[i].to);
+        osprey_model *model = NULL;
+        osprey_error error = {0};
+        assert_true(osprey_model_open(d.path, &model, &error) != OSPREY_OK);
+        assert_non_null(strstr(error.subject, "preprocessor_config.json"));
+        assert_non_null(strstr(error.message, cases[i].words));
+        test_directory_free(&d);
+    }
 }
 
 static void test_a_weight_file_stands_for_its_directory(void **state)
@@ -130,6 +187,8 @@ static void test_a_weight_file_stands_for_its_directory(void **state)
     snprintf(path, sizeof path, "%s/open_clip_model.safetensors", d.path);
     assert_refused(path, OSPREY_NOT_FOUND, "open_clip_model.safetensors",
                    "open_clip_config.json is missing");
+    assert_refused(HUGGINGFACE "/config.json", OSPREY_UNSUPPORTED, "config.json",
+                   "not a file of weights");
     test_directory_free(&d);
 }
 
@@ -140,6 +199,7 @@ static void test_huggingface_goes_first(void **state)
     test_directory_create(&d);
     static const char *const files[] = {"config.json", "model.safetensors", "tokenizer.json"};
     for (size_t i = 0; i < 3; i++) test_directory_link(&d, HUGGINGFACE, files[i]);
+    test_directory_link(&d, HUGGINGFACE, "preprocessor_config.json");
     test_directory_link(&d, RESNET, "open_clip_config.json");
     test_directory_link(&d, RESNET, "open_clip_model.safetensors");
     assert_opens(d.path, "huggingface");
@@ -173,6 +233,8 @@ int main(void)
         cmocka_unit_test(test_a_missing_shard_is_named),
         cmocka_unit_test(test_contradictions_name_the_tensor),
         cmocka_unit_test(test_a_weight_file_stands_for_its_directory),
+        cmocka_unit_test(test_unused_layers_are_named),
+        cmocka_unit_test(test_settings_that_cannot_work_are_refused),
         cmocka_unit_test(test_huggingface_goes_first),
         cmocka_unit_test(test_info_tells_what_is_there),
     };
