@@ -71,8 +71,7 @@ OSPREY_API const uint8_t *osprey_image_rgb(const osprey_image *image);
 OSPREY_API void osprey_image_free(osprey_image *image);
 
 typedef enum osprey_resample {
-    OSPREY_RESAMPLE_NEAREST = 0, /* the values are Pillow's, as preprocessor_config.json has them;
-                                    this one is not supported */
+    OSPREY_RESAMPLE_NEAREST = 0, /* the values are Pillow's, as preprocessor_config.json has them */
     OSPREY_RESAMPLE_LANCZOS = 1,
     OSPREY_RESAMPLE_BILINEAR = 2,
     OSPREY_RESAMPLE_BICUBIC = 3,
@@ -127,7 +126,7 @@ typedef struct osprey_preprocessing {
  * filters work with other roundings: 0.4 % of the values of 100 photographs differ, by at most
  * 2/255.) Only what the crop keeps is computed.
  * Errors: OSPREY_INVALID_ARGUMENT (also where the steps do not end at the crop's size),
- * OSPREY_UNSUPPORTED (another filter; OSPREY_CPU names an instruction set that this machine
+ * OSPREY_UNSUPPORTED (no such filter; OSPREY_CPU names an instruction set that this machine
  * lacks), OSPREY_LIMIT (a side of millions of pixels), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_image_preprocess(const osprey_image *image,

@@ -39,7 +39,7 @@ static osprey__resize_axis random_axis(size_t in, size_t out)
     size_t first = next_random() % out;
     osprey__resize_axis axis;
     osprey_error error;
-    osprey_resample resample = (osprey_resample)(1 + next_random() % 5);
+    osprey_resample resample = (osprey_resample)(next_random() % 6);
     if (osprey__resize_axis_init(&axis, in, out, first, 1 + next_random() % (out - first), resample,
                                  &error) != OSPREY_OK)
         fail_msg("%s", error.message);
@@ -136,11 +136,36 @@ static void test_a_box_filter_is_a_mean(void **state)
     osprey__resize_axis_free(&axis);
 }
 
+/* Places as Pillow adds them up: its third of 5 out of 14 is 6, where 2.5 * 2.8 would give 7. */
+static void test_nearest_takes_pillows_places(void **state)
+{
+    (void)state;
+    static const size_t wanted[5] = {1, 4, 6, 9, 12};
+    for (size_t first = 0; first < 5; first++) {
+        osprey__resize_axis axis;
+        assert_int_equal(
+            osprey__resize_axis_init(&axis, 14, 5, first, 5 - first, OSPREY_RESAMPLE_NEAREST, NULL),
+            OSPREY_OK);
+        for (size_t i = 0; i < axis.count; i++) {
+            assert_int_equal(axis.windows[i].first, wanted[first + i]);
+            assert_int_equal(axis.windows[i].taps, 1);
+        }
+        uint8_t row[14 * 3 + OSPREY__RESIZE_SLACK] = {0};
+        uint8_t got[15 + OSPREY__RESIZE_ROW_SLACK + OSPREY__RESIZE_SLACK];
+        for (uint8_t i = 0; i < 14 * 3; i++) row[i] = (uint8_t)(255 - i);
+        osprey__resize_portable.horizontal(row, 14 * 3, 1, &axis, got, sizeof got);
+        for (size_t i = 0; i < axis.count; i++)
+            assert_memory_equal(got + 3 * i, row + 3 * wanted[first + i], 3);
+        osprey__resize_axis_free(&axis);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_instruction_set_gives_the_same_bits),
         cmocka_unit_test(test_a_box_filter_is_a_mean),
+        cmocka_unit_test(test_nearest_takes_pillows_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

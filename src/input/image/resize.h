@@ -56,8 +56,8 @@ typedef struct osprey__resize_axis {
 
 /*
  * The outputs first to first + count - 1 of out that in samples (both at least 1) become.
- * Errors: OSPREY_UNSUPPORTED (a filter that is no convolution: nearest), OSPREY_LIMIT (in is far
- * too large), OSPREY_OUT_OF_MEMORY.
+ * Errors: OSPREY_UNSUPPORTED (no such filter), OSPREY_LIMIT (in is far too large),
+ * OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, size_t out,
                                        size_t first, size_t count, osprey_resample resample,

@@ -58,6 +58,7 @@ typedef struct filter {
 } filter;
 
 static const filter filters[] = {
+    [OSPREY_RESAMPLE_NEAREST] = {NULL, 0.5}, /* see fill_nearest */
     [OSPREY_RESAMPLE_LANCZOS] = {lanczos, 3.0}, [OSPREY_RESAMPLE_BILINEAR] = {bilinear, 1.0},
     [OSPREY_RESAMPLE_BICUBIC] = {bicubic, 2.0}, [OSPREY_RESAMPLE_BOX] = {box, 0.5},
     [OSPREY_RESAMPLE_HAMMING] = {hamming, 1.0},
@@ -68,14 +69,11 @@ static osprey_status find_filter(osprey_resample resample, const filter **found,
 {
     if ((size_t)resample >= sizeof filters / sizeof *filters)
         return osprey__fail(error, OSPREY_UNSUPPORTED, NULL,
-                            "%d is no resampling filter; osprey has 1 (lanczos), 2 (bilinear), "
-                            "3 (bicubic), 4 (box) and 5 (hamming)",
+                            "%d is no resampling filter; osprey has 0 (nearest), 1 (lanczos), "
+                            "2 (bilinear), 3 (bicubic), 4 (box) and 5 (hamming)",
                             (int)resample);
     *found = &filters[resample];
-    if ((*found)->weight) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_UNSUPPORTED, NULL,
-                        "resampling filter 0 (nearest) is not supported; bicubic, bilinear, "
-                        "lanczos, box and hamming are");
+    return OSPREY_OK;
 }
 
 /* The lowest `bits` of *value as a number from `least` on, taken away; what remains is shifted. */
@@ -128,6 +126,20 @@ static void fill_output(osprey__resize_axis *axis, size_t index, size_t in, doub
     split_output(axis, index);
 }
 
+/* One input each, at places that Pillow adds up step by step (ImagingScaleAffine in Geometry.c):
+ * hence from the first output on, whichever is wanted. */
+static void fill_nearest(osprey__resize_axis *axis, size_t in, size_t first, double scale)
+{
+    double place = scale * 0.5;
+    for (size_t i = 0; i < first + axis->count; i++, place += scale) {
+        if (i < first) continue;
+        size_t nearest = (size_t)place < in ? (size_t)place : in - 1;
+        axis->windows[i - first] = (osprey__resize_window){nearest, 1};
+        axis->coefficients[(i - first) * axis->stride] = 1 << OSPREY__RESIZE_BITS;
+        split_output(axis, i - first);
+    }
+}
+
 osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, size_t out,
                                        size_t first, size_t count, osprey_resample resample,
                                        osprey_error *error)
@@ -150,7 +162,8 @@ osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, siz
     double *weights = osprey__calloc(axis->stride, sizeof *weights);
     if (!axis->windows || !axis->coefficients || !axis->pairs || !axis->quads || !weights)
         goto no_memory;
-    for (size_t i = 0; i < count; i++) {
+    if (!f->weight) fill_nearest(axis, in, first, scale);
+    for (size_t i = 0; f->weight && i < count; i++) {
         double center = ((double)(first + i) + 0.5) * scale;
         fill_output(axis, i, in, center, filter_scale, f, weights);
     }
