@@ -193,6 +193,8 @@ static void test_vocabulary_and_merges_are_checked(void **state)
          "merge 1: \"a a\""},
         {"{\"a\": 0, \"<|startoftext|>\": 1, \"<|endoftext|>\": 2}", "\n\na a", OSPREY_FORMAT,
          "merge 3: \"aa\""},
+        {"{\"a\": 0, \"aa\": 3, \"<|startoftext|>\": 1, \"<|endoftext|>\": 2}", "", OSPREY_FORMAT,
+         "no merge makes token 3, \"aa\", of "},
         {NULL, "a b", OSPREY_FORMAT, "without vocab.json"},
         {"{}", NULL, OSPREY_FORMAT, "without merges.txt"},
         {NULL, NULL, OSPREY_NOT_FOUND, "tokenizer.json"},

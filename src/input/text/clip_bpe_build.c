@@ -95,6 +95,40 @@ osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const ospr
     return OSPREY_OK;
 }
 
+/* Sets made[id] for each id that a text can become. */
+static void mark_made(const osprey_tokenizer *tokenizer, bool *made)
+{
+    for (size_t i = 0; i <= tokenizer->merges.mask; i++) {
+        const osprey__bpe_merge *merge = &tokenizer->merges.slots[i];
+        if (merge->pair != UINT64_MAX) made[merge->id] = true;
+    }
+    for (size_t byte = 0; byte < 256; byte++)
+        made[tokenizer->byte_ids[byte]] = made[tokenizer->byte_end_ids[byte]] = true;
+    for (size_t i = 0; i < tokenizer->added_count; i++) made[tokenizer->added[i].id] = true;
+    made[tokenizer->start_id] = made[tokenizer->end_id] = true;
+}
+
+osprey_status osprey__clip_bpe_check_merges(const osprey_tokenizer *tokenizer,
+                                            const osprey__token_map *map, const char *file,
+                                            osprey_error *error)
+{
+    bool *made = osprey__calloc(tokenizer->vocabulary, sizeof *made);
+    if (!made) return osprey__fail_memory(error, tokenizer->vocabulary * sizeof *made);
+    mark_made(tokenizer, made);
+    const osprey__token_map_slot *first = NULL;
+    for (size_t i = 0; i <= map->mask; i++) {
+        const osprey__token_map_slot *slot = &map->slots[i];
+        if (slot->bytes && !made[slot->id] && (!first || slot->id < first->id)) first = slot;
+    }
+    osprey__free(made);
+    if (!first) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, file,
+                        "no merge makes token %d, \"%.*s\", of %.200s: merges are missing, or the "
+                        "two files are not of one tokenizer",
+                        first->id, (int)(first->length < 60 ? first->length : 60), first->bytes,
+                        map->file);
+}
+
 /* The token's content as it is looked for. */
 static osprey_status read_content(osprey__code_points *content, const char *text, size_t length,
                                   bool normalized, osprey_error *error)

@@ -56,6 +56,15 @@ osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const ospr
                                          size_t right_length, const char *file, size_t number,
                                          osprey_error *error);
 
+/*
+ * Every token of the map has to be a byte's symbol, an added token, or what a merge makes: others
+ * can never be found in a text, which tells that merges are missing. file is that of the merges.
+ * Errors: OSPREY_FORMAT (both files and a token are named), OSPREY_OUT_OF_MEMORY.
+ */
+osprey_status osprey__clip_bpe_check_merges(const osprey_tokenizer *tokenizer,
+                                            const osprey__token_map *map, const char *file,
+                                            osprey_error *error);
+
 /* An added token of the same id is replaced. */
 osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char *content,
                                          size_t length, int32_t id, bool normalized,
