@@ -5,7 +5,7 @@
  * A function that can fail returns an osprey_status and fills a caller-owned osprey_error: what
  * went wrong in one sentence, and the file, tensor, flag or line that it is about. The library
  * never prints, aborts or exits. Any thread may call; an osprey_error belongs to one call at a
- * time.
+ * time, and success leaves it as it was.
  *
  *     osprey_error error;
  *     osprey_model *model = NULL;

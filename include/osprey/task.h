@@ -47,7 +47,7 @@ typedef struct osprey_label_set_options {
  * Encodes every label in every template with the session's text tower. The session is not needed
  * afterwards. The caller frees *set with osprey_label_set_free.
  * Errors: OSPREY_INVALID_ARGUMENT (no labels, an empty label, a template that has no place for the
- * label or more than one: it is the error's subject), OSPREY_OUT_OF_MEMORY.
+ * label or more than one: it is the error's subject; an unknown ensemble), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
                                                  const osprey_label_set_options *options,
@@ -66,7 +66,7 @@ typedef struct osprey_score {
 
 /*
  * image: [D], unit length. scores: one for each label, in the labels' order.
- * Errors: OSPREY_OUT_OF_MEMORY.
+ * Errors: OSPREY_INVALID_ARGUMENT (an unknown kind), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_label_set_score(const osprey_label_set *set, const float *image,
                                                 osprey_score_kind kind, osprey_score *scores,
@@ -82,7 +82,7 @@ OSPREY_API size_t osprey_scores_rank(osprey_score *scores, size_t count, size_t 
 
 OSPREY_API size_t osprey_label_set_count(const osprey_label_set *set);
 
-/* Label i, valid as long as the set. */
+/* The label of that index, valid as long as the set; NULL behind the last. */
 OSPREY_API const char *osprey_label_set_label(const osprey_label_set *set, size_t index);
 
 /* [label_count, D]: the mean over the templates, of unit length, whatever the ensemble. */
@@ -119,8 +119,9 @@ typedef struct osprey_image_stream_options {
 
 /*
  * Starts the decoders. The caller frees *stream with osprey_image_stream_free.
- * Errors: OSPREY_LIMIT (a batch that no memory could hold), OSPREY_OUT_OF_MEMORY (also where a
- * thread cannot be started), OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set).
+ * Errors: OSPREY_INVALID_ARGUMENT (more threads), OSPREY_LIMIT (a batch that no memory could
+ * hold), OSPREY_OUT_OF_MEMORY (also where a thread cannot be started), OSPREY_UNSUPPORTED
+ * (OSPREY_CPU names no known instruction set).
  */
 OSPREY_API osprey_status osprey_image_stream_create(const osprey_image_stream_options *options,
                                                     osprey_image_stream **stream,

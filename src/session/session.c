@@ -102,6 +102,11 @@ osprey_status osprey_session_create(const osprey_model *model,
     *session = NULL;
     osprey_tower towers = options && options->towers ? options->towers : OSPREY_TOWER_BOTH;
     size_t threads = options ? options->threads : 0;
+    if (towers & ~(unsigned)OSPREY_TOWER_BOTH)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "towers",
+                            "%d is no tower; OSPREY_TOWER_IMAGE, OSPREY_TOWER_TEXT or "
+                            "OSPREY_TOWER_BOTH would be right",
+                            (int)towers);
     if (threads > THREADS_MAX)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "threads",
                             "%zu threads asked for; 1 to %d would be right, or 0 for all cores",
@@ -133,6 +138,11 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
                                 float *embeddings, osprey_error *error)
 {
     const osprey__plan *plan = tower->plan;
+    if (form != OSPREY_EMBED_UNIT_LENGTH && form != OSPREY_EMBED_RAW)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "form",
+                            "%d is no form of embedding; OSPREY_EMBED_UNIT_LENGTH or "
+                            "OSPREY_EMBED_RAW would be right",
+                            (int)form);
     OSPREY_TRY(
         reserve_run(session, tower, batch->sequences, batch->tokens, batch->longest_text, error));
     for (size_t i = 0; i < tower->input_count; i++)

@@ -98,6 +98,10 @@ static osprey_status resolve_options(osprey_image_stream *stream,
                                      const osprey_image_stream_options *options,
                                      osprey_error *error)
 {
+    if (options->threads > MAX_DECODERS)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "threads",
+                            "%zu threads asked for; 1 to %d would be right, or 0 for all cores",
+                            options->threads, MAX_DECODERS);
     osprey_image_stream_options *resolved = &stream->options;
     *resolved = *options;
     stream->preprocessing = *options->preprocessing;

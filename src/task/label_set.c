@@ -131,6 +131,12 @@ osprey_status osprey_label_set_create(osprey_session *session,
 {
     const osprey_model_info *model = osprey_model_get_info(osprey_session_get_model(session));
     *set = NULL;
+    if (options->ensemble != OSPREY_ENSEMBLE_EMBEDDING &&
+        options->ensemble != OSPREY_ENSEMBLE_PROBABILITY)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "ensemble",
+                            "%d is no way to join templates; OSPREY_ENSEMBLE_EMBEDDING or "
+                            "OSPREY_ENSEMBLE_PROBABILITY would be right",
+                            (int)options->ensemble);
     osprey_label_set *made = osprey__calloc(1, sizeof *made);
     if (!made) return osprey__fail_memory(error, sizeof *made);
     made->embed_dim = model->embed_dim;
@@ -161,7 +167,7 @@ size_t osprey_label_set_count(const osprey_label_set *set)
 
 const char *osprey_label_set_label(const osprey_label_set *set, size_t index)
 {
-    return set->labels[index];
+    return index < set->label_count ? set->labels[index] : NULL;
 }
 
 const float *osprey_label_set_embeddings(const osprey_label_set *set)

@@ -344,6 +344,10 @@ static void test_wrong_calls_are_refused(void **state)
     assert_int_equal(osprey_session_embed_tokens(g.session, outside, &too_many, 1, OSPREY_EMBED_RAW,
                                                  out, &error),
                      OSPREY_INVALID_ARGUMENT);
+    assert_int_equal(
+        osprey_session_embed_tokens(g.session, outside, &one, 1, (osprey_embed)77, out, &error),
+        OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "form");
     osprey_session *images = NULL;
     osprey_session_options options = {.towers = OSPREY_TOWER_IMAGE, .threads = 1};
     assert_int_equal(osprey_session_create(g.model, &options, &images, &error), OSPREY_OK);
@@ -351,7 +355,11 @@ static void test_wrong_calls_are_refused(void **state)
     assert_int_equal(osprey_session_embed_texts(images, &text, 1, OSPREY_EMBED_RAW, out, &error),
                      OSPREY_INVALID_ARGUMENT);
     osprey_session_free(images);
-    options.threads = 257;
+    options.towers = (osprey_tower)99;
+    assert_int_equal(osprey_session_create(g.model, &options, &images, &error),
+                     OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "towers");
+    options = (osprey_session_options){.threads = 257};
     assert_int_equal(osprey_session_create(g.model, &options, &images, &error),
                      OSPREY_INVALID_ARGUMENT);
     close_golden(&g);

@@ -181,6 +181,12 @@ static void test_impossible_size(void **state)
     osprey_error error;
     assert_int_equal(osprey_image_stream_create(&options, &stream, &error), OSPREY_LIMIT);
     assert_null(stream);
+    options.preprocessing = &plain;
+    options.threads = 257;
+    assert_int_equal(osprey_image_stream_create(&options, &stream, &error),
+                     OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "threads");
+    assert_null(stream);
 }
 
 /* Fails the allocation before which `left` others were made, in whichever thread. */

@@ -234,6 +234,26 @@ static void test_wrong_options(void **state)
         &(osprey_label_set_options){
             .labels = labels, .label_count = 1, .templates = templates, .template_count = 2},
         "a photo", "no place for the label");
+    assert_refused(&(osprey_label_set_options){.labels = labels,
+                                               .label_count = 1,
+                                               .ensemble = (osprey_ensemble)9},
+                   "ensemble", "9 is no way");
+}
+
+static void test_wrong_calls(void **state)
+{
+    (void)state;
+    osprey_label_set_options options = {.labels = labels, .label_count = 2};
+    osprey_label_set *set = NULL;
+    osprey_score scores[2];
+    osprey_error error;
+    assert_int_equal(osprey_label_set_create(session, &options, &set, &error), OSPREY_OK);
+    assert_string_equal(osprey_label_set_label(set, 1), labels[1]);
+    assert_null(osprey_label_set_label(set, 2));
+    assert_int_equal(osprey_label_set_score(set, image, (osprey_score_kind)9, scores, &error),
+                     OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "kind");
+    osprey_label_set_free(set);
 }
 
 static void assert_order(const osprey_score *scores, const size_t *order, size_t count)
@@ -272,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_without_templates_the_label_alone),
         cmocka_unit_test(test_softmax_sums_to_one),
         cmocka_unit_test(test_wrong_options),
+        cmocka_unit_test(test_wrong_calls),
         cmocka_unit_test(test_rank),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
