@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATTERN_BYTES 512
+#define PATTERN_BYTES  512
+#define SMALL_ELEMENTS 65536 /* of a weight */
 
 /* The rule's pattern, NUL-terminated, and its precision. */
 static osprey_status parse_rule(const char *rule, char pattern[PATTERN_BYTES],
@@ -58,6 +59,12 @@ static bool is_sensitive(const osprey__graph *graph, const osprey__node *node)
     return node->op == OSPREY__OP_CONV2D && graph->values[node->inputs[0]].kind == OSPREY__INPUT;
 }
 
+/* Four bits more of so few weights are soon paid for: the first stages of a ResNet are such. */
+static bool is_small(const osprey__graph *graph, const osprey__node *node)
+{
+    return osprey__shape_elements(&graph->values[node->inputs[1]].shape) <= SMALL_ELEMENTS;
+}
+
 osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
                                        osprey_error *error)
 {
@@ -67,6 +74,8 @@ osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__g
         const char *name = graph->values[node->output].name;
         const char *weight = graph->values[node->inputs[1]].name;
         osprey_precision precision = rules->precision;
+        if (precision == OSPREY_PRECISION_INT4 && is_small(graph, node))
+            precision = OSPREY_PRECISION_INT8;
         if (precision >= OSPREY_PRECISION_INT8 && is_sensitive(graph, node))
             precision = OSPREY_PRECISION_BF16;
         for (size_t i = 0; i < rules->keep_count; i++) {
