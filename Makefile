@@ -8,7 +8,7 @@ PHOTOS := $(wildcard examples/photos/*.jpg)
 
 all: ## build the release binary, build/osprey
 	@scripts/install_packages.sh build
-	@$(MAKE) --no-print-directory $(BUILD)/CMakeCache.txt
+	@$(MAKE) --silent $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) --target osprey_cli osprey
 
 $(BUILD)/CMakeCache.txt:
