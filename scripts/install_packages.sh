@@ -11,7 +11,7 @@ for set in "$@"; do
         libspng-dev libwebp-dev zlib1g-dev libjansson-dev libutf8proc-dev
         libxxhash-dev" ;;
     test) packages="$packages libcmocka-dev" ;;
-    check) packages="$packages g++ clang clang-format libclang-rt-14-dev python3" ;;
+    check) packages="$packages g++ git clang clang-format libclang-rt-14-dev python3" ;;
     *)
         echo "install_packages.sh: unknown set \"$set\": build, test or check" >&2
         exit 2
