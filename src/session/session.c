@@ -47,15 +47,15 @@ static osprey_status reserve(void **block, size_t *capacity, size_t bytes, ospre
     return OSPREY_OK;
 }
 
-/* Arena and scratch for a run of that size. */
+/* Arena and each thread's scratch for a run of that size. */
 static osprey_status reserve_run(osprey_session *session, osprey__tower *tower, size_t sequences,
-                                 size_t tokens, size_t longest_text, osprey_error *error)
+                                 size_t tokens, size_t scratch_floats, osprey_error *error)
 {
     size_t arena_bytes = osprey__memory_plan(tower->plan, sequences, tokens, tower->offsets);
-    size_t scratch = osprey__cpu_scratch_floats(tower->plan, longest_text) * sizeof(float);
     size_t threads = osprey__thread_pool_threads(session->pool);
     OSPREY_TRY(reserve(&session->arena, &session->arena_bytes, arena_bytes, error));
-    return reserve(&session->scratch, &session->scratch_bytes, threads * scratch, error);
+    return reserve(&session->scratch, &session->scratch_bytes,
+                   threads * scratch_floats * sizeof(float), error);
 }
 
 static osprey_status create_towers(osprey_session *session, osprey_tower towers,
@@ -74,7 +74,8 @@ static osprey_status create_towers(osprey_session *session, osprey_tower towers,
         session->images_at_once = osprey__images_at_once(session);
         /* An engine says what will run: then the first run allocates nothing either. */
         if (model->engine)
-            return reserve_run(session, &session->image, session->images_at_once, 0, 0, error);
+            return reserve_run(session, &session->image, session->images_at_once, 0,
+                               osprey__cpu_scratch_floats(session->image.plan, 0), error);
     }
     return OSPREY_OK;
 }
@@ -143,8 +144,8 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
                             "%d is no form of embedding; OSPREY_EMBED_UNIT_LENGTH or "
                             "OSPREY_EMBED_RAW would be right",
                             (int)form);
-    OSPREY_TRY(
-        reserve_run(session, tower, batch->sequences, batch->tokens, batch->longest_text, error));
+    size_t scratch_floats = osprey__cpu_scratch_floats(plan, batch->longest_text);
+    OSPREY_TRY(reserve_run(session, tower, batch->sequences, batch->tokens, scratch_floats, error));
     for (size_t i = 0; i < tower->input_count; i++)
         tower->inputs[tower->input_ids[i]] = batch->inputs[i];
     osprey__run run = {
@@ -157,7 +158,7 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .arena = session->arena,
         .offsets = tower->offsets,
         .scratch = session->scratch,
-        .scratch_floats = osprey__cpu_scratch_floats(plan, batch->longest_text),
+        .scratch_floats = scratch_floats,
     };
     osprey__cpu_run(&run);
     const float *output = osprey__run_value(&run, plan->graph->output);

@@ -26,6 +26,7 @@ static void test_fail_cuts_what_does_not_fit(void **state)
     assert_int_equal(strlen(error.subject), sizeof error.subject - 1);
     assert_int_equal(strlen(error.message), sizeof error.message - 1);
     assert_string_equal(osprey_status_name(OSPREY_FORMAT), "FORMAT");
+    assert_string_equal(osprey_status_text(OSPREY_OK), "success");
     assert_int_equal(osprey__fail(NULL, OSPREY_IO, NULL, "no error wanted"), OSPREY_IO);
 }
 

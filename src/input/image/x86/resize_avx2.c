@@ -5,7 +5,7 @@
  * together at the end. All of it is exact modulo 2^32, and the whole sum fits, so the bits are
  * those of the portable code.
  */
-#include "input/image/resize.h"
+#include "input/image/x86/resize_x86.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -109,22 +109,6 @@ static void horizontal_four(const uint8_t *source, size_t source_row_bytes,
         store_two_rows(to, destination_row_bytes, a.rows_01, b.rows_01, c.rows_01, d.rows_01);
         store_two_rows(to + 2 * destination_row_bytes, destination_row_bytes, a.rows_23, b.rows_23,
                        c.rows_23, d.rows_23);
-    }
-}
-
-static void horizontal(const uint8_t *source, size_t source_row_bytes, size_t rows,
-                       const osprey__resize_axis *columns, uint8_t *destination,
-                       size_t destination_row_bytes)
-{
-    if (rows < 4) {
-        osprey__resize_portable.horizontal(source, source_row_bytes, rows, columns, destination,
-                                           destination_row_bytes);
-        return;
-    }
-    for (size_t y = 0; y < rows; y += 4) {
-        size_t row = y < rows - 4 ? y : rows - 4; /* the last four may begin among those done */
-        horizontal_four(source + row * source_row_bytes, source_row_bytes, columns,
-                        destination + row * destination_row_bytes, destination_row_bytes);
     }
 }
 

@@ -4,7 +4,7 @@
  * at a time: a coefficient of 24 bits is three such bytes, each with a sum of its own. Put
  * together at the end modulo 2^32 they are the portable code's sums.
  */
-#include "input/image/resize.h"
+#include "input/image/x86/resize_x86.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -108,22 +108,6 @@ static void horizontal_four(const uint8_t *source, size_t source_row_bytes,
         store_lane(to + destination_row_bytes, _mm512_extracti32x4_epi32(bytes, 1));
         store_lane(to + 2 * destination_row_bytes, _mm512_extracti32x4_epi32(bytes, 2));
         store_lane(to + 3 * destination_row_bytes, _mm512_extracti32x4_epi32(bytes, 3));
-    }
-}
-
-static void horizontal(const uint8_t *source, size_t source_row_bytes, size_t rows,
-                       const osprey__resize_axis *columns, uint8_t *destination,
-                       size_t destination_row_bytes)
-{
-    if (rows < 4) {
-        osprey__resize_portable.horizontal(source, source_row_bytes, rows, columns, destination,
-                                           destination_row_bytes);
-        return;
-    }
-    for (size_t y = 0; y < rows; y += 4) {
-        size_t row = y < rows - 4 ? y : rows - 4; /* the last four may begin among those done */
-        horizontal_four(source + row * source_row_bytes, source_row_bytes, columns,
-                        destination + row * destination_row_bytes, destination_row_bytes);
     }
 }
 
