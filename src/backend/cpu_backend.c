@@ -47,48 +47,54 @@ const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id
     return &run->plan->graph->values[id].shape;
 }
 
+static void run_step(const osprey__run *run, const osprey__step *step)
+{
+    switch (step->node->op) {
+    case OSPREY__OP_LINEAR:
+        osprey__cpu_linear(run, step);
+        break;
+    case OSPREY__OP_CONV2D:
+        osprey__cpu_conv2d(run, step);
+        break;
+    case OSPREY__OP_LAYER_NORM:
+        osprey__cpu_layer_norm(run, step);
+        break;
+    case OSPREY__OP_ATTENTION:
+        osprey__cpu_attention(run, step);
+        break;
+    case OSPREY__OP_ACTIVATION:
+        osprey__cpu_activation(run, step);
+        break;
+    case OSPREY__OP_ADD:
+        osprey__cpu_add(run, step);
+        break;
+    case OSPREY__OP_AVERAGE_POOL:
+        osprey__cpu_average_pool(run, step);
+        break;
+    case OSPREY__OP_MEAN:
+        osprey__cpu_mean(run, step);
+        break;
+    case OSPREY__OP_CONCAT:
+        osprey__cpu_concat(run, step);
+        break;
+    case OSPREY__OP_SLICE:
+        osprey__cpu_slice(run, step);
+        break;
+    case OSPREY__OP_GATHER:
+        osprey__cpu_gather(run, step);
+        break;
+    case OSPREY__OP_RESHAPE:
+        break; /* shares its input's memory */
+    case OSPREY__OP_BATCH_NORM:
+        break; /* refused by osprey__plan_create */
+    }
+}
+
 void osprey__cpu_run(const osprey__run *run)
 {
     for (size_t s = 0; s < run->plan->step_count; s++) {
-        const osprey__step *step = &run->plan->steps[s];
-        switch (step->node->op) {
-        case OSPREY__OP_LINEAR:
-            osprey__cpu_linear(run, step);
-            break;
-        case OSPREY__OP_CONV2D:
-            osprey__cpu_conv2d(run, step);
-            break;
-        case OSPREY__OP_LAYER_NORM:
-            osprey__cpu_layer_norm(run, step);
-            break;
-        case OSPREY__OP_ATTENTION:
-            osprey__cpu_attention(run, step);
-            break;
-        case OSPREY__OP_ACTIVATION:
-            osprey__cpu_activation(run, step);
-            break;
-        case OSPREY__OP_ADD:
-            osprey__cpu_add(run, step);
-            break;
-        case OSPREY__OP_AVERAGE_POOL:
-            osprey__cpu_average_pool(run, step);
-            break;
-        case OSPREY__OP_MEAN:
-            osprey__cpu_mean(run, step);
-            break;
-        case OSPREY__OP_CONCAT:
-            osprey__cpu_concat(run, step);
-            break;
-        case OSPREY__OP_SLICE:
-            osprey__cpu_slice(run, step);
-            break;
-        case OSPREY__OP_GATHER:
-            osprey__cpu_gather(run, step);
-            break;
-        case OSPREY__OP_RESHAPE:
-            break; /* shares its input's memory */
-        case OSPREY__OP_BATCH_NORM:
-            break; /* refused by osprey__plan_create */
-        }
+        if (run->observer) run->observer(run->observer_context, run, s);
+        run_step(run, &run->plan->steps[s]);
     }
+    if (run->observer) run->observer(run->observer_context, run, run->plan->step_count);
 }

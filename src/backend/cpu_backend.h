@@ -10,7 +10,15 @@
 #include "base/thread_pool.h"
 #include "plan/plan.h"
 
-typedef struct osprey__run {
+typedef struct osprey__run osprey__run;
+
+/*
+ * Sees a run's values. Called before each step, whose inputs are in place, with the step's index;
+ * what the step before wrote is in place too. Called last with plan->step_count.
+ */
+typedef void osprey__step_observer(void *context, const osprey__run *run, size_t step);
+
+struct osprey__run {
     const osprey__plan *plan;
     osprey__thread_pool *pool;
     size_t sequences;
@@ -18,10 +26,12 @@ typedef struct osprey__run {
     const size_t *sequence_starts; /* [sequences + 1] rows at which the texts begin; or NULL */
     const void *const *inputs;     /* one a value of the graph; only those of inputs are read */
     char *arena;
-    const size_t *offsets; /* of osprey__memory_plan for at least this size */
-    float *scratch;        /* a share for each thread of the pool, one after the other */
-    size_t scratch_floats; /* of one share: osprey__cpu_scratch_floats or more */
-} osprey__run;
+    const size_t *offsets;           /* of osprey__memory_plan for at least this size */
+    float *scratch;                  /* a share for each thread of the pool, one after the other */
+    size_t scratch_floats;           /* of one share: osprey__cpu_scratch_floats or more */
+    osprey__step_observer *observer; /* or NULL */
+    void *observer_context;
+};
 
 /* Scratch that one thread needs when no text is longer than longest_text tokens. */
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text);

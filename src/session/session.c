@@ -159,6 +159,8 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .offsets = tower->offsets,
         .scratch = session->scratch,
         .scratch_floats = scratch_floats,
+        .observer = session->observer,
+        .observer_context = session->observer_context,
     };
     osprey__cpu_run(&run);
     const float *output = osprey__run_value(&run, plan->graph->output);

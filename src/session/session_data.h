@@ -43,6 +43,8 @@ struct osprey_session {
     size_t arena_bytes, scratch_bytes;
     const osprey__kernels *kernels;
     size_t images_at_once;
+    osprey__step_observer *observer; /* of every run; or NULL */
+    void *observer_context;
 };
 
 /* What one run of a tower works on. */
