@@ -2,7 +2,8 @@
 /*
  * Scaled dot-product attention of one head over one sequence:
  *     out[i] = sum over j of softmax_j(scale * q[i] . k[j]) * v[j]
- * (Vaswani et al., 2017). With causal, row i sees the keys 0..i only; then query_rows == key_rows.
+ * (Vaswani et al., 2017). With causal, the queries are those of the last rows, and row i sees only
+ * the keys 0..key_rows - query_rows + i; then query_rows <= key_rows.
  */
 #ifndef OSPREY_KERNELS_ATTENTION_H
 #define OSPREY_KERNELS_ATTENTION_H

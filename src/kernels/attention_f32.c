@@ -31,7 +31,7 @@ void osprey__attention_f32__portable(const osprey__attention_f32_args *args)
 {
     float *scores = args->scratch;
     for (size_t i = 0; i < args->query_rows; i++) {
-        size_t keys = args->causal ? i + 1 : args->key_rows;
+        size_t keys = args->causal ? args->key_rows - args->query_rows + i + 1 : args->key_rows;
         const float *q = args->q + i * args->q_stride;
         for (size_t j = 0; j < keys; j++) {
             const float *k = args->k + j * args->kv_stride;

@@ -140,7 +140,8 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
     _Alignas(OSPREY__ALIGNMENT) float sums[TILE_ROWS * TILE_COLUMNS];
     float factors[TILE_ROWS];
     size_t padded = scratch->padded_keys;
-    size_t keys = args->causal ? first + rows : args->key_rows;
+    size_t before = args->key_rows - args->query_rows; /* causal: keys that all rows see */
+    size_t keys = args->causal ? before + first + rows : args->key_rows;
     for (size_t key = 0; key < keys; key += TILE_COLUMNS) {
         const float *panel = scratch->keys + key * args->head_dim;
         tile_job job = {.steps = args->head_dim,
@@ -154,7 +155,7 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
     }
     for (size_t row = 0; row < rows; row++) {
         float *scores = scratch->scores + row * padded;
-        size_t seen = args->causal ? first + row + 1 : keys;
+        size_t seen = args->causal ? before + first + row + 1 : keys;
         factors[row] = 1 / exponentials(scores, seen, args->scale);
         size_t written = osprey__round_up(seen, VEC_FLOATS);
         if (written < keys) memset(scores + written, 0, (keys - written) * sizeof *scores);
