@@ -20,6 +20,9 @@ typedef struct osprey__gemm_args {
     size_t m, n, k;
     const float *a; /* [m][k], rows lda floats apart */
     size_t lda;
+    /* int8, int4: the largest magnitude that rows of a are quantized for; what lies beyond is cut
+     * off. 0: each row's own, which the kernel finds. */
+    float input_range;
     const void *packed; /* the first panel of this call's n output channels */
     const float *bias;  /* [n], or NULL */
     osprey_activation activation;

@@ -52,8 +52,8 @@ static inline void multiply_float_panel(const osprey__gemm_args *args, const flo
     }
 }
 
-/* k elements as signed bytes; returns their scale. */
-static inline float quantize_row(const float *x, size_t k, int8_t *out)
+/* The scale of a row, from its own elements. */
+static inline osprey__row_scale row_scale(const float *x, size_t k)
 {
     uint32_t largest = 0;
     for (size_t i = 0; i < k; i++) {
@@ -62,9 +62,20 @@ static inline float quantize_row(const float *x, size_t k, int8_t *out)
         bits &= 0x7fffffff;
         if (bits > largest) largest = bits;
     }
-    osprey__row_scale scale = osprey__row_scale_of(largest);
-    for (size_t i = 0; i < k; i++)
-        out[i] = scale.inverse ? (int8_t)lrintf(x[i] * scale.inverse) : 0;
+    return osprey__row_scale_of(largest);
+}
+
+/* A row of args->a as signed bytes; returns their scale: NaN where an element is not finite. */
+static inline float quantize_row(const osprey__gemm_args *args, size_t row, int8_t *out)
+{
+    const float *x = args->a + row * args->lda;
+    osprey__row_scale scale = args->input_range > 0 ? osprey__row_scale_of_range(args->input_range)
+                                                    : row_scale(x, args->k);
+    for (size_t i = 0; i < args->k; i++) {
+        float scaled = fmaxf(fminf(x[i] * scale.inverse, 127), -127);
+        out[i] = scale.inverse ? (int8_t)lrintf(scaled) : 0;
+        scale.scale += x[i] - x[i]; /* 0, or NaN */
+    }
     return scale.scale;
 }
 

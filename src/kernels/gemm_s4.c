@@ -130,7 +130,7 @@ void osprey__gemm_s4__portable(const osprey__gemm_args *args)
     int8_t *rows = (int8_t *)(row_scales + args->m);
     memset(rows, 0, args->m * padded);
     for (size_t row = 0; row < args->m; row++)
-        row_scales[row] = quantize_row(args->a + row * args->lda, args->k, rows + row * padded);
+        row_scales[row] = quantize_row(args, row, rows + row * padded);
     const uint8_t *panel = args->packed;
     for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS) {
         size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;

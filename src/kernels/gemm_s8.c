@@ -63,7 +63,7 @@ void osprey__gemm_s8__portable(const osprey__gemm_args *args)
     float *row_scales = args->scratch;
     int8_t *rows = (int8_t *)(row_scales + args->m);
     for (size_t row = 0; row < args->m; row++)
-        row_scales[row] = quantize_row(args->a + row * args->lda, k, rows + row * k);
+        row_scales[row] = quantize_row(args, row, rows + row * k);
     const int8_t *panel = args->packed;
     for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS) {
         size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;

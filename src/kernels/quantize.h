@@ -39,4 +39,12 @@ static inline osprey__row_scale osprey__row_scale_of(uint32_t largest_bits)
     return (osprey__row_scale){largest / 127, 127 / largest};
 }
 
+/* The same from the largest magnitude itself. */
+static inline osprey__row_scale osprey__row_scale_of_range(float range)
+{
+    uint32_t bits;
+    memcpy(&bits, &range, sizeof bits);
+    return osprey__row_scale_of(bits);
+}
+
 #endif

@@ -17,6 +17,7 @@ typedef struct problem {
     guarded a, weight, bias, residual;
     osprey_activation activation;
     bool has_bias, has_residual;
+    float input_range; /* int8, int4: of all rows, or 0 */
     bool weight_is_k_by_n;
 } problem;
 
@@ -28,6 +29,7 @@ static problem problem_new(size_t m, size_t n, size_t k)
     p.ldc = n + random_below(3) * 7;
     p.activation = (osprey_activation)random_below(OSPREY_ACTIVATION_QUICK_GELU + 1);
     p.has_bias = random_below(2);
+    p.input_range = random_below(2) ? 0 : 0.25F + 0.25F * (float)random_below(5);
     p.has_residual = random_below(2);
     p.weight_is_k_by_n = random_below(2);
     p.a = guarded_random((m - 1) * p.lda + k, 1);
@@ -67,6 +69,7 @@ static void run_part(const problem *p, const osprey__gemm_kernel *kernel, const 
         .k = p->k,
         .a = p->a.floats + row * p->lda,
         .lda = p->lda,
+        .input_range = p->input_range,
         .packed = (const char *)packed->floats +
                   column / kernel->columns * kernel->panel_bytes(kernel, p->k),
         .bias = p->has_bias ? p->bias.floats + column : NULL,
@@ -111,14 +114,18 @@ typedef struct operands {
     guarded a, weight; /* as in the problem */
 } operands;
 
-static void round_int8(float *x, size_t count, size_t stride)
+/* range 0: the largest magnitude; of another, what is larger is cut off. */
+static void round_int8(float *x, size_t count, size_t stride, float range)
 {
-    float largest = 0;
-    for (size_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(x[i * stride]));
+    float largest = range;
+    for (size_t i = 0; i < count && range == 0; i++) largest = fmaxf(largest, fabsf(x[i * stride]));
     if (largest == 0) return;
     float inverse = 127 / largest;
-    for (size_t i = 0; i < count; i++)
-        x[i * stride] = rintf(x[i * stride] * inverse) * (largest / 127);
+    for (size_t i = 0; i < count; i++) {
+        float integer = rintf(x[i * stride] * inverse);
+        integer = integer < -127 ? -127 : integer > 127 ? 127 : integer;
+        x[i * stride] = integer * (largest / 127);
+    }
 }
 
 /* To `bits` significant ones, and to a multiple of 2^least. */
@@ -175,14 +182,15 @@ static operands round_operands(const problem *p, osprey_precision format)
     case OSPREY_PRECISION_INT4:
         break;
     }
-    for (size_t row = 0; row < p->m; row++) round_int8(o.a.floats + row * p->lda, p->k, 1);
+    for (size_t row = 0; row < p->m; row++)
+        round_int8(o.a.floats + row * p->lda, p->k, 1, p->input_range);
     if (format == OSPREY_PRECISION_INT4) {
         read_int4(p, &o.weight);
         return o;
     }
     for (size_t n = 0; n < p->n; n++) {
         float *first = o.weight.floats + (p->weight_is_k_by_n ? n : n * p->k);
-        round_int8(first, p->k, p->weight_is_k_by_n ? p->n : 1);
+        round_int8(first, p->k, p->weight_is_k_by_n ? p->n : 1, 0);
     }
     return o;
 }
@@ -303,14 +311,17 @@ static void test_a_row_does_not_depend_on_the_others(void **state)
     }
 }
 
-/* A row of zeros gives the bias alone; one that holds NaN or infinity gives NaN; no other does. */
+/* A row of zeros gives the bias alone; one that holds NaN or infinity gives NaN; no other does,
+ * whether rows have their own scales or all the same. */
 static void test_rows_without_a_scale(void **state)
 {
     (void)state;
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__kernels *kernels = kernels_or_say_so("no scale", (osprey__cpu_level)level);
-        for (int format = 0; kernels && format < OSPREY_PRECISIONS; format++) {
+        for (int test = 0; kernels && test < 2 * OSPREY_PRECISIONS; test++) {
+            int format = test / 2;
             problem p = problem_new(4, 40, 70);
+            p.input_range = test % 2 ? 0.5F : 0;
             p.activation = OSPREY_ACTIVATION_NONE;
             p.has_residual = false;
             memset(p.a.floats, 0, p.k * sizeof(float));

@@ -19,7 +19,7 @@ static size_t row_scratch_bytes(size_t k)
     return quantized_row_bytes(k) + sizeof(float) + sizeof(int32_t);
 }
 
-static void prepare_rows(const osprey__gemm_args *args, row_block *block)
+OSPREY__INLINE void quantize_rows(const osprey__gemm_args *args, row_block *block, const bool fixed)
 {
     size_t k = args->k, row_bytes = quantized_row_bytes(k);
     char *rows = args->scratch;
@@ -27,13 +27,15 @@ static void prepare_rows(const osprey__gemm_args *args, row_block *block)
     int32_t *corrections = (int32_t *)(scales + block->rows);
     for (size_t row = 0; row < block->rows; row++) {
         const float *x = args->a + (block->first_row + row) * args->lda;
-        osprey__row_scale scale = row_scale(x, k);
+        osprey__row_scale scale = scale_of_row(args, x, fixed);
+        vec not_finite = vec_set(0.0f);
         char *out = rows + row * row_bytes;
         integers sum = INTEGERS_ZERO();
         for (size_t i = 0; i < k; i += VEC_FLOATS)
-            sum = INTEGERS(add_epi32)(
-                sum, quantize_vec(load_elements(x, i, k), scale.inverse, out + i * ELEMENT_BYTES));
-        scales[row] = scale.scale;
+            sum =
+                INTEGERS(add_epi32)(sum, quantize_vec(load_elements(x, i, k), scale.inverse, fixed,
+                                                      &not_finite, out + i * ELEMENT_BYTES));
+        scales[row] = fixed ? scale.scale + vec_sum(not_finite) : scale.scale;
         corrections[row] = WEIGHT_OFFSET * integers_sum(sum);
     }
     block->a = (const lane *)rows;

@@ -4,7 +4,9 @@
 #define OSPREY_KERNELS_X86_ROWS_S8_H
 
 #include "kernels/quantize.h"
-#include "kernels/x86/vec_f32.h"
+#include "kernels/x86/gemm_x86.h"
+
+#include <stdbool.h>
 
 /* An element of a quantized row: a lane of four bytes holds LANE_DEPTH of them. */
 enum { ELEMENT_BYTES = 4 / LANE_DEPTH };
@@ -82,12 +84,39 @@ static osprey__row_scale row_scale(const float *x, size_t k)
     return osprey__row_scale_of(largest_magnitude_bits(largest));
 }
 
-/* The vector's elements, quantized, to out; also returned. */
-OSPREY__INLINE integers quantize_vec(vec x, float inverse, char *out)
+/* What prepare_rows of an integer format does: `fixed` says that all rows have the same scale. */
+OSPREY__INLINE void quantize_rows(const osprey__gemm_args *args, row_block *block,
+                                  const bool fixed);
+
+static void prepare_rows(const osprey__gemm_args *args, row_block *block)
 {
+    if (args->input_range > 0)
+        quantize_rows(args, block, true);
+    else
+        quantize_rows(args, block, false);
+}
+
+OSPREY__INLINE osprey__row_scale scale_of_row(const osprey__gemm_args *args, const float *x,
+                                              const bool fixed)
+{
+    return fixed ? osprey__row_scale_of_range(args->input_range) : row_scale(x, args->k);
+}
+
+/*
+ * The vector's elements, quantized, to out; also returned. With a fixed scale those beyond its
+ * range are cut off, and *not_finite, which begins as zeros, becomes NaN where an element is NaN or
+ * infinite; a row's own scale knows that itself.
+ */
+OSPREY__INLINE integers quantize_vec(vec x, float inverse, const bool fixed, vec *not_finite,
+                                     char *out)
+{
+    vec scaled = x * vec_set(inverse);
+    if (fixed) {
+        scaled = vec_max(vec_min(scaled, vec_set(127.0f)), vec_set(-127.0f));
+        *not_finite += x - x;
+    }
     /* Not 0 * infinity, which would be NaN. */
-    integers quantized =
-        inverse == 0 ? INTEGERS_ZERO() : INTEGERS(cvtps_epi32)(x * vec_set(inverse));
+    integers quantized = inverse == 0 ? INTEGERS_ZERO() : INTEGERS(cvtps_epi32)(scaled);
     store_elements(out, quantized);
     return quantized;
 }
