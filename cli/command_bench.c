@@ -85,21 +85,29 @@ static int by_size(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* Runs the case again and again; *times, which the caller frees, in ms, sorted. */
-static cli_exit measure(const bench_case *c, double **times, size_t *count)
+typedef struct measurement {
+    double times[MOST_REPETITIONS]; /* ms, sorted */
+    size_t count;
+    double read_bytes; /* of weights, a run */
+} measurement;
+
+/* Runs the case again and again, and fills *m. */
+static cli_exit measure(const bench_case *c, measurement *m)
 {
-    *count = 0;
-    *times = cli_calloc(MOST_REPETITIONS, sizeof **times);
+    m->count = 0;
     cli_exit code = run_once(c); /* warms up: work space is allocated, pages are touched */
+    uint64_t read_before = osprey_session_get_info(c->loaded->session).read_bytes;
     double start = cli_now_ms(), before = start;
-    while (code == CLI_DONE && *count < MOST_REPETITIONS &&
-           (*count < LEAST_REPETITIONS || before - start < MS_A_CASE)) {
+    while (code == CLI_DONE && m->count < MOST_REPETITIONS &&
+           (m->count < LEAST_REPETITIONS || before - start < MS_A_CASE)) {
         code = run_once(c);
         double after = cli_now_ms();
-        (*times)[(*count)++] = after - before;
+        m->times[m->count++] = after - before;
         before = after;
     }
-    qsort(*times, *count, sizeof **times, by_size);
+    uint64_t read = osprey_session_get_info(c->loaded->session).read_bytes - read_before;
+    m->read_bytes = m->count ? (double)read / (double)m->count : 0;
+    qsort(m->times, m->count, sizeof *m->times, by_size);
     return code;
 }
 
@@ -115,16 +123,18 @@ static uint64_t peak_rss_bytes(void)
     return (uint64_t)usage.ru_maxrss * 1024;
 }
 
-static void write_case(cli_output *output, bool json, const bench_case *c, const double *times,
-                       size_t count)
+static void write_case(cli_output *output, const cli_options *options, const bench_case *c,
+                       const measurement *m)
 {
     osprey_session_info session = osprey_session_get_info(c->loaded->session);
     const char *tower = c->tower == OSPREY_TOWER_IMAGE ? "image" : "text";
-    double ms_median = median(times, count);
-    if (!json) {
-        cli_output_print(output, "%-6s %6zu %-9s %8zu %10.3f %10.3f %10.1f %9.1f\n", tower,
-                         c->batch, session.precision, session.threads, times[0], ms_median,
+    double ms_median = median(m->times, m->count);
+    if (!options->json) {
+        cli_output_print(output, "%-6s %6zu %-9s %8zu %10.3f %10.3f %10.1f %9.1f", tower, c->batch,
+                         session.precision, session.threads, m->times[0], ms_median,
                          (double)c->batch * 1000 / ms_median, (double)peak_rss_bytes() / (1 << 20));
+        if (options->max_resident) cli_output_print(output, " %9.1f", m->read_bytes / (1 << 20));
+        cli_output_print(output, "\n");
         return;
     }
     json_t *line = json_object();
@@ -135,10 +145,12 @@ static void write_case(cli_output *output, bool json, const bench_case *c, const
     json_object_set_new(line, "precision", json_string(session.precision));
     json_object_set_new(line, "threads", json_integer((json_int_t)session.threads));
     json_object_set_new(line, "instruction_set", json_string(session.instruction_set));
-    json_object_set_new(line, "repetitions", json_integer((json_int_t)count));
-    json_object_set_new(line, "ms_min", cli_json_number(times[0]));
+    json_object_set_new(line, "repetitions", json_integer((json_int_t)m->count));
+    json_object_set_new(line, "ms_min", cli_json_number(m->times[0]));
     json_object_set_new(line, "ms_median", cli_json_number(ms_median));
     json_object_set_new(line, "peak_rss_bytes", json_integer((json_int_t)peak_rss_bytes()));
+    if (options->max_resident)
+        json_object_set_new(line, "read_bytes_a_run", json_integer((json_int_t)m->read_bytes));
     cli_output_json(output, line);
 }
 
@@ -151,13 +163,11 @@ static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded
     cli_exit code = cli_model_start(loaded, tower, options);
     for (size_t i = 0; i < options->batches.count && code == CLI_DONE; i++) {
         bench_case c = {.loaded = loaded, .tower = tower, .batch = options->batches.items[i]};
-        double *times;
-        size_t count;
+        measurement m;
         prepare(&c);
-        code = measure(&c, &times, &count);
-        if (code == CLI_DONE) write_case(output, options->json, &c, times, count);
+        code = measure(&c, &m);
+        if (code == CLI_DONE) write_case(output, options, &c, &m);
         cli_output_flush(output);
-        cli_free(times);
         clean_up(&c);
     }
     return code;
@@ -173,8 +183,9 @@ static cli_exit run(const cli_options *options)
     cli_exit code = cli_model_load(&loaded, options);
     if (code == CLI_DONE) code = cli_output_open(&output, options->output);
     if (code == CLI_DONE && !options->json)
-        cli_output_print(&output, "%-6s %6s %-9s %8s %10s %10s %10s %9s\n", "tower", "batch",
-                         "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB");
+        cli_output_print(&output, "%-6s %6s %-9s %8s %10s %10s %10s %9s%s\n", "tower", "batch",
+                         "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB",
+                         options->max_resident ? "  read_MiB" : "");
     if (code == CLI_DONE && options->tower != CLI_TOWER_TEXT)
         code = bench_tower(options, &loaded, OSPREY_TOWER_IMAGE, &output);
     if (code == CLI_DONE && options->tower != CLI_TOWER_IMAGE)
@@ -192,7 +203,8 @@ const cli_command cli_bench_command = {
     .summary = "Measure how long the model takes on this machine.",
     .details = "Measures how long the model takes on this machine, from pixels or texts to "
                "embeddings: three seconds or 500 repetitions a case, at least five, after one that "
-               "does not count. Peak memory is that of the whole process up to then.",
+               "does not count. Peak memory is that of the whole process up to then; with "
+               "--max-resident also what each run reads back from the engine's file.",
     .example = "  osprey bench --tower image --batch 1,8 --threads 2\n",
     .run = run,
 };

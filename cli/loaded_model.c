@@ -67,6 +67,7 @@ cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cl
         .towers = towers,
         .threads = options->threads,
         .precision = (osprey_precision)options->precision,
+        .max_resident_bytes = options->max_resident,
     };
     osprey_error error;
     osprey_status status = osprey_session_create(loaded->model, &how, &loaded->session, &error);

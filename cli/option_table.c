@@ -11,7 +11,7 @@
     }
 #define IMAGE_COMMANDS   (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
 #define COMPUTE_THREADS  (IMAGE_COMMANDS | CLI_BENCH)
-#define CACHED_COMMANDS  (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
+#define MODEL_RUNNERS    (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
 #define PRECISE_COMMANDS (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH | CLI_COMPILE)
 
 const cli_option_spec cli_option_table[] = {
@@ -84,11 +84,15 @@ const cli_option_spec cli_option_table[] = {
      .help = "Ignore the orientation that a camera noted in EXIF, as Pillow does."},
     {"verify", 0, CLI_FLAG, CLI_INSPECT, FIELD(verify),
      .help = "Read the whole engine and hold it against its checksums first."},
-    {"no-cache", 0, CLI_FLAG, CACHED_COMMANDS, FIELD(no_cache),
+    {"no-cache", 0, CLI_FLAG, MODEL_RUNNERS, FIELD(no_cache),
      .help = "Read the model as it is, without the cache of compiled models."},
-    {"cache-limit", 0, CLI_SIZE, CACHED_COMMANDS, FIELD(cache_limit), .value = "MIB",
+    {"cache-limit", 0, CLI_SIZE, MODEL_RUNNERS, FIELD(cache_limit), .value = "MIB",
      .fallback = "8192", .most = (size_t)1 << 40,
      .help = "What the cache may hold; 0 turns it off."},
+    {"max-resident", 0, CLI_BYTES, MODEL_RUNNERS, FIELD(max_resident), .value = "BYTES",
+     .most = SIZE_MAX,
+     .help = "Stay below that much memory (K, M and G are 2^10, 2^20 and 2^30): weights of an "
+             "engine that do not fit are read from its file as they are used. 0: no limit."},
     {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear), .help = "Remove all of them first."},
     {"json", 0, CLI_FLAG, CLI_CLASSIFY | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH | CLI_CACHE,
      FIELD(json), .rivals = CLI_RIVAL_FORMS, .help = "Machine-readable: one JSON object a line."},

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,20 @@ static bool read_sizes(const cli_option_spec *spec, const char *text, cli_sizes 
     }
 }
 
+/* A number, and the unit that a letter behind it stands for. */
+static bool read_bytes(const cli_option_spec *spec, const char *text, size_t *bytes)
+{
+    static const char letters[] = "KMG";
+    if (!read_size(spec, text, &text, bytes)) return false;
+    if (!*text) return true;
+    const char *letter = strchr(letters, *text);
+    if (!letter || text[1]) return false;
+    size_t shift = 10 * (size_t)(letter - letters + 1);
+    if (*bytes > SIZE_MAX >> shift) return false;
+    *bytes <<= shift;
+    return true;
+}
+
 static bool read_choice(const cli_option_spec *spec, const char *text, size_t *choice)
 {
     for (size_t i = 0; spec->choices[i]; i++) {
@@ -109,6 +124,9 @@ static cli_exit wrong_value(const cli_option_spec *spec, const char *name, const
         return cli_fail(CLI_WRONG_USE, name,
                         "\"%s\" is not a list of whole numbers from %zu to %zu, such as 1,8", text,
                         spec->least, spec->most);
+    case CLI_BYTES:
+        return cli_fail(CLI_WRONG_USE, name,
+                        "\"%s\" is not a number of bytes, such as 1073741824, 1024M or 1G", text);
     case CLI_NUMBER:
         return cli_fail(CLI_WRONG_USE, name, "\"%s\" is not a finite number", text);
     case CLI_FLAG:
@@ -144,6 +162,9 @@ static cli_exit set_option(const parser *p, const cli_option_spec *spec, const c
         break;
     case CLI_SIZES:
         right = read_sizes(spec, text, field);
+        break;
+    case CLI_BYTES:
+        right = read_bytes(spec, text, field);
         break;
     case CLI_NUMBER:
         right = read_number(text, field);

@@ -58,8 +58,9 @@ typedef struct cli_options {
     cli_sizes batches; /* of bench and compile */
     size_t ensemble, activation, format, tower, precision;
     size_t top, threads;
-    size_t cache_limit; /* MiB; 0: none of the cache */
-    size_t batch;       /* 0: not given */
+    size_t cache_limit;  /* MiB; 0: none of the cache */
+    size_t batch;        /* 0: not given */
+    size_t max_resident; /* bytes; 0: no limit */
     float threshold;
     bool json, csv, raw, no_exif, portable, no_cache, clear, verify, help, version;
 } cli_options;
@@ -70,6 +71,7 @@ typedef enum cli_option_kind {
     CLI_STRINGS, /* cli_strings; may be given several times */
     CLI_SIZE,    /* size_t, from least to most */
     CLI_SIZES,   /* cli_sizes: numbers with commas between */
+    CLI_BYTES,   /* size_t, with K, M or G for 2^10, 2^20 or 2^30 */
     CLI_NUMBER,  /* float */
     CLI_CHOICE,  /* size_t: place in choices */
 } cli_option_kind;

@@ -34,6 +34,7 @@ def hf_config(embed, act, text, vision):
 # Text: width, layers, heads. Vision: the same and the patch size.
 HUGGINGFACE = {
     "vit-b-32": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 32)),
+    "vit-b-16": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 16)),
     "vit-l-14": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14)),
     "vit-h-14": lambda: hf_config(1024, "gelu", (1024, 24, 16), (1280, 32, 16, 14)),
 }

@@ -60,14 +60,20 @@ typedef struct osprey_session_options {
      */
     const char *const *keep;
     size_t keep_count; /* at most OSPREY_KEEP_MAX */
+    /*
+     * What the process may hold in memory while the session runs; 0: no limit. Weights of an engine
+     * that do not fit are read from its file as they are used, and given back. What the process
+     * takes already counts, and 32 MiB are left for what the caller takes later.
+     */
+    size_t max_resident_bytes;
 } osprey_session_options;
 
 /*
  * The caller frees *session with osprey_session_free, before the model.
  * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, a tower that an engine
- * lacks, ...), OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set, or one that this
- * machine lacks; an engine is for another one), OSPREY_FORMAT (a damaged engine),
- * OSPREY_OUT_OF_MEMORY.
+ * lacks, a max_resident_bytes that is too low, with the least that would do, ...),
+ * OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set, or one that this machine lacks; an
+ * engine is for another one), OSPREY_FORMAT (a damaged engine), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
                                                const osprey_session_options *options,
@@ -102,6 +108,7 @@ typedef struct osprey_session_info {
         *precision;      /* "fp32", ...: of all layers but those kept; lives as long as the model */
     size_t weight_bytes; /* packed weights */
     size_t arena_bytes;  /* working memory so far */
+    uint64_t read_bytes; /* weights read by all runs so far under max_resident_bytes; 0 without */
 } osprey_session_info;
 
 OSPREY_API osprey_session_info osprey_session_get_info(const osprey_session *session);

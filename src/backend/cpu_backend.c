@@ -93,8 +93,10 @@ static void run_step(const osprey__run *run, const osprey__step *step)
 void osprey__cpu_run(const osprey__run *run)
 {
     for (size_t s = 0; s < run->plan->step_count; s++) {
+        if (run->stream) osprey__weight_stream_enter(run->stream, s);
         if (run->observer) run->observer(run->observer_context, run, s);
         run_step(run, &run->plan->steps[s]);
     }
+    if (run->stream) osprey__weight_stream_enter(run->stream, run->plan->step_count);
     if (run->observer) run->observer(run->observer_context, run, run->plan->step_count);
 }

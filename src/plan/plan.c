@@ -172,6 +172,7 @@ static osprey_status fill_place(osprey__plan *plan, size_t index, void *to, ospr
 
 void osprey__plan_map(osprey__plan *plan, const void *weights)
 {
+    plan->block = weights;
     for (size_t i = 0; i < plan->weight_place_count; i++) {
         const osprey__weight_place *place = &plan->weight_places[i];
         const void *at = (const char *)weights + place->offset;

@@ -46,7 +46,8 @@ typedef struct osprey__plan {
     osprey__weight_place *weight_places;
     size_t weight_place_count;
     size_t weight_bytes;     /* of the block: all places with the gaps between */
-    void *weights;           /* the block, where the plan packed it itself */
+    const void *block;       /* of weights, once they are packed or mapped */
+    void *weights;           /* the same, where the plan packed it itself */
     size_t largest_sequence; /* rows of the longest fixed-length sequence that attention sees */
     size_t largest_head_dim; /* 0 without attention */
 } osprey__plan;

@@ -30,6 +30,7 @@ static osprey_status create_tower(const osprey_model *model, osprey_tower which,
 
 static void free_tower(osprey__tower *tower)
 {
+    osprey__weight_stream_free(tower->stream);
     osprey__plan_free(tower->plan);
     osprey__free(tower->offsets);
     osprey__free(tower->inputs);
@@ -60,7 +61,7 @@ static osprey_status reserve_run(osprey_session *session, osprey__tower *tower, 
 
 static osprey_status create_towers(osprey_session *session, osprey_tower towers,
                                    osprey__cpu_level level, osprey__precision_rules *rules,
-                                   osprey_error *error)
+                                   size_t max_resident_bytes, osprey_error *error)
 {
     const osprey_model *model = session->model;
     session->kernels = osprey__kernels_for(level);
@@ -72,11 +73,12 @@ static osprey_status create_towers(osprey_session *session, osprey_tower towers,
         OSPREY_TRY(create_tower(model, OSPREY_TOWER_IMAGE, level, rules, &session->image, error));
         session->kernels = session->image.plan->kernels;
         session->images_at_once = osprey__images_at_once(session);
-        /* An engine says what will run: then the first run allocates nothing either. */
-        if (model->engine)
-            return reserve_run(session, &session->image, session->images_at_once, 0,
-                               osprey__cpu_scratch_floats(session->image.plan, 0), error);
     }
+    if (max_resident_bytes) OSPREY_TRY(osprey__session_limit(session, max_resident_bytes, error));
+    /* An engine says what will run: then the first run allocates nothing either. */
+    if (model->engine && session->image.plan)
+        return reserve_run(session, &session->image, session->images_at_once, 0,
+                           osprey__cpu_scratch_floats(session->image.plan, 0), error);
     return OSPREY_OK;
 }
 
@@ -125,7 +127,8 @@ osprey_status osprey_session_create(const osprey_model *model,
         model->engine ? model->engine->manifest.precision : osprey_precision_name(rules.precision);
     osprey_status status;
     OSPREY_TRY_GOTO(osprey__thread_pool_create(threads, &made->pool, error));
-    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, &rules, error));
+    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, &rules,
+                                  options ? options->max_resident_bytes : 0, error));
     OSPREY_TRY_GOTO(osprey__precision_rules_check(&rules, error));
     *session = made;
     return OSPREY_OK;
@@ -144,6 +147,8 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
                             "%d is no form of embedding; OSPREY_EMBED_UNIT_LENGTH or "
                             "OSPREY_EMBED_RAW would be right",
                             (int)form);
+    const osprey__tower *other = tower == &session->image ? &session->text : &session->image;
+    osprey__weight_stream_rest(other->stream);
     size_t scratch_floats = osprey__cpu_scratch_floats(plan, batch->longest_text);
     OSPREY_TRY(reserve_run(session, tower, batch->sequences, batch->tokens, scratch_floats, error));
     for (size_t i = 0; i < tower->input_count; i++)
@@ -159,6 +164,7 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .offsets = tower->offsets,
         .scratch = session->scratch,
         .scratch_floats = scratch_floats,
+        .stream = tower->stream,
         .observer = session->observer,
         .observer_context = session->observer_context,
     };
@@ -180,6 +186,8 @@ osprey_session_info osprey_session_get_info(const osprey_session *session)
         .precision = session->precision,
         .weight_bytes = weight_bytes,
         .arena_bytes = session->arena_bytes + session->scratch_bytes,
+        .read_bytes = osprey__weight_stream_read_bytes(session->image.stream) +
+                      osprey__weight_stream_read_bytes(session->text.stream),
     };
 }
 

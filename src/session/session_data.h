@@ -17,8 +17,9 @@ typedef struct osprey__tower {
     osprey__plan *plan;                               /* NULL: this session was not asked for it */
     osprey__value_id input_ids[OSPREY__TOWER_INPUTS]; /* in the order of the graph */
     size_t input_count;
-    size_t *offsets;     /* one a value of the graph */
-    const void **inputs; /* one a value of the graph */
+    size_t *offsets;               /* one a value of the graph */
+    const void **inputs;           /* one a value of the graph */
+    osprey__weight_stream *stream; /* NULL without a limit on what is in memory */
 } osprey__tower;
 
 /* Texts of one run, packed one after the other. Grows, and is kept between runs. */
@@ -62,6 +63,13 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
 
 /* How many images a run of the image tower takes. */
 size_t osprey__images_at_once(const osprey_session *session);
+
+/*
+ * Makes the towers read their weights as they run, so that the process keeps below max_bytes in
+ * memory; lowers images_at_once where their values would take too much of that. Errors:
+ * OSPREY_INVALID_ARGUMENT (too little; no engine), OSPREY_OUT_OF_MEMORY.
+ */
+osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, osprey_error *error);
 
 /* Copies count rows of width floats, divided by their length where form asks for it. */
 void osprey__copy_embeddings(const float *rows, size_t count, size_t width, osprey_embed form,

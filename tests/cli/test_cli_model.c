@@ -152,6 +152,32 @@ static void test_compile(void **state)
 }
 
 /* The second run finds what the first one compiled. */
+/* Each command that runs a model takes a limit, and says what it says without. */
+static void test_max_resident(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("resident.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    assert_same_output(run_cli("embed", "-m", engine, PICTURE),
+                       run_cli("embed", "-m", engine, "--max-resident", "1G", PICTURE));
+    assert_same_output(run_cli("classify", "-m", engine, "--labels", "cat,dog", PICTURE),
+                       run_cli("classify", "-m", engine, "--labels", "cat,dog", "--max-resident",
+                               "1048576K", PICTURE));
+    run = run_cli("bench", "-m", engine, "--tower", "text", "--batch", "1", "--json",
+                  "--max-resident", "1024M");
+    assert_int_equal(run.code, 0);
+    json_t *line = cli_json_line(&run, 0);
+    assert_true(json_is_integer(json_object_get(line, "read_bytes_a_run")));
+    json_decref(line);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("embed", "-m", engine, "--max-resident", "1000K", PICTURE), 2,
+                     "max-resident: 1024000 bytes are too few for this model, which runs in ");
+    assert_cli_fails(run_cli("embed", "--no-cache", "-m", MODEL, "--max-resident", "1G", PICTURE),
+                     2, "max-resident: needs an engine");
+}
+
 static void test_cache(void **state)
 {
     (void)state;
@@ -199,11 +225,9 @@ static void test_wrong_compilations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inspect),
-        cmocka_unit_test(test_bench),
-        cmocka_unit_test(test_compile),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_wrong_compilations),
+        cmocka_unit_test(test_inspect), cmocka_unit_test(test_bench),
+        cmocka_unit_test(test_compile), cmocka_unit_test(test_max_resident),
+        cmocka_unit_test(test_cache),   cmocka_unit_test(test_wrong_compilations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -81,6 +81,10 @@ static void test_wrong_values(void **state)
     assert_cli_fails(run_cli("bench", "--batch", "1,,2"), 2, "list of whole numbers");
     assert_cli_fails(run_cli("bench", "--batch", "1,"), 2, "list of whole numbers");
     assert_cli_fails(run_cli("bench", "--threads", "257"), 2, "from 0 to 256");
+    static const char *const sizes[] = {"1X", "G", "1GB", "-1", "17179869184G"};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        assert_cli_fails(run_cli("bench", "--max-resident", sizes[i]), 2,
+                         "is not a number of bytes, such as 1073741824, 1024M or 1G");
 }
 
 static void test_inputs_that_a_command_cannot_take(void **state)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/os/resident.h"
+#include "base/status.h"
+#include "model/engine_model.h"
+#include "session/session_data.h"
+
+#define MIB ((size_t)1 << 20)
+
+/* For pixels, pictures and whatever else the caller takes; the header says so. */
+#define CALLERS_BYTES (32 * MIB)
+
+/* What is in memory of the process varies a little: the least that is named is above that. */
+static size_t round_up_mib(size_t bytes, size_t mib)
+{
+    return (bytes / (mib * MIB) + 1) * mib * MIB;
+}
+
+static size_t text_tokens(const osprey_session *session)
+{
+    size_t context = session->model->config.text.context_length;
+    return context > OSPREY__TOKENS_AT_ONCE ? context : OSPREY__TOKENS_AT_ONCE;
+}
+
+/* Arena, scratch and tables of the largest run when as many images run at once. */
+static size_t working_bytes(osprey_session *session, size_t images)
+{
+    const osprey__tower *image = &session->image, *text = &session->text;
+    size_t arena = 0, scratch_floats = 0, tables = 0;
+    if (image->plan) {
+        arena = osprey__memory_plan(image->plan, images, 0, image->offsets);
+        scratch_floats = osprey__cpu_scratch_floats(image->plan, 0);
+    }
+    if (text->plan) {
+        size_t tokens = text_tokens(session);
+        size_t bytes =
+            osprey__memory_plan(text->plan, OSPREY__TEXTS_AT_ONCE, tokens, text->offsets);
+        size_t floats =
+            osprey__cpu_scratch_floats(text->plan, session->model->config.text.context_length);
+        tables = osprey__weight_stream_table_bytes(text->plan, tokens);
+        if (bytes > arena) arena = bytes;
+        if (floats > scratch_floats) scratch_floats = floats;
+    }
+    size_t threads = osprey__thread_pool_threads(session->pool);
+    return arena + tables + threads * scratch_floats * sizeof(float);
+}
+
+/* The largest number of images, halving, whose values take no more than a quarter of the room. */
+static size_t fewer_images(osprey_session *session, size_t room)
+{
+    size_t images = session->images_at_once;
+    while (images > 1 && working_bytes(session, images) > room / 4) images /= 2;
+    return images;
+}
+
+static osprey_status check_mapped(const osprey_session *session, const osprey__tower *tower,
+                                  osprey_error *error)
+{
+    const osprey__engine *engine = session->model->engine;
+    if (!engine)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max-resident",
+                            "needs an engine, whose weights can be read layer by layer; compile "
+                            "%s first",
+                            session->model->name);
+    if (tower->plan->weights)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max-resident",
+                            "the weights of %s, which was compiled for %s, had to be packed anew "
+                            "in memory; compile its model on this machine",
+                            engine->path, engine->manifest.instruction_set);
+    /* What another session has left there is not what this one needs. */
+    osprey__pages_give_back(tower->plan->block, tower->plan->weight_bytes);
+    return OSPREY_OK;
+}
+
+osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, osprey_error *error)
+{
+    osprey__tower *const towers[] = {&session->image, &session->text};
+    size_t least = 0;
+    for (size_t i = 0; i < 2; i++) {
+        if (!towers[i]->plan) continue;
+        OSPREY_TRY(check_mapped(session, towers[i], error));
+        OSPREY_TRY(osprey__weight_stream_create(towers[i]->plan, &towers[i]->stream, error));
+        size_t bytes = osprey__weight_stream_least(towers[i]->stream);
+        if (bytes > least) least = bytes;
+    }
+    size_t taken = round_up_mib(osprey__resident_bytes(), 4) + CALLERS_BYTES;
+    session->images_at_once = fewer_images(session, max_bytes > taken ? max_bytes - taken : 0);
+    taken += working_bytes(session, session->images_at_once);
+    if (max_bytes < taken + least)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max-resident",
+                            "%zu bytes are too few for this model, which runs in %zuM or more",
+                            max_bytes, round_up_mib(taken + least, 1) / MIB);
+    for (size_t i = 0; i < 2; i++)
+        if (towers[i]->stream)
+            OSPREY_TRY(osprey__weight_stream_start(towers[i]->stream, max_bytes - taken, error));
+    return OSPREY_OK;
+}
