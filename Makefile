@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 PHOTOS := $(wildcard examples/photos/*.jpg)
 
-.PHONY: all demo test check bench parity install format clean help
+.PHONY: all demo test check bench bench-peers parity install format clean help
 
 all: ## build the release binary, build/osprey
 	@scripts/install_packages.sh build
@@ -29,9 +29,13 @@ check: ## what CI asks besides: both compilers, sanitizers, layers, format, head
 	@scripts/install_packages.sh build test check
 	@scripts/check_all.sh
 
-bench: all ## osprey beside PyTorch, in one run
+bench-peers: all ## osprey beside PyTorch, ONNX Runtime and OpenVINO; hours; ARGS=--help
+	@cmake --build $(BUILD) --target osprey_peer
 	@scripts/venv.sh
-	@.venv/bin/python bench/bench_peers.py --osprey $(BUILD)/osprey
+	@.venv/bin/python bench/peers/run.py --osprey $(BUILD)/osprey $(ARGS)
+
+bench: ## a few minutes of that
+	@$(MAKE) --silent bench-peers ARGS="--quick $(ARGS)"
 
 parity: all ## full-size models with random weights against PyTorch
 	@scripts/venv.sh
@@ -47,4 +51,4 @@ clean: ## remove the build
 	@rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @

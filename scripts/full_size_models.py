@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random models in the published sizes and layouts, for `make parity` and `make bench`."""
+"""Random models in the published sizes and layouts, for `make parity` and `make bench-peers`."""
 
 import json
 import sys
@@ -33,6 +33,8 @@ def hf_config(embed, act, text, vision):
 
 # Text: width, layers, heads. Vision: the same and the patch size.
 HUGGINGFACE = {
+    "vit-ti-16": lambda: hf_config(192, "quick_gelu", (192, 12, 3), (192, 12, 3, 16)),
+    "vit-s-16": lambda: hf_config(384, "quick_gelu", (384, 12, 6), (384, 12, 6, 16)),
     "vit-b-32": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 32)),
     "vit-b-16": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 16)),
     "vit-l-14": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14)),

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every program that is timed does, osprey_peer.c too: one protocol, JSON lines.
+
+    <name>_peer.py JOB            serves requests until standard input ends
+    <name>_peer.py JOB --prepare  converts the model once, into the job's folder, and ends
+
+JOB is an object:
+
+    {"folder": "build/peers/vit-b-32", "tower": "image", "precision": "int8", "threads": 2,
+     "image_size": 224}
+
+The folder has weights/ (the model as published), pixels.f32 (photographs, preprocessed), and the
+tokens of texts. Before the first request comes {"version": ...}. A request says what to run, how
+often before it counts, and then for how long and how often at least:
+
+    {"batch": 8, "warm_ups": 1, "seconds": 2.0, "min_runs": 3}
+    {"templates": 80, "warm_ups": 0, "seconds": 0, "min_runs": 1}
+
+The first is a batch of images, or of texts in the text tower; the second a label set. The answer:
+
+    {"ms_min": ..., "ms_median": ..., "runs": ..., "scale": ..., "embedding": [...],
+     "peak_rss_bytes": ...}
+
+`scale` is the whole work by that which was done: osprey embeds whole label sets, the others a
+sample. `embedding` is that of the first item, so that nobody is quick by leaving work out.
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+LABELS = 1000
+TEXT_BATCH = 16
+
+
+def peak_rss_bytes():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+class Inputs:
+    """The arrays of a request: what goes in, cut into batches of one shape."""
+
+    def __init__(self, job):
+        self.folder = Path(job["folder"])
+        self.tower = job["tower"]
+        self.image_size = job["image_size"]
+
+    def batches(self, request):
+        if "templates" in request:
+            tokens = np.load(self.folder / f"tokens-{request['templates']}.npy")
+            return np.split(tokens, len(tokens) // TEXT_BATCH)
+        if self.tower == "text":
+            return [np.load(self.folder / "tokens-1.npy")[: request["batch"]]]
+        return [self.pixels(request["batch"])]
+
+    def pixels(self, count):
+        shape = (-1, 3, self.image_size, self.image_size)
+        return np.fromfile(self.folder / "pixels.f32", np.float32).reshape(shape)[:count]
+
+
+def measure(run, request):
+    for _ in range(request["warm_ups"]):
+        run()
+    times_ms = []
+    end = time.perf_counter() + request["seconds"]
+    while len(times_ms) < request["min_runs"] or time.perf_counter() < end:
+        start = time.perf_counter()
+        run()
+        times_ms.append(1e3 * (time.perf_counter() - start))
+    return {"ms_min": min(times_ms), "ms_median": statistics.median(times_ms),
+            "runs": len(times_ms)}
+
+
+def answer(job, embedder, request):
+    batches = Inputs(job).batches(request)
+    embed = embedder(batches[0].shape)
+    rows = np.concatenate([np.asarray(embed(batch), np.float64) for batch in batches])
+    templates = request.get("templates", 1)
+    result = measure(lambda: [embed(batch) for batch in batches], request)
+    return result | {
+        "scale": LABELS * templates / len(rows) if "templates" in request else 1,
+        "embedding": unit(unit(rows[:templates]).mean(axis=0)).tolist(),
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+
+
+def main(version, prepare, load):
+    """prepare(job) writes the files that load(job) needs. load gives a function that takes the
+    inputs' shape and gives one from such inputs to their embeddings, a NumPy array."""
+    job = json.loads(sys.argv[1])
+    if "--prepare" in sys.argv[2:]:
+        prepare(job)
+        return
+    print(json.dumps({"version": version}), flush=True)
+    embedder = load(job)
+    for line in sys.stdin:
+        print(json.dumps(answer(job, embedder, json.loads(line))), flush=True)
