@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "task/templates.h"
+#include "input/text/templates.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A prompt template: text with one place for a label, written {} or {label}. */
-#ifndef OSPREY_TASK_TEMPLATES_H
-#define OSPREY_TASK_TEMPLATES_H
+#ifndef OSPREY_INPUT_TEXT_TEMPLATES_H
+#define OSPREY_INPUT_TEXT_TEMPLATES_H
 
 #include <osprey/error.h>
 

@@ -2,7 +2,7 @@
 /* Templates: the built-in ones, where the label goes, what is refused. */
 #include "base/memory.h"
 #include "cmocka_all.h"
-#include "task/templates.h"
+#include "input/text/templates.h"
 
 #include <osprey/task.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "task/templates.h"
+#include "input/text/templates.h"
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -9,11 +9,11 @@
 #include <string.h>
 
 static const char *const imagenet_templates[] = {
-#include "task/imagenet_templates.def"
+#include "input/text/imagenet_templates.def"
 };
 
 static const char *const simple_templates[] = {
-#include "task/simple_templates.def"
+#include "input/text/simple_templates.def"
 };
 
 static const char *const label_alone[] = {"{}"};
