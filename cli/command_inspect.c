@@ -124,6 +124,37 @@ static json_t *engine_tower_json(const osprey_engine_tower *tower)
     return object;
 }
 
+static json_t *cosines_json(const osprey_cosines *cosines, const char *unit)
+{
+    json_t *object = json_object();
+    set_size(object, unit, cosines->count);
+    json_object_set_new(object, "least_cosine", cli_json_number(cosines->least));
+    json_object_set_new(object, "mean_cosine", cli_json_number(cosines->mean));
+    return object;
+}
+
+/* What compile --verify found. */
+static json_t *precision_report_json(const osprey_engine_info *engine)
+{
+    const osprey_cosines *image = &engine->image.cosines, *text = &engine->text.cosines;
+    json_t *object = json_object();
+    bool missed = (image->count && image->least < engine->cosine_limit) ||
+                  (text->count && text->least < engine->cosine_limit);
+    json_object_set_new(object, "limit", cli_json_number(engine->cosine_limit));
+    set_bool(object, "forced", missed);
+    if (image->count) json_object_set_new(object, "image", cosines_json(image, "images"));
+    if (text->count) json_object_set_new(object, "text", cosines_json(text, "prompts"));
+    return object;
+}
+
+static json_t *keep_json(const osprey_engine_info *engine)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < engine->keep_count; i++)
+        json_array_append_new(list, json_string(engine->keep[i]));
+    return list;
+}
+
 static json_t *engine_json(const osprey_engine_info *engine)
 {
     json_t *object = json_object();
@@ -132,6 +163,9 @@ static json_t *engine_json(const osprey_engine_info *engine)
     set_text(object, "instruction_set", engine->instruction_set);
     set_text(object, "packing", engine->packing);
     set_text(object, "precision", engine->precision);
+    if (engine->keep_count) json_object_set_new(object, "keep", keep_json(engine));
+    if (engine->cosine_limit > 0)
+        json_object_set_new(object, "precision_report", precision_report_json(engine));
     set_bool(object, "portable", engine->portable);
     set_text(object, "source_layout", engine->source_layout);
     set_text(object, "fingerprint", engine->fingerprint);

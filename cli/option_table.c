@@ -70,6 +70,16 @@ const cli_option_spec cli_option_table[] = {
     {"keep", 0, CLI_STRINGS, CLI_COMPILE, FIELD(keep), .value = "PATTERN=PRECISION",
      .help = "Another precision for the layers whose name fits the pattern, such as "
              "'*.mlp.*=bf16'. May be given several times; the last that fits counts."},
+    {"verify", 0, CLI_STRINGS, CLI_COMPILE, FIELD(verify_images), .value = "IMAGES",
+     .help = "Compare with fp32 on these images (files, a directory, or - for a list on standard "
+             "input; what stands on the command line besides is an image too) and on 80 prompts. "
+             "Embeddings with a cosine below the limit stop the compilation: fp32 0.99999, bf16 "
+             "and fp16 0.9995, int8 0.995, int4 0.95."},
+    {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep),
+     .help = "With --verify: find the fewest layers that have to be kept in bf16, or fp32, to "
+             "reach the limit, and keep them."},
+    {"force", 0, CLI_FLAG, CLI_COMPILE, FIELD(force),
+     .help = "With --verify: write the engine also where the limit is not reached."},
     {"portable", 0, CLI_FLAG, CLI_COMPILE, FIELD(portable),
      .help = "Keep the weights as published too, so that the engine also runs, after packing them "
              "in memory, where its instruction set is missing."},

@@ -55,14 +55,16 @@ typedef struct cli_options {
     const char *model, *labels, *templates, *texts, *pixels, *output,
         *dump_graph; /* NULL: not given */
     cli_strings template, text, keep;
-    cli_sizes batches; /* of bench and compile */
+    cli_strings verify_images; /* of compile; more of them may be in inputs */
+    cli_sizes batches;         /* of bench and compile */
     size_t ensemble, activation, format, tower, precision;
     size_t top, threads;
     size_t cache_limit;  /* MiB; 0: none of the cache */
     size_t batch;        /* 0: not given */
     size_t max_resident; /* bytes; 0: no limit */
     float threshold;
-    bool json, csv, raw, no_exif, portable, no_cache, clear, verify, help, version;
+    bool json, csv, raw, no_exif, portable, no_cache, clear, verify, auto_keep, force, help,
+        version;
 } cli_options;
 
 typedef enum cli_option_kind {

@@ -13,6 +13,18 @@
  *     osprey_model_free(model);
  *     osprey_model_open("clip.osprey", &model, &error);
  *     printf("%s\n", osprey_model_get_engine(model)->instruction_set);
+ *
+ * What a precision costs is measured before compiling, and can be noted in the engine:
+ *
+ *     osprey_engine_options options = {.precision = OSPREY_PRECISION_INT8};
+ *     const osprey_verification how = {.pixels = pixels, .image_count = 8, .auto_keep = true};
+ *     osprey_precision_report *report;
+ *     osprey_precision_verify(model, &options, &how, &report, &error);
+ *     options.keep = report->keep;
+ *     options.keep_count = report->keep_count;
+ *     options.report = report;
+ *     if (report->passed) osprey_engine_compile(model, &options, "clip.osprey", &error);
+ *     osprey_precision_report_free(report);
  */
 #ifndef OSPREY_ENGINE_H
 #define OSPREY_ENGINE_H
@@ -32,6 +44,8 @@ extern "C" {
 #define OSPREY_ENGINE_BATCHES_MAX 16   /* of one engine */
 #define OSPREY_ENGINE_BATCH_MAX   1024 /* the largest of them */
 
+typedef struct osprey_precision_report osprey_precision_report;
+
 /* Zero-initialised, or NULL, means: both towers, batches of 1, 8 and 16, fp32, for this machine. */
 typedef struct osprey_engine_options {
     osprey_tower towers;
@@ -45,17 +59,79 @@ typedef struct osprey_engine_options {
                                    pack them anew in memory */
     const char *dump_directory; /* an existing directory for the text of each tower's graph, as
                                    built and after each pass; NULL: none */
+    const osprey_precision_report *report; /* of osprey_precision_verify, for the same precision and
+                                              exceptions, to be noted in the engine; or NULL */
 } osprey_engine_options;
 
 /*
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
  * step: temporary file beside it, synced, renamed. Weights are packed and written one by one.
- * Errors: OSPREY_INVALID_ARGUMENT (a batch; the model is an engine already), OSPREY_IO,
+ * Errors: OSPREY_INVALID_ARGUMENT (a batch; the model is an engine already; a report of another
+ * precision), OSPREY_IO,
  * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,
                                                const char *path, osprey_error *error);
+
+/* Cosines of embeddings with those of fp32. */
+typedef struct osprey_cosines {
+    size_t count; /* of embeddings; 0: the tower was not compared */
+    double least, mean;
+} osprey_cosines;
+
+/* Outputs of a linear or convolution beside those of fp32, over all images or prompts. */
+typedef struct osprey_layer_loss {
+    const char *name; /* of its weight */
+    osprey_tower tower;
+    osprey_precision precision; /* that the layer has */
+    double own_cosine;          /* the least where the layer is given fp32's inputs */
+    double cosine;              /* the least where all layers have the precision that they have */
+    double largest_error;       /* of an element, likewise */
+} osprey_layer_loss;
+
+/* All of it lives until osprey_precision_report_free. */
+struct osprey_precision_report {
+    osprey_precision precision; /* of all layers but the exceptions */
+    double limit; /* the cosine that each embedding should have: fp32 0.99999, bf16 and
+                     fp16 0.9995, int8 0.995, int4 0.95 */
+    bool passed;  /* each has */
+    osprey_cosines image, text;
+    const osprey_layer_loss *layers; /* the lowest own cosine first */
+    size_t layer_count;
+    const char *const *keep; /* "PATTERN=PRECISION": the options' exceptions, then those found */
+    size_t keep_count, found_count;
+    const char *advice; /* the exception that would help most; NULL where none is needed */
+};
+
+typedef struct osprey_verification {
+    const float *pixels; /* [image_count, 3, image_height, image_width], preprocessed */
+    size_t image_count;  /* 1 or more, unless only the text tower is compiled */
+    bool auto_keep;      /* finds the layers that have to be kept for the limit to be reached */
+} osprey_verification;
+
+/*
+ * Holds a model as these options would compile it against itself in fp32: the image tower on the
+ * images given, the text tower on 80 prompts of its own (the templates of the CLIP paper).
+ *
+ * auto_keep: a layer's cost is what the embedding loses where this layer alone has its precision
+ * and the others are fp32. The shortest prefix of the costliest layers is kept with which the limit
+ * is reached, and of these only those that it takes: in bf16 where that is enough, else in fp32.
+ *
+ * The weights are packed in memory: once in fp32, once as asked for, and for auto_keep of int8 and
+ * int4 once in bf16. Runs take one image at a time on all cores. The caller frees *report with
+ * osprey_precision_report_free. Errors: as osprey_session_create, also OSPREY_INVALID_ARGUMENT (the
+ * model is an engine; no images) and OSPREY_LIMIT (auto_keep would take more than OSPREY_KEEP_MAX
+ * exceptions).
+ */
+OSPREY_API osprey_status osprey_precision_verify(const osprey_model *model,
+                                                 const osprey_engine_options *options,
+                                                 const osprey_verification *how,
+                                                 osprey_precision_report **report,
+                                                 osprey_error *error);
+
+/* Takes NULL. */
+OSPREY_API void osprey_precision_report_free(osprey_precision_report *report);
 
 /* The memory of a run of batch images, or texts (of the context's length, as many as run at once).
  */
@@ -70,6 +146,7 @@ typedef struct osprey_engine_tower {
     size_t constant_bytes;                 /* gather tables; portable: all tensors as published */
     const osprey_engine_profile *profiles; /* by rising batch */
     size_t profile_count;                  /* 0: the engine lacks this tower */
+    osprey_cosines cosines;                /* of the report that it was compiled with */
 } osprey_engine_tower;
 
 /* All strings live as long as the model. */
@@ -82,6 +159,9 @@ typedef struct osprey_engine_info {
     const char *fingerprint;     /* of the files that it was compiled from: 32 hexadecimal digits */
     const char *source_layout;   /* of these: "huggingface" or "openclip" */
     bool portable;
+    const char *const *keep; /* its exceptions from that precision, "PATTERN=PRECISION" */
+    size_t keep_count;
+    double cosine_limit; /* that its report was held against; 0: it was compiled without one */
     osprey_engine_tower image, text;
 } osprey_engine_info;
 

@@ -129,6 +129,34 @@ static osprey_status write_tokenizer(compilation *c)
     return status;
 }
 
+/* A report of other exceptions would say of this engine what is not true. */
+static osprey_status check_report(const osprey_engine_options *options, osprey_error *error)
+{
+    const osprey_precision_report *report = options->report;
+    if (!report) return OSPREY_OK;
+    bool same =
+        report->precision == options->precision && report->keep_count == options->keep_count;
+    for (size_t i = 0; same && i < report->keep_count; i++)
+        same = strcmp(report->keep[i], options->keep[i]) == 0;
+    if (same) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "report",
+                        "is not of the precision and the exceptions asked for; give those that "
+                        "it has");
+}
+
+static void note_precision(osprey__engine_manifest *manifest, const osprey_engine_options *options)
+{
+    snprintf(manifest->precision, sizeof manifest->precision, "%s",
+             osprey_precision_name(options->precision));
+    for (; manifest->keep_count < options->keep_count; manifest->keep_count++)
+        snprintf(manifest->keep[manifest->keep_count], sizeof *manifest->keep, "%s",
+                 options->keep[manifest->keep_count]);
+    if (!options->report) return;
+    manifest->cosine_limit = options->report->limit;
+    manifest->image.cosines = options->report->image;
+    manifest->text.cosines = options->report->text;
+}
+
 static osprey_status fill_manifest(compilation *c)
 {
     const osprey_model_info *info = &c->model->info;
@@ -145,7 +173,7 @@ static osprey_status fill_manifest(compilation *c)
     snprintf(m->name, sizeof m->name, "%s", info->name);
     snprintf(m->osprey_version, sizeof m->osprey_version, "%s", OSPREY_VERSION);
     snprintf(m->instruction_set, sizeof m->instruction_set, "%s", kernels->instruction_set);
-    snprintf(m->precision, sizeof m->precision, "%s", osprey_precision_name(c->options.precision));
+    note_precision(m, &c->options);
     snprintf(m->layout, sizeof m->layout, "%s", info->layout);
     snprintf(m->weight_dtype, sizeof m->weight_dtype, "%s", info->weight_dtype);
     osprey__kernels_packing(kernels, m->packing, sizeof m->packing);
@@ -206,6 +234,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,
                             "is an engine already; compile the model that it was made from");
     OSPREY_TRY(check_batches(&c.options, error));
+    OSPREY_TRY(check_report(&c.options, error));
     OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,
                                             c.options.keep_count, error));
     const osprey__cpu_features *cpu;

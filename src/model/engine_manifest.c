@@ -157,6 +157,27 @@ static json_t *print_profiles(const osprey__manifest_tower *tower)
     return list;
 }
 
+static osprey_status print_keep(const osprey__engine_manifest *manifest, json_t *root,
+                                osprey_error *error)
+{
+    json_t *list = json_array();
+    json_object_set_new(root, "keep", list);
+    for (size_t i = 0; i < manifest->keep_count; i++)
+        if (json_array_append_new(list, json_string(manifest->keep[i])) != 0)
+            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "keep",
+                                "exception %zu is no UTF-8, or memory could not be had", i + 1);
+    return OSPREY_OK;
+}
+
+/* The limit, then [count, least, mean] of each tower's cosines. */
+static json_t *print_report(const osprey__engine_manifest *manifest)
+{
+    const osprey_cosines *image = &manifest->image.cosines, *text = &manifest->text.cosines;
+    return json_pack("{s:f,s:[Iff],s:[Iff]}", "limit", manifest->cosine_limit, "image",
+                     (json_int_t)image->count, image->least, image->mean, "text",
+                     (json_int_t)text->count, text->least, text->mean);
+}
+
 osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manifest, char **text,
                                             size_t *length, osprey_error *error)
 {
@@ -168,6 +189,13 @@ osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manif
                                 print_field(&fields[i], (const char *)manifest + fields[i].offset));
     failed |= json_object_set_new(root, "image_profiles", print_profiles(&manifest->image));
     failed |= json_object_set_new(root, "text_profiles", print_profiles(&manifest->text));
+    if (manifest->cosine_limit > 0)
+        failed |= json_object_set_new(root, "precision_report", print_report(manifest));
+    const osprey_status status = print_keep(manifest, root, error);
+    if (status != OSPREY_OK) {
+        json_decref(root);
+        return status;
+    }
     const size_t flags = JSON_INDENT(1) | JSON_REAL_PRECISION(17);
     *length = failed ? 0 : json_dumpb(root, NULL, 0, flags);
     *text = *length ? osprey__calloc(*length, 1) : NULL;
@@ -266,6 +294,45 @@ static osprey_status parse_profiles(const parsing *p, const json_t *root, const 
     return OSPREY_OK;
 }
 
+/* Absent in engines that were made before exceptions were noted. */
+static osprey_status parse_keep(const parsing *p, const json_t *list,
+                                osprey__engine_manifest *manifest)
+{
+    const field exception = {"keep", TEXT, 0, 0, 0, OSPREY__EXCEPTION_BYTES};
+    if (!list) return OSPREY_OK;
+    if (!json_is_array(list) || json_array_size(list) > OSPREY_KEEP_MAX) return damaged(p, "keep");
+    for (; manifest->keep_count < json_array_size(list); manifest->keep_count++)
+        OSPREY_TRY(parse_field(p, json_array_get(list, manifest->keep_count), &exception,
+                               manifest->keep[manifest->keep_count]));
+    return OSPREY_OK;
+}
+
+static osprey_status parse_cosine(const parsing *p, const json_t *value, double *cosine)
+{
+    *cosine = json_number_value(value);
+    if (!json_is_number(value) || !(*cosine >= -1 && *cosine <= 1))
+        return damaged(p, "precision_report");
+    return OSPREY_OK;
+}
+
+static osprey_status parse_cosines(const parsing *p, const json_t *list, osprey_cosines *cosines)
+{
+    const field count = {"precision_report", SIZE, 0, 0, INT64_MAX, 1};
+    OSPREY_TRY(parse_size(p, json_array_get(list, 0), &count, &cosines->count));
+    OSPREY_TRY(parse_cosine(p, json_array_get(list, 1), &cosines->least));
+    return parse_cosine(p, json_array_get(list, 2), &cosines->mean);
+}
+
+/* Absent where the model was not compared with fp32. */
+static osprey_status parse_report(const parsing *p, const json_t *report,
+                                  osprey__engine_manifest *manifest)
+{
+    if (!report) return OSPREY_OK;
+    OSPREY_TRY(parse_cosine(p, json_object_get(report, "limit"), &manifest->cosine_limit));
+    OSPREY_TRY(parse_cosines(p, json_object_get(report, "image"), &manifest->image.cosines));
+    return parse_cosines(p, json_object_get(report, "text"), &manifest->text.cosines);
+}
+
 /* What several fields have to agree on. */
 static osprey_status check_config(const parsing *p, const osprey__model_config *config)
 {
@@ -293,6 +360,8 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
                                     (char *)manifest + fields[i].offset));
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "image_profiles", &manifest->image));
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "text_profiles", &manifest->text));
+    OSPREY_TRY_GOTO(parse_keep(&p, json_object_get(root, "keep"), manifest));
+    OSPREY_TRY_GOTO(parse_report(&p, json_object_get(root, "precision_report"), manifest));
     status = check_config(&p, &manifest->config);
 fail:
     json_decref(root);

@@ -11,10 +11,14 @@
 
 #include <osprey/engine.h>
 
+/* Of an exception with its NUL. */
+#define OSPREY__EXCEPTION_BYTES 520
+
 typedef struct osprey__manifest_tower {
     osprey_engine_profile profiles[OSPREY_ENGINE_BATCHES_MAX];
     size_t profile_count; /* 0: not in the engine */
     size_t parameters;
+    osprey_cosines cosines; /* of the precision report */
 } osprey__manifest_tower;
 
 typedef struct osprey__engine_manifest {
@@ -27,6 +31,9 @@ typedef struct osprey__engine_manifest {
     char layout[32];
     char weight_dtype[8];
     bool portable;
+    char keep[OSPREY_KEEP_MAX][OSPREY__EXCEPTION_BYTES];
+    size_t keep_count;
+    double cosine_limit; /* of the precision report; 0: there is none */
     float logit_scale, logit_bias;
     osprey__manifest_tower image, text;
     osprey__model_config config; /* its strings are not stored */

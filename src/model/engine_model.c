@@ -57,6 +57,7 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
         .constant_bytes = constants->length,
         .profiles = from->profiles,
         .profile_count = from->profile_count,
+        .cosines = from->cosines,
     };
     return OSPREY_OK;
 }
@@ -64,6 +65,7 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
 static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
 {
     const osprey__engine_manifest *manifest = &engine->manifest;
+    for (size_t i = 0; i < manifest->keep_count; i++) engine->keep[i] = manifest->keep[i];
     engine->info = (osprey_engine_info){
         .osprey_version = manifest->osprey_version,
         .format_version = OSPREY__ENGINE_FORMAT,
@@ -73,6 +75,9 @@ static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
         .fingerprint = manifest->fingerprint,
         .source_layout = manifest->layout,
         .portable = manifest->portable,
+        .keep = engine->keep,
+        .keep_count = manifest->keep_count,
+        .cosine_limit = manifest->cosine_limit,
     };
     OSPREY_TRY(
         fill_tower(engine, OSPREY_TOWER_IMAGE, &manifest->image, &engine->info.image, error));

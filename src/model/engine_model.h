@@ -22,6 +22,7 @@ struct osprey__engine {
     osprey__engine_file file;
     osprey__engine_manifest manifest;
     osprey_engine_info info;
+    const char *keep[OSPREY_KEEP_MAX]; /* what info.keep points to: the manifest's */
 };
 
 /* Whether the file at path is an engine by its ending or by its first bytes. */

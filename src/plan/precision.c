@@ -2,12 +2,13 @@
 #include "plan/precision.h"
 
 #include "base/status.h"
+#include "model/engine_manifest.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PATTERN_BYTES  512
+#define PATTERN_BYTES  OSPREY__EXCEPTION_BYTES
 #define SMALL_ELEMENTS 65536 /* of a weight */
 
 /* The rule's pattern, NUL-terminated, and its precision. */
@@ -16,7 +17,8 @@ static osprey_status parse_rule(const char *rule, char pattern[PATTERN_BYTES],
 {
     const char *equals = strrchr(rule, '=');
     size_t length = equals ? (size_t)(equals - rule) : 0;
-    for (int p = 0; length && length < PATTERN_BYTES && p < OSPREY_PRECISIONS; p++) {
+    bool fits = strlen(rule) < OSPREY__EXCEPTION_BYTES; /* into an engine's manifest, too */
+    for (int p = 0; length && fits && p < OSPREY_PRECISIONS; p++) {
         *precision = (osprey_precision)p;
         if (strcmp(equals + 1, osprey_precision_name(*precision)) != 0) continue;
         memcpy(pattern, rule, length);

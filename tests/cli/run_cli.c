@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_ARGUMENTS 32
+#define MOST_ARGUMENTS 96
 #define MOST_VARIABLES 256
 
 extern char **environ;

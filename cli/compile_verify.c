@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compile_verify.h"
+
+#include "cli_memory.h"
+#include "image_job.h"
+#include "output.h"
+
+#include <string.h>
+
+#define LAYERS_SHOWN 10
+#define IMAGES_MAX   1024 /* all of them lie in memory */
+
+cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images)
+{
+    const cli_strings *flag = &options->verify_images, *rest = &options->inputs;
+    *images = (cli_image_inputs){0};
+    if (!flag->count) {
+        if (rest->count)
+            return cli_fail(CLI_WRONG_USE, rest->items[0],
+                            "compile takes no inputs but the images of --verify; name the model "
+                            "with -m");
+        if (options->auto_keep || options->force)
+            return cli_fail(CLI_WRONG_USE, options->auto_keep ? "--auto-keep" : "--force",
+                            "goes with --verify IMAGES");
+        return CLI_DONE;
+    }
+    cli_strings all = {cli_calloc(flag->count + rest->count, sizeof *all.items), 0};
+    for (size_t i = 0; i < flag->count; i++) all.items[all.count++] = flag->items[i];
+    for (size_t i = 0; i < rest->count; i++) all.items[all.count++] = rest->items[i];
+    cli_exit code = cli_image_inputs_find(images, &all);
+    cli_free((void *)all.items);
+    if (code == CLI_DONE && images->count > IMAGES_MAX)
+        return cli_fail(CLI_WRONG_USE, "--verify", "%zu images; at most %d would be right",
+                        images->count, IMAGES_MAX);
+    return code;
+}
+
+typedef struct pixel_rows {
+    float *pixels;
+    size_t floats, count; /* of an image; of images so far */
+} pixel_rows;
+
+static cli_exit take_pixels(void *context, const char *path, const float *row,
+                            const osprey_error *failure)
+{
+    pixel_rows *rows = context;
+    (void)path;
+    (void)failure;
+    if (row) memcpy(rows->pixels + rows->count++ * rows->floats, row, rows->floats * sizeof *row);
+    return CLI_DONE;
+}
+
+static void print_cosines(cli_output *output, const char *tower, const osprey_cosines *cosines,
+                          const char *unit)
+{
+    if (!cosines->count) return;
+    cli_output_print(output, "  %-6s least cosine %.6f, mean %.6f, of %zu %s\n", tower,
+                     cosines->least, cosines->mean, cosines->count, unit);
+}
+
+static void print_layers(cli_output *output, const osprey_precision_report *report)
+{
+    cli_output_print(output, "  %10s %10s %10s  %-9s layers that err most by themselves\n",
+                     "own cosine", "cosine", "largest", "precision");
+    for (size_t i = 0; i < report->layer_count && i < LAYERS_SHOWN; i++) {
+        const osprey_layer_loss *layer = &report->layers[i];
+        cli_output_print(output, "  %10.6f %10.6f %10.4g  %-9s ", layer->own_cosine, layer->cosine,
+                         layer->largest_error, osprey_precision_name(layer->precision));
+        cli_output_visible(output, layer->name);
+        cli_output_print(output, "\n");
+    }
+}
+
+/* --keep '...', as a shell takes it. */
+static char *keep_argument(const char *exception)
+{
+    char *text = cli_print("--keep '");
+    for (; *exception; exception++) {
+        char *longer =
+            *exception == '\'' ? cli_print("%s'\\''", text) : cli_print("%s%c", text, *exception);
+        cli_free(text);
+        text = longer;
+    }
+    char *closed = cli_print("%s'", text);
+    cli_free(text);
+    return closed;
+}
+
+static void print_found(cli_output *output, const osprey_precision_report *report)
+{
+    cli_output_print(output, "  kept to reach the limit:");
+    for (size_t i = report->keep_count - report->found_count; i < report->keep_count; i++) {
+        char *argument = keep_argument(report->keep[i]);
+        cli_output_print(output, " ");
+        cli_output_visible(output, argument);
+        cli_free(argument);
+    }
+    cli_output_print(output, report->found_count ? "\n" : " nothing\n");
+}
+
+static void print_report(cli_output *output, const osprey_precision_report *report, bool auto_keep)
+{
+    cli_output_print(output, "%s beside fp32; the least cosine should be %g\n",
+                     osprey_precision_name(report->precision), report->limit);
+    print_cosines(output, "image", &report->image, "images");
+    print_cosines(output, "text", &report->text, "prompts");
+    print_layers(output, report);
+    if (auto_keep) print_found(output, report);
+}
+
+static cli_exit fail_limit(const osprey_precision_report *report)
+{
+    bool image_is_worse =
+        report->image.count && (!report->text.count || report->image.least <= report->text.least);
+    const char *tower = image_is_worse ? "image" : "text";
+    double least = image_is_worse ? report->image.least : report->text.least;
+    const char *precision = osprey_precision_name(report->precision);
+    if (!report->advice)
+        return cli_fail(CLI_INPUTS_FAILED, precision,
+                        "the %s tower's least cosine with fp32 is %.6f, below %g, whatever is "
+                        "kept; --force writes the engine nonetheless",
+                        tower, least, report->limit);
+    char *keep = keep_argument(report->advice);
+    cli_exit code = cli_fail(CLI_INPUTS_FAILED, precision,
+                             "the %s tower's least cosine with fp32 is %.6f, below %g: the layer "
+                             "to keep first is %s (--auto-keep finds all; --force writes the "
+                             "engine nonetheless)",
+                             tower, least, report->limit, keep);
+    cli_free(keep);
+    return code;
+}
+
+/* Reads the images, compares and prints. */
+static cli_exit verify(const cli_options *options, const cli_loaded_model *loaded,
+                       const cli_image_inputs *images, const osprey_engine_options *how,
+                       cli_output *output, osprey_precision_report **report)
+{
+    const osprey_preprocessing *input = &loaded->info->preprocessing;
+    pixel_rows rows = {.floats = 3 * input->crop_height * input->crop_width};
+    osprey_error error;
+    rows.pixels = cli_calloc(images->count * rows.floats, sizeof *rows.pixels);
+    const cli_image_job job = {.options = options,
+                               .inputs = images,
+                               .loaded = loaded,
+                               .output = output,
+                               .row = take_pixels,
+                               .context = &rows};
+    cli_exit code = cli_image_job_run(&job);
+    if (code == CLI_DONE) {
+        const osprey_verification on = {
+            .pixels = rows.pixels, .image_count = rows.count, .auto_keep = options->auto_keep};
+        osprey_status status = osprey_precision_verify(loaded->model, how, &on, report, &error);
+        if (status == OSPREY_OK)
+            print_report(output, *report, options->auto_keep);
+        else
+            code = cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
+                                  &error);
+    }
+    cli_free(rows.pixels);
+    return code;
+}
+
+cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *loaded,
+                            const cli_image_inputs *images, osprey_engine_options *how,
+                            osprey_precision_report **report)
+{
+    cli_output output;
+    cli_exit code = cli_output_open(&output, NULL);
+    if (code == CLI_DONE) code = verify(options, loaded, images, how, &output, report);
+    code = cli_output_close(&output, code);
+    if (code != CLI_DONE) return code;
+    how->report = *report;
+    how->keep = (*report)->keep;
+    how->keep_count = (*report)->keep_count;
+    return (*report)->passed || options->force ? CLI_DONE : fail_limit(*report);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `osprey compile --verify` adds: the precision held against fp32 before anything is written.
+ */
+#ifndef OSPREY_CLI_COMPILE_VERIFY_H
+#define OSPREY_CLI_COMPILE_VERIFY_H
+
+#include "image_inputs.h"
+#include "loaded_model.h"
+
+#include <osprey/engine.h>
+
+/* The images to compare on; none without --verify. cli_image_inputs_free either way. */
+cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images);
+
+/*
+ * Compares, prints what was found, and notes it in *how, with the exceptions that were found.
+ * CLI_INPUTS_FAILED where the limit is missed and --force is not given, or an image cannot be
+ * read. The caller frees *report once it is done with *how.
+ */
+cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *loaded,
+                            const cli_image_inputs *images, osprey_engine_options *how,
+                            osprey_precision_report **report);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/layer_errors.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The outputs of all products of one run of fp32, and the run that is held against them. */
+typedef struct trace {
+    float *values;
+    size_t capacity; /* floats */
+    size_t *starts;  /* [step_count] */
+    size_t used;
+    bool out_of_memory;
+    osprey__layer_error *layers;
+} trace;
+
+double osprey__cosine(const float *a, const float *b, size_t count)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < count; i++) {
+        double x = (double)a[i], y = (double)b[i];
+        ab += x * y;
+        aa += x * x;
+        bb += y * y;
+    }
+    if (aa == 0 && bb == 0) return 1;
+    double cosine = ab / sqrt(aa * bb);
+    return isfinite(cosine) ? fmax(-1, fmin(1, cosine)) : -1;
+}
+
+static double largest_difference(const float *a, const float *b, size_t count)
+{
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs((double)a[i] - (double)b[i]);
+        if (!isfinite(difference)) return INFINITY;
+        if (difference > largest) largest = difference;
+    }
+    return largest;
+}
+
+/* The output of a product, which was written just now; NULL for another step. */
+static float *product_output(const osprey__run *run, size_t step, size_t *floats)
+{
+    const osprey__step *product = &run->plan->steps[step];
+    if (!osprey__step_is_product(product)) return NULL;
+    osprey__value_id id = product->node->output;
+    *floats = osprey__value_elements(&run->plan->graph->values[id], run->sequences, run->tokens);
+    return (float *)(run->arena + run->offsets[run->plan->placements[id].root]);
+}
+
+static bool reserve(trace *t, size_t floats)
+{
+    if (floats <= t->capacity) return true;
+    size_t larger = floats > 2 * t->capacity ? floats : 2 * t->capacity;
+    float *grown = osprey__realloc(t->values, larger, sizeof *grown);
+    if (!grown) return false;
+    t->values = grown;
+    t->capacity = larger;
+    return true;
+}
+
+/* The next three are osprey__step_observer: `next` is the step after the one that is looked at. */
+static void record(void *context, const osprey__run *run, size_t next)
+{
+    trace *t = context;
+    size_t floats;
+    if (next == 0) t->used = 0;
+    const float *output = next ? product_output(run, next - 1, &floats) : NULL;
+    if (!output || t->out_of_memory) return;
+    if (!reserve(t, t->used + floats)) {
+        t->out_of_memory = true;
+        return;
+    }
+    t->starts[next - 1] = t->used;
+    memcpy(t->values + t->used, output, floats * sizeof *output);
+    t->used += floats;
+}
+
+static void compare(void *context, const osprey__run *run, size_t next)
+{
+    const trace *t = context;
+    size_t floats;
+    const float *output = next ? product_output(run, next - 1, &floats) : NULL;
+    if (!output) return;
+    const float *exact = t->values + t->starts[next - 1];
+    osprey__layer_error *layer = &t->layers[next - 1];
+    layer->cosine = fmin(layer->cosine, osprey__cosine(output, exact, floats));
+    layer->largest = fmax(layer->largest, largest_difference(output, exact, floats));
+}
+
+/* Puts fp32's output in the place of the layer's, so that the next one gets fp32's inputs. */
+static void compare_alone(void *context, const osprey__run *run, size_t next)
+{
+    const trace *t = context;
+    size_t floats;
+    float *output = next ? product_output(run, next - 1, &floats) : NULL;
+    if (!output) return;
+    const float *exact = t->values + t->starts[next - 1];
+    osprey__layer_error *layer = &t->layers[next - 1];
+    layer->own_cosine = fmin(layer->own_cosine, osprey__cosine(output, exact, floats));
+    memcpy(output, exact, floats * sizeof *output);
+}
+
+static osprey_status watch(osprey_session *session, osprey__step_observer *observer, trace *t,
+                           const osprey__samples *samples, size_t index, float *embedding,
+                           osprey_error *error)
+{
+    session->observer = observer;
+    session->observer_context = t;
+    osprey_status status = osprey__sample_embed(samples, index, session, embedding, error);
+    session->observer = NULL;
+    if (status == OSPREY_OK && t->out_of_memory)
+        status = osprey__fail_memory(error, t->capacity * sizeof *t->values);
+    return status;
+}
+
+static osprey_status measure(osprey__mixed_tower *tower, const osprey__samples *samples, trace *t,
+                             float *embeddings, double *cosines, osprey_error *error)
+{
+    osprey_session *fp32 = tower->model->sessions[OSPREY__AS_FP32];
+    size_t width = tower->model->model->config.embed_dim;
+    float *wanted = embeddings, *got = embeddings + width;
+    for (size_t i = 0; i < samples->count; i++) {
+        OSPREY_TRY(watch(fp32, record, t, samples, i, wanted, error));
+        OSPREY_TRY(watch(tower->session, compare, t, samples, i, got, error));
+        cosines[i] = osprey__cosine(got, wanted, width);
+        OSPREY_TRY(watch(tower->session, compare_alone, t, samples, i, got, error));
+    }
+    return OSPREY_OK;
+}
+
+osprey_status osprey__layer_errors_measure(osprey__mixed_tower *tower,
+                                           const osprey__samples *samples,
+                                           osprey__layer_error *layers, double *cosines,
+                                           osprey_error *error)
+{
+    size_t width = tower->model->model->config.embed_dim;
+    trace t = {.layers = layers};
+    for (size_t s = 0; s < tower->step_count; s++)
+        layers[s] = (osprey__layer_error){.cosine = 1, .own_cosine = 1};
+    t.starts = osprey__calloc(tower->step_count, sizeof *t.starts);
+    float *embeddings = osprey__calloc(2 * width, sizeof *embeddings);
+    osprey__mixed_tower_apply(tower);
+    osprey_status status = t.starts && embeddings
+                               ? measure(tower, samples, &t, embeddings, cosines, error)
+                               : osprey__fail_memory(error, 2 * width * sizeof *embeddings);
+    osprey__free(embeddings);
+    osprey__free(t.starts);
+    osprey__free(t.values);
+    return status;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/mixed_tower.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+#include <string.h>
+
+osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_model *model,
+                                       const osprey_engine_options *options, osprey_error *error)
+{
+    *mixed = (osprey__mixed_model){.model = model, .options = options};
+    const osprey_session_options exact = {.towers = options->towers};
+    const osprey_session_options asked = {
+        .towers = options->towers,
+        .precision = options->precision,
+        .keep = options->keep,
+        .keep_count = options->keep_count,
+    };
+    OSPREY_TRY(osprey_session_create(model, &asked, &mixed->sessions[OSPREY__AS_ASKED], error));
+    return osprey_session_create(model, &exact, &mixed->sessions[OSPREY__AS_FP32], error);
+}
+
+osprey_status osprey__mixed_model_need_bf16(osprey__mixed_model *mixed, osprey_error *error)
+{
+    const osprey_session_options bf16 = {.towers = mixed->options->towers,
+                                         .precision = OSPREY_PRECISION_BF16};
+    if (mixed->sessions[OSPREY__AS_BF16]) return OSPREY_OK;
+    return osprey_session_create(mixed->model, &bf16, &mixed->sessions[OSPREY__AS_BF16], error);
+}
+
+void osprey__mixed_model_close(osprey__mixed_model *mixed)
+{
+    for (size_t f = 0; f < OSPREY__FORMS; f++) osprey_session_free(mixed->sessions[f]);
+    *mixed = (osprey__mixed_model){0};
+}
+
+static const osprey__plan *plan_of(const osprey__mixed_tower *tower, osprey__form form)
+{
+    const osprey_session *session = tower->model->sessions[form];
+    return tower->which == OSPREY_TOWER_IMAGE ? session->image.plan : session->text.plan;
+}
+
+osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed_model *model,
+                                       osprey_tower which, osprey_error *error)
+{
+    *tower = (osprey__mixed_tower){
+        .model = model, .which = which, .session = model->sessions[OSPREY__AS_ASKED]};
+    const osprey__plan *plan = plan_of(tower, OSPREY__AS_ASKED);
+    tower->step_count = plan->step_count;
+    assert(plan_of(tower, OSPREY__AS_FP32)->step_count == plan->step_count);
+    tower->asked = osprey__calloc(plan->step_count, sizeof *tower->asked);
+    tower->forms = osprey__calloc(plan->step_count, sizeof *tower->forms);
+    if (!tower->asked || !tower->forms)
+        return osprey__fail_memory(error, plan->step_count * sizeof *tower->asked);
+    memcpy(tower->asked, plan->steps, plan->step_count * sizeof *tower->asked);
+    return OSPREY_OK;
+}
+
+void osprey__mixed_tower_close(osprey__mixed_tower *tower)
+{
+    osprey__free(tower->asked);
+    osprey__free(tower->forms);
+    *tower = (osprey__mixed_tower){0};
+}
+
+const osprey__step *osprey__mixed_step(const osprey__mixed_tower *tower, size_t step,
+                                       osprey__form form)
+{
+    if (form == OSPREY__AS_ASKED) return &tower->asked[step];
+    return &plan_of(tower, form)->steps[step];
+}
+
+void osprey__mixed_tower_apply(osprey__mixed_tower *tower)
+{
+    osprey__step *steps = plan_of(tower, OSPREY__AS_ASKED)->steps;
+    for (size_t s = 0; s < tower->step_count; s++)
+        steps[s] = *osprey__mixed_step(tower, s, tower->forms[s]);
+}
+
+osprey_precision osprey__mixed_precision(const osprey__mixed_tower *tower, size_t step,
+                                         osprey__form form)
+{
+    return osprey__mixed_step(tower, step, form)->node->attributes.precision;
+}
+
+const char *osprey__mixed_name(const osprey__mixed_tower *tower, size_t step)
+{
+    const osprey__graph *graph = plan_of(tower, OSPREY__AS_ASKED)->graph;
+    return graph->values[tower->asked[step].node->inputs[1]].name;
+}
+
+bool osprey__step_is_product(const osprey__step *step)
+{
+    return step->gemm != NULL;
+}
