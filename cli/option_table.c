@@ -87,7 +87,7 @@ const cli_option_spec cli_option_table[] = {
      .help = "Write the text of each tower's graph there, as built and after each pass."},
     {"batch", 0, CLI_SIZE, CLI_CLASSIFY | CLI_EMBED, FIELD(batch), .value = "N", .least = 1,
      .most = 65536,
-     .help = "Images or texts that go through the model together (default: 8 images, 64 texts)."},
+     .help = "Images or texts that go through the model together (default: 8 images, 512 texts)."},
     {"threads", 0, CLI_SIZE, COMPUTE_THREADS, FIELD(threads), .value = "N", .fallback = "0",
      .most = 256, .help = "Threads for decoding and for the model; 0: one a core."},
     {"no-exif", 0, CLI_FLAG, IMAGE_COMMANDS, FIELD(no_exif), .of_files = true,

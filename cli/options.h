@@ -47,7 +47,7 @@ typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_t
 
 /* Without --batch. */
 #define CLI_IMAGES_A_BATCH 8
-#define CLI_TEXTS_A_BATCH  64
+#define CLI_TEXTS_A_BATCH  512
 
 /* What was asked for. Strings point into the command line, the environment or the table. */
 typedef struct cli_options {

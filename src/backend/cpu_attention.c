@@ -1,34 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/cpu_internal.h"
 
+#include <string.h>
+
+/* Tasks a thread where there are many short texts: of one head of one of them it would be 1 us. */
+#define TASKS_PER_THREAD 8
+
 typedef struct attention {
     const osprey__run *run;
     osprey__attention_f32_args whole; /* of the first head of the first sequence */
     size_t heads;
-    bool ragged;    /* keys and values are those of texts, each of its own length */
-    bool one_query; /* of each text: its last row asks */
+    size_t parts;        /* heads of all sequences */
+    size_t parts_a_task; /* neighbours, so that the heads of a sequence share what is in cache */
+    bool ragged;         /* keys and values are those of texts, each of its own length */
+    bool one_query;      /* of each text: its last row asks */
 } attention;
 
+/* Copies the keys and values of the text that ends at row `last` into scratch, in its order. */
+static void gather_keys(const int32_t *parents, int32_t last, osprey__attention_f32_args *args)
+{
+    float *k = args->scratch, *v = k + args->key_rows * args->head_dim;
+    size_t row_bytes = args->head_dim * sizeof(float);
+    int32_t row = last;
+    for (size_t key = args->key_rows; key-- > 0; row = parents[row]) {
+        memcpy(k + key * args->head_dim, args->k + (size_t)row * args->kv_stride, row_bytes);
+        memcpy(v + key * args->head_dim, args->v + (size_t)row * args->kv_stride, row_bytes);
+    }
+    args->k = k;
+    args->v = v;
+    args->kv_stride = args->head_dim;
+    args->scratch += osprey__gathered_floats(args->key_rows, args->head_dim);
+}
+
+/* Makes args those of one text. */
+static void choose_text(const attention *a, size_t text, osprey__attention_f32_args *args)
+{
+    const osprey__text_rows *texts = a->run->texts;
+    size_t first = texts->starts[text], last = texts->starts[text + 1] - 1;
+    args->key_rows = texts->lengths[text];
+    args->query_rows = a->one_query ? 1 : last - first + 1;
+    size_t query = a->one_query ? text : first;
+    args->q += query * args->q_stride;
+    args->out += query * args->out_stride;
+    if (args->key_rows > last - first + 1) {
+        gather_keys(texts->parents, (int32_t)last, args);
+    } else {
+        args->k += first * args->kv_stride;
+        args->v += first * args->kv_stride;
+    }
+}
+
 /* One head of one sequence. */
+static void attend(const attention *a, size_t part, size_t thread)
+{
+    osprey__attention_f32_args args = a->whole;
+    size_t sequence = part / a->heads, column = part % a->heads * args.head_dim;
+    args.q += column;
+    args.k += column;
+    args.v += column;
+    args.out += column;
+    args.scratch = a->run->scratch + thread * a->run->scratch_floats;
+    if (a->ragged) {
+        choose_text(a, sequence, &args);
+    } else {
+        args.q += sequence * args.query_rows * args.q_stride;
+        args.k += sequence * args.key_rows * args.kv_stride;
+        args.v += sequence * args.key_rows * args.kv_stride;
+        args.out += sequence * args.query_rows * args.out_stride;
+    }
+    a->run->plan->kernels->attention_f32.run(&args);
+}
+
 static void attention_task(void *context, size_t task, size_t thread)
 {
     const attention *a = context;
-    osprey__attention_f32_args args = a->whole;
-    size_t sequence = task / a->heads, column = task % a->heads * args.head_dim;
-    size_t query_row = sequence * args.query_rows, key_row = sequence * args.key_rows;
-    if (a->ragged) {
-        const size_t *starts = a->run->sequence_starts;
-        key_row = starts[sequence];
-        args.key_rows = starts[sequence + 1] - key_row;
-        query_row = a->one_query ? sequence : key_row;
-        args.query_rows = a->one_query ? 1 : args.key_rows;
-    }
-    args.q += query_row * args.q_stride + column;
-    args.k += key_row * args.kv_stride + column;
-    args.v += key_row * args.kv_stride + column;
-    args.out += query_row * args.out_stride + column;
-    args.scratch = a->run->scratch + thread * a->run->scratch_floats;
-    a->run->plan->kernels->attention_f32.run(&args);
+    size_t first = task * a->parts_a_task;
+    size_t count = osprey__smaller(a->parts_a_task, a->parts - first);
+    for (size_t part = first; part < first + count; part++) attend(a, part, thread);
 }
 
 void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
@@ -52,8 +100,12 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
                   .scale = attributes->scale,
                   .causal = attributes->causal},
         .heads = attributes->heads,
+        .parts = run->sequences * attributes->heads,
         .ragged = ragged,
         .one_query = q->extent == OSPREY__PER_SEQUENCE,
     };
-    osprey__thread_pool_run(run->pool, run->sequences * a.heads, attention_task, &a);
+    size_t tasks = TASKS_PER_THREAD * osprey__thread_pool_threads(run->pool);
+    a.parts_a_task = ragged && a.parts > tasks ? osprey__divide_up(a.parts, tasks) : 1;
+    osprey__thread_pool_run(run->pool, osprey__divide_up(a.parts, a.parts_a_task), attention_task,
+                            &a);
 }

@@ -7,7 +7,8 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
     if (plan->largest_head_dim) {
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
         size_t attention =
-            plan->kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim);
+            plan->kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim) +
+            osprey__gathered_floats(longest_text, plan->largest_head_dim);
         if (attention > floats) floats = attention;
     }
     return osprey__divide_up(floats, 16) * 16; /* so that every share is aligned */

@@ -19,13 +19,24 @@ typedef struct osprey__run osprey__run;
  */
 typedef void osprey__step_observer(void *context, const osprey__run *run, size_t step);
 
+/*
+ * How the rows of texts hang together. Texts may share rows that they begin with: text t is the
+ * lengths[t] rows that end at row starts[t + 1] - 1, of which only starts[t] and on are its own and
+ * contiguous. Those before are found through parents.
+ */
+typedef struct osprey__text_rows {
+    const size_t *starts;   /* [sequences + 1] */
+    const size_t *lengths;  /* [sequences] */
+    const int32_t *parents; /* [tokens] the row before; NULL where no text shares rows */
+} osprey__text_rows;
+
 struct osprey__run {
     const osprey__plan *plan;
     osprey__thread_pool *pool;
     size_t sequences;
-    size_t tokens;                 /* of all texts; 0 for images */
-    const size_t *sequence_starts; /* [sequences + 1] rows at which the texts begin; or NULL */
-    const void *const *inputs;     /* one a value of the graph; only those of inputs are read */
+    size_t tokens;                  /* rows of all texts; 0 for images */
+    const osprey__text_rows *texts; /* NULL for images */
+    const void *const *inputs;      /* one a value of the graph; only those of inputs are read */
     char *arena;
     const size_t *offsets;           /* of osprey__memory_plan for at least this size */
     float *scratch;                  /* a share for each thread of the pool, one after the other */

@@ -4,6 +4,7 @@
 #define OSPREY_BACKEND_CPU_INTERNAL_H
 
 #include "backend/cpu_backend.h"
+#include "base/memory.h"
 
 /* Rows that a thread takes at once: their inputs stay in its cache while all weights pass by. */
 #define OSPREY__BLOCK_ROWS 96
@@ -34,6 +35,12 @@ void osprey__cpu_mean(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_gather(const osprey__run *run, const osprey__step *step);
+
+/* Floats of scratch, in whole cache lines, for keys and values of a text that shares rows. */
+static inline size_t osprey__gathered_floats(size_t key_rows, size_t head_dim)
+{
+    return osprey__round_up(2 * key_rows * head_dim, OSPREY__ALIGNMENT / sizeof(float));
+}
 
 /* Floats of scratch that a task of osprey__cpu_linear or osprey__cpu_conv2d takes. */
 size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);

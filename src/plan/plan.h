@@ -50,6 +50,8 @@ typedef struct osprey__plan {
     void *weights;           /* the same, where the plan packed it itself */
     size_t largest_sequence; /* rows of the longest fixed-length sequence that attention sees */
     size_t largest_head_dim; /* 0 without attention */
+    bool
+        sees_ahead; /* a token of a text depends on those behind it: attention that is not causal */
 } osprey__plan;
 
 /*
@@ -86,10 +88,12 @@ void osprey__plan_free(osprey__plan *plan);
 size_t osprey__memory_plan(const osprey__plan *plan, size_t sequences, size_t tokens,
                            size_t *offsets);
 
-/* Images, texts and tokens that run at once; an engine's profiles may say otherwise of images. */
+/* Images and tokens that run at once; an engine's profiles may say otherwise of images. */
 #define OSPREY__IMAGES_AT_ONCE 16
-#define OSPREY__TEXTS_AT_ONCE  256
 #define OSPREY__TOKENS_AT_ONCE 1024 /* a longer text than that runs alone */
+
+/* Texts that are sorted together, to find what they share: more than run at once. */
+#define OSPREY__TEXTS_SORTED 2048
 
 /* Elements of a value at that size. */
 size_t osprey__value_elements(const osprey__value *value, size_t sequences, size_t tokens);

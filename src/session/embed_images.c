@@ -47,6 +47,7 @@ osprey_status osprey_session_embed_pixels(osprey_session *session, const float *
     if (!tower->plan)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "session",
                             "was created without its image tower");
+    OSPREY_TRY(osprey__check_form(form, error));
     const osprey__model_config *config = &session->model->config;
     size_t image_floats = 3 * config->image.image_height * config->image.image_width;
     size_t at_once = session->images_at_once;
@@ -55,8 +56,10 @@ osprey_status osprey_session_embed_pixels(osprey_session *session, const float *
             .sequences = count - done < at_once ? count - done : at_once,
             .inputs = {pixels + done * image_floats},
         };
-        OSPREY_TRY(osprey__tower_run(session, tower, &batch, form,
-                                     embeddings + done * config->embed_dim, error));
+        const float *rows;
+        OSPREY_TRY(osprey__tower_run(session, tower, &batch, &rows, error));
+        osprey__copy_embeddings(rows, batch.sequences, config->embed_dim, form,
+                                embeddings + done * config->embed_dim);
     }
     return OSPREY_OK;
 }

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Texts to embeddings: those of a call are sorted and run as tries (text_trie.h), so that what they
+ * begin with in common is computed once. What follows the pooled token is left out where it cannot
+ * change the result.
+ */
 #include "base/memory.h"
 #include "base/status.h"
 #include "session/session_data.h"
@@ -16,23 +21,22 @@ static osprey_status grow(void **list, size_t *capacity, size_t count, size_t si
     return OSPREY_OK;
 }
 
-static osprey_status reserve(osprey__text_batch *batch, size_t context_length, osprey_error *error)
+static osprey_status reserve(osprey__text_batch *batch, size_t texts, size_t context_length,
+                             osprey_error *error)
 {
-    size_t tokens =
-        OSPREY__TOKENS_AT_ONCE > context_length ? OSPREY__TOKENS_AT_ONCE : context_length;
-    size_t capacity = batch->token_capacity;
-    OSPREY_TRY(grow((void **)&batch->ids, &capacity, tokens, sizeof *batch->ids, error));
-    OSPREY_TRY(grow((void **)&batch->positions, &batch->token_capacity, tokens,
-                    sizeof *batch->positions, error));
-    capacity = batch->text_capacity;
-    OSPREY_TRY(grow((void **)&batch->pooled, &capacity, OSPREY__TEXTS_AT_ONCE,
-                    sizeof *batch->pooled, error));
-    return grow((void **)&batch->starts, &batch->text_capacity, OSPREY__TEXTS_AT_ONCE + 1,
-                sizeof *batch->starts, error);
+    OSPREY_TRY(
+        grow((void **)&batch->texts, &batch->text_capacity, texts, sizeof *batch->texts, error));
+    OSPREY_TRY(
+        grow((void **)&batch->spare, &batch->spare_capacity, texts, sizeof *batch->spare, error));
+    if (batch->trie.row_capacity) return OSPREY_OK;
+    size_t rows = OSPREY__TOKENS_AT_ONCE > context_length ? OSPREY__TOKENS_AT_ONCE : context_length;
+    osprey_status status = osprey__text_trie_init(&batch->trie, rows, error);
+    if (status != OSPREY_OK) osprey__text_trie_free(&batch->trie);
+    return status;
 }
 
-/* The row within a text that its embedding is taken from. */
-static size_t pooled_row(const osprey__text_config *config, const int32_t *ids, size_t length)
+/* The token of a text that its embedding is taken from. */
+static size_t pooled_token(const osprey__text_config *config, const int32_t *ids, size_t length)
 {
     size_t highest = 0;
     for (size_t i = 0; i < length; i++) {
@@ -41,20 +45,6 @@ static size_t pooled_row(const osprey__text_config *config, const int32_t *ids, 
     }
     /* transformers' argmax over "no end token anywhere" is the first token */
     return config->pooling == OSPREY__POOL_FIRST_END ? 0 : highest;
-}
-
-/* Appends a text; what follows its pooled token cannot change the result and is left out. */
-static void append(osprey__text_batch *batch, const osprey__text_config *config, const int32_t *ids,
-                   size_t length)
-{
-    size_t pooled = pooled_row(config, ids, length), needed = pooled + 1;
-    batch->starts[batch->texts] = batch->tokens;
-    batch->pooled[batch->texts] = (int32_t)(batch->tokens + pooled);
-    memcpy(batch->ids + batch->tokens, ids, needed * sizeof *ids);
-    for (size_t i = 0; i < needed; i++) batch->positions[batch->tokens + i] = (int32_t)i;
-    batch->tokens += needed;
-    batch->starts[++batch->texts] = batch->tokens;
-    if (needed > batch->longest) batch->longest = needed;
 }
 
 static osprey_status check_text(const osprey__text_config *config, const int32_t *ids,
@@ -72,47 +62,93 @@ static osprey_status check_text(const osprey__text_config *config, const int32_t
     return OSPREY_OK;
 }
 
-static osprey_status run_batch(osprey_session *session, osprey_embed form, float *embeddings,
-                               osprey_error *error)
+/* Texts of one call that are sorted together. */
+typedef struct text_window {
+    osprey_session *session;
+    osprey__text *texts; /* sorted */
+    size_t count;
+    size_t longest, tokens; /* tokens: if nothing is shared */
+    osprey_embed form;
+    float *embeddings; /* of the call */
+} text_window;
+
+/* Runs the trie, which holds the texts first to last - 1, and writes their embeddings. */
+static osprey_status run_trie(const text_window *window, size_t first, size_t last,
+                              osprey_error *error)
 {
-    osprey__text_batch *texts = &session->text_batch;
+    osprey_session *session = window->session;
+    osprey__text_trie *trie = &session->text_batch.trie;
+    size_t embed_dim = session->model->config.embed_dim, capacity = trie->row_capacity;
     osprey__tower_batch batch = {
-        .sequences = texts->texts,
-        .tokens = texts->tokens,
-        .longest_text = texts->longest,
-        .sequence_starts = texts->starts,
-        .inputs = {texts->ids, texts->positions, texts->pooled},
+        .sequences = trie->branches,
+        .tokens = trie->rows,
+        .longest_text = window->longest,
+        .text_rows = {trie->starts, trie->lengths, trie->parents},
+        .inputs = {trie->ids, trie->positions, trie->pooled},
+        .room_sequences = window->count < capacity ? window->count : capacity,
+        .room_tokens = window->tokens < capacity ? window->tokens : capacity,
     };
-    osprey_status status =
-        osprey__tower_run(session, &session->text, &batch, form, embeddings, error);
-    texts->texts = texts->tokens = texts->longest = 0;
-    return status;
+    const float *rows;
+    OSPREY_TRY(osprey__tower_run(session, &session->text, &batch, &rows, error));
+    for (size_t i = first; i < last; i++)
+        osprey__copy_embeddings(rows + window->texts[i].branch * embed_dim, 1, embed_dim,
+                                window->form,
+                                window->embeddings + window->texts[i].place * embed_dim);
+    osprey__text_trie_clear(trie);
+    return OSPREY_OK;
+}
+
+static osprey_status run_window(const text_window *window, osprey_error *error)
+{
+    const osprey__plan *plan = window->session->text.plan;
+    osprey__text_trie *trie = &window->session->text_batch.trie;
+    size_t first = 0;
+    osprey__text_trie_clear(trie);
+    for (size_t i = 0; i < window->count; i++) {
+        if (osprey__text_trie_add(trie, &window->texts[i], !plan->sees_ahead)) continue;
+        OSPREY_TRY(run_trie(window, first, i, error));
+        osprey__text_trie_add(trie, &window->texts[i], !plan->sees_ahead);
+        first = i;
+    }
+    return run_trie(window, first, window->count, error);
 }
 
 osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t *ids,
                                           const size_t *lengths, size_t count, osprey_embed form,
                                           float *embeddings, osprey_error *error)
 {
-    const osprey__model_config *config = &session->model->config;
+    const osprey__text_config *config = &session->model->config.text;
     osprey__text_batch *batch = &session->text_batch;
     if (!session->text.plan)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "session",
                             "was created without its text tower");
-    OSPREY_TRY(reserve(batch, config->text.context_length, error));
-    batch->texts = batch->tokens = batch->longest = 0;
-    size_t done = 0;
-    for (size_t i = 0; i < count; ids += lengths[i++]) {
-        OSPREY_TRY(check_text(&config->text, ids, lengths[i], i, error));
-        bool full = batch->texts == OSPREY__TEXTS_AT_ONCE ||
-                    batch->tokens + lengths[i] > batch->token_capacity;
-        if (full) {
-            OSPREY_TRY(run_batch(session, form, embeddings + done * config->embed_dim, error));
-            done = i;
+    OSPREY_TRY(osprey__check_form(form, error));
+    bool sees_ahead = session->text.plan->sees_ahead;
+    for (size_t done = 0; done < count;) {
+        size_t most = OSPREY__TEXTS_SORTED;
+        size_t texts = count - done < most ? count - done : most;
+        OSPREY_TRY(reserve(batch, texts, config->context_length, error));
+        text_window window = {
+            .session = session,
+            .texts = batch->texts,
+            .count = texts,
+            .form = form,
+            .embeddings = embeddings,
+        };
+        for (size_t i = 0; i < window.count; ids += lengths[done + i++]) {
+            size_t length = lengths[done + i];
+            OSPREY_TRY(check_text(config, ids, length, done + i, error));
+            size_t pooled = pooled_token(config, ids, length);
+            if (!sees_ahead) length = pooled + 1;
+            batch->texts[i] = (osprey__text){ids, length, pooled, done + i, 0};
+            window.tokens += length;
+            if (length > window.longest) window.longest = length;
         }
-        append(batch, &config->text, ids, lengths[i]);
+        osprey__texts_sort(batch->texts, batch->spare, window.count);
+        OSPREY_TRY(run_window(&window, error));
+        done += window.count;
     }
-    if (!batch->texts) return OSPREY_OK;
-    return run_batch(session, form, embeddings + done * config->embed_dim, error);
+    return OSPREY_OK;
 }
 
 osprey_status osprey_session_embed_texts(osprey_session *session, const char *const *texts,
@@ -122,12 +158,13 @@ osprey_status osprey_session_embed_texts(osprey_session *session, const char *co
     osprey__text_batch *batch = &session->text_batch;
     size_t context = session->model->config.text.context_length;
     size_t embed_dim = session->model->config.embed_dim;
-    OSPREY_TRY(grow((void **)&batch->encoded, &batch->encoded_capacity,
-                    OSPREY__TEXTS_AT_ONCE * context, sizeof *batch->encoded, error));
-    OSPREY_TRY(grow((void **)&batch->lengths, &batch->lengths_capacity, OSPREY__TEXTS_AT_ONCE,
+    size_t most = count < OSPREY__TEXTS_SORTED ? count : OSPREY__TEXTS_SORTED;
+    OSPREY_TRY(grow((void **)&batch->encoded, &batch->encoded_capacity, most * context,
+                    sizeof *batch->encoded, error));
+    OSPREY_TRY(grow((void **)&batch->lengths, &batch->lengths_capacity, most,
                     sizeof *batch->lengths, error));
     for (size_t done = 0; done < count;) {
-        size_t chunk = count - done < OSPREY__TEXTS_AT_ONCE ? count - done : OSPREY__TEXTS_AT_ONCE;
+        size_t chunk = count - done < most ? count - done : most;
         int32_t *ids = batch->encoded;
         for (size_t i = 0; i < chunk; i++) {
             const char *text = texts[done + i];
@@ -144,10 +181,9 @@ osprey_status osprey_session_embed_texts(osprey_session *session, const char *co
 
 void osprey__text_batch_free(osprey__text_batch *batch)
 {
-    osprey__free(batch->ids);
-    osprey__free(batch->positions);
-    osprey__free(batch->pooled);
-    osprey__free(batch->starts);
+    osprey__text_trie_free(&batch->trie);
+    osprey__free(batch->texts);
+    osprey__free(batch->spare);
     osprey__free(batch->encoded);
     osprey__free(batch->lengths);
     *batch = (osprey__text_batch){0};

@@ -137,20 +137,31 @@ fail:
     return status;
 }
 
+osprey_status osprey__check_form(osprey_embed form, osprey_error *error)
+{
+    if (form == OSPREY_EMBED_UNIT_LENGTH || form == OSPREY_EMBED_RAW) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "form",
+                        "%d is no form of embedding; OSPREY_EMBED_UNIT_LENGTH or "
+                        "OSPREY_EMBED_RAW would be right",
+                        (int)form);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
-                                const osprey__tower_batch *batch, osprey_embed form,
-                                float *embeddings, osprey_error *error)
+                                const osprey__tower_batch *batch, const float **rows,
+                                osprey_error *error)
 {
     const osprey__plan *plan = tower->plan;
-    if (form != OSPREY_EMBED_UNIT_LENGTH && form != OSPREY_EMBED_RAW)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "form",
-                            "%d is no form of embedding; OSPREY_EMBED_UNIT_LENGTH or "
-                            "OSPREY_EMBED_RAW would be right",
-                            (int)form);
     const osprey__tower *other = tower == &session->image ? &session->text : &session->image;
     osprey__weight_stream_rest(other->stream);
     size_t scratch_floats = osprey__cpu_scratch_floats(plan, batch->longest_text);
-    OSPREY_TRY(reserve_run(session, tower, batch->sequences, batch->tokens, scratch_floats, error));
+    size_t sequences = larger(batch->sequences, batch->room_sequences);
+    size_t tokens = larger(batch->tokens, batch->room_tokens);
+    OSPREY_TRY(reserve_run(session, tower, sequences, tokens, scratch_floats, error));
     for (size_t i = 0; i < tower->input_count; i++)
         tower->inputs[tower->input_ids[i]] = batch->inputs[i];
     osprey__run run = {
@@ -158,7 +169,7 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .pool = session->pool,
         .sequences = batch->sequences,
         .tokens = batch->tokens,
-        .sequence_starts = batch->sequence_starts,
+        .texts = batch->tokens ? &batch->text_rows : NULL,
         .inputs = tower->inputs,
         .arena = session->arena,
         .offsets = tower->offsets,
@@ -169,9 +180,7 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .observer_context = session->observer_context,
     };
     osprey__cpu_run(&run);
-    const float *output = osprey__run_value(&run, plan->graph->output);
-    osprey__copy_embeddings(output, batch->sequences, session->model->config.embed_dim, form,
-                            embeddings);
+    *rows = osprey__run_value(&run, plan->graph->output);
     return OSPREY_OK;
 }
 

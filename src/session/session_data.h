@@ -8,6 +8,7 @@
 #include "model/model_data.h"
 #include "model/towers.h"
 #include "plan/plan.h"
+#include "session/text_trie.h"
 
 #include <osprey/session.h>
 
@@ -22,16 +23,13 @@ typedef struct osprey__tower {
     osprey__weight_stream *stream; /* NULL without a limit on what is in memory */
 } osprey__tower;
 
-/* Texts of one run, packed one after the other. Grows, and is kept between runs. */
+/* Texts of one call. Grows, and is kept between calls. */
 typedef struct osprey__text_batch {
-    int32_t *ids, *positions; /* [tokens] */
-    int32_t *pooled;          /* [texts] the row that the embedding is taken from */
-    size_t *starts;           /* [texts + 1] */
-    size_t token_capacity, text_capacity;
-    size_t texts, tokens, longest;
-    int32_t *encoded; /* ids of the texts being tokenized */
+    osprey__text_trie trie;      /* of one run */
+    osprey__text *texts, *spare; /* to be sorted */
+    int32_t *encoded;            /* ids of the texts being tokenized */
     size_t *lengths;
-    size_t encoded_capacity, lengths_capacity;
+    size_t text_capacity, spare_capacity, encoded_capacity, lengths_capacity;
 } osprey__text_batch;
 
 struct osprey_session {
@@ -51,15 +49,18 @@ struct osprey_session {
 /* What one run of a tower works on. */
 typedef struct osprey__tower_batch {
     size_t sequences;
-    size_t tokens, longest_text;   /* texts */
-    const size_t *sequence_starts; /* texts */
+    size_t tokens, longest_text; /* texts */
+    osprey__text_rows text_rows; /* texts */
     const void *inputs[OSPREY__TOWER_INPUTS];
+    size_t room_sequences, room_tokens; /* where later runs of the call may be larger than this */
 } osprey__tower_batch;
 
-/* Runs the tower and writes [sequences, D] embeddings. */
+/* Runs the tower; *rows are then [sequences, D], which the next run overwrites. */
 osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
-                                const osprey__tower_batch *batch, osprey_embed form,
-                                float *embeddings, osprey_error *error);
+                                const osprey__tower_batch *batch, const float **rows,
+                                osprey_error *error);
+
+osprey_status osprey__check_form(osprey_embed form, osprey_error *error);
 
 /* How many images a run of the image tower takes. */
 size_t osprey__images_at_once(const osprey_session *session);

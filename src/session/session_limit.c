@@ -32,8 +32,7 @@ static size_t working_bytes(osprey_session *session, size_t images)
     }
     if (text->plan) {
         size_t tokens = text_tokens(session);
-        size_t bytes =
-            osprey__memory_plan(text->plan, OSPREY__TEXTS_AT_ONCE, tokens, text->offsets);
+        size_t bytes = osprey__memory_plan(text->plan, tokens, tokens, text->offsets);
         size_t floats =
             osprey__cpu_scratch_floats(text->plan, session->model->config.text.context_length);
         tables = osprey__weight_stream_table_bytes(text->plan, tokens);

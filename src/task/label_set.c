@@ -5,12 +5,10 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "input/text/templates.h"
+#include "plan/plan.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Prompts that go through the text tower in one call; bounds the memory of large label sets. */
-#define PROMPTS_A_CALL 256
 
 /* The prompts of all labels under all templates: prompt p is label p % label_count under template
  * p / label_count, so that neighbours share what stands before the label. */
@@ -68,7 +66,7 @@ static osprey_status embed_prompts(osprey_session *session, const prompt_list *p
                                    size_t first, size_t count, float *embeddings,
                                    osprey_error *error)
 {
-    char *texts[PROMPTS_A_CALL] = {0};
+    char *texts[OSPREY__TEXTS_SORTED] = {0};
     osprey_status status = OSPREY_OK;
     size_t labels = prompts->set->label_count;
     for (size_t i = 0; i < count && status == OSPREY_OK; i++) {
@@ -103,13 +101,13 @@ static osprey_status encode(osprey_label_set *set, osprey_session *session,
     size_t dim = set->embed_dim;
     float *rows = NULL;
     osprey_status status;
-    OSPREY_TRY_GOTO(allocate_rows(PROMPTS_A_CALL, dim, &rows, error));
+    OSPREY_TRY_GOTO(allocate_rows(OSPREY__TEXTS_SORTED, dim, &rows, error));
     OSPREY_TRY_GOTO(allocate_rows(set->label_count, dim, &set->embeddings, error));
     if (set->template_count > 1)
         OSPREY_TRY_GOTO(allocate_rows(prompts->count, dim, &set->prompt_embeddings, error));
-    for (size_t first = 0; first < prompts->count; first += PROMPTS_A_CALL) {
+    for (size_t first = 0; first < prompts->count; first += OSPREY__TEXTS_SORTED) {
         size_t left = prompts->count - first;
-        size_t count = left < PROMPTS_A_CALL ? left : PROMPTS_A_CALL;
+        size_t count = left < OSPREY__TEXTS_SORTED ? left : OSPREY__TEXTS_SORTED;
         OSPREY_TRY_GOTO(embed_prompts(session, prompts, first, count, rows, error));
         for (size_t i = 0; i < count; i++) {
             size_t label = (first + i) % set->label_count;

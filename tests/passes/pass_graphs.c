@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { SEQUENCES = 2, TOKENS = 7, LONGEST = 4 };
-static const size_t starts[SEQUENCES + 1] = {0, 3, TOKENS};
+static const size_t starts[SEQUENCES + 1] = {0, 3, TOKENS}, lengths[SEQUENCES] = {3, LONGEST};
 
 osprey__graph *new_graph(void)
 {
@@ -94,7 +94,7 @@ float *run_graph(osprey__graph *graph, size_t *count)
         .pool = pool,
         .sequences = SEQUENCES,
         .tokens = TOKENS,
-        .sequence_starts = starts,
+        .texts = &(osprey__text_rows){.starts = starts, .lengths = lengths},
         .inputs = (const void *const *)inputs,
         .arena = osprey__aligned_alloc(osprey__memory_plan(plan, SEQUENCES, TOKENS, offsets)),
         .offsets = offsets,
