@@ -20,9 +20,9 @@ typedef struct bench_case {
     const cli_loaded_model *loaded;
     osprey_tower tower;
     size_t batch;
-    float *pixels;      /* [batch, 3, H, W]; image tower */
-    const char **texts; /* [batch]; text tower */
-    float *embeddings;  /* [batch, D] */
+    float *pixels;     /* [batch, 3, H, W]; image tower */
+    char **texts;      /* [batch]; text tower */
+    float *embeddings; /* [batch, D] */
 } bench_case;
 
 /* Numbers between -2 and 2, about what normalised pixels are; the same each time. */
@@ -35,14 +35,18 @@ static void fill_pixels(float *pixels, size_t count)
     }
 }
 
-static void fill_texts(const char **texts, size_t count)
+/* No two are the same: those would be computed once. */
+static void fill_texts(char **texts, size_t count)
 {
     static const char *const usual[] = {
-        "a photo of a dog.",          "a photo of a red car.", "a photo of a coffee cup.",
-        "a photo of a sailing boat.", "a photo of a tree.",    "a photo of a house.",
-        "a photo of a goldfish.",     "a photo of a bicycle.",
+        "a photo of a dog",          "a photo of a red car", "a photo of a coffee cup",
+        "a photo of a sailing boat", "a photo of a tree",    "a photo of a house",
+        "a photo of a goldfish",     "a photo of a bicycle",
     };
-    for (size_t i = 0; i < count; i++) texts[i] = usual[i % (sizeof usual / sizeof *usual)];
+    size_t different = sizeof usual / sizeof *usual;
+    for (size_t i = 0; i < count; i++)
+        texts[i] = i < different ? cli_print("%s.", usual[i])
+                                 : cli_print("%s %zu.", usual[i % different], i / different);
 }
 
 static void prepare(bench_case *c)
@@ -63,6 +67,7 @@ static void clean_up(bench_case *c)
 {
     cli_free(c->embeddings);
     cli_free(c->pixels);
+    for (size_t i = 0; c->texts && i < c->batch; i++) cli_free(c->texts[i]);
     cli_free((void *)c->texts);
 }
 
@@ -74,8 +79,8 @@ static cli_exit run_once(const bench_case *c)
         c->tower == OSPREY_TOWER_IMAGE
             ? osprey_session_embed_pixels(session, c->pixels, c->batch, OSPREY_EMBED_UNIT_LENGTH,
                                           c->embeddings, &error)
-            : osprey_session_embed_texts(session, c->texts, c->batch, OSPREY_EMBED_UNIT_LENGTH,
-                                         c->embeddings, &error);
+            : osprey_session_embed_texts(session, (const char *const *)c->texts, c->batch,
+                                         OSPREY_EMBED_UNIT_LENGTH, c->embeddings, &error);
     return status == OSPREY_OK ? CLI_DONE : cli_fail_error(CLI_INPUTS_FAILED, &error);
 }
 
