@@ -101,8 +101,8 @@ static osprey_status write_tower(compilation *c, osprey_tower tower)
     dump to = {c->options.dump_directory, 0};
     osprey__graph *graph;
     osprey__plan *plan = NULL;
-    OSPREY_TRY(osprey__tower_graph(c->model, tower, to.directory ? dump_graph : NULL, &to, &graph,
-                                   c->error));
+    OSPREY_TRY(osprey__tower_graph(c->model, tower, NULL, to.directory ? dump_graph : NULL, &to,
+                                   &graph, c->error));
     osprey_status status = osprey__precision_assign(&c->rules, graph, c->error);
     if (status == OSPREY_OK && to.directory) status = dump_graph(&to, "precision", graph, c->error);
     if (status == OSPREY_OK) status = write_graph(c, tower, graph);

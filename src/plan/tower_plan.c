@@ -7,11 +7,12 @@
 #include <string.h>
 
 osprey_status osprey__tower_graph(const osprey_model *model, osprey_tower tower,
+                                  const osprey__reductions *reductions,
                                   osprey__pass_observer *observer, void *context,
                                   osprey__graph **graph, osprey_error *error)
 {
     OSPREY_TRY(osprey__model_build_graph(model, tower, graph, NULL, error));
-    osprey_status status = osprey__passes_run(*graph, observer, context, error);
+    osprey_status status = osprey__passes_run(*graph, reductions, observer, context, error);
     if (status == OSPREY_OK) return OSPREY_OK;
     osprey__graph_free(*graph);
     *graph = NULL;
@@ -83,12 +84,13 @@ static osprey_status plan_engine(const osprey__engine *engine, osprey_tower towe
 
 osprey_status osprey__tower_plan(const osprey_model *model, osprey_tower tower,
                                  osprey__cpu_level level, osprey__precision_rules *rules,
-                                 osprey__plan **plan, osprey_error *error)
+                                 const osprey__reductions *reductions, osprey__plan **plan,
+                                 osprey_error *error)
 {
     *plan = NULL;
     if (model->engine) return plan_engine(model->engine, tower, level, plan, error);
     osprey__graph *graph;
-    OSPREY_TRY(osprey__tower_graph(model, tower, NULL, NULL, &graph, error));
+    OSPREY_TRY(osprey__tower_graph(model, tower, reductions, NULL, NULL, &graph, error));
     osprey_status status = osprey__precision_assign(rules, graph, error);
     if (status != OSPREY_OK) {
         osprey__graph_free(graph);

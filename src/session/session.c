@@ -13,9 +13,10 @@
 
 static osprey_status create_tower(const osprey_model *model, osprey_tower which,
                                   osprey__cpu_level level, osprey__precision_rules *rules,
-                                  osprey__tower *tower, osprey_error *error)
+                                  const osprey__reductions *reductions, osprey__tower *tower,
+                                  osprey_error *error)
 {
-    OSPREY_TRY(osprey__tower_plan(model, which, level, rules, &tower->plan, error));
+    OSPREY_TRY(osprey__tower_plan(model, which, level, rules, reductions, &tower->plan, error));
     size_t values = tower->plan->graph->value_count;
     tower->offsets = osprey__calloc(values, sizeof *tower->offsets);
     tower->inputs = osprey__calloc(values, sizeof *tower->inputs);
@@ -61,16 +62,19 @@ static osprey_status reserve_run(osprey_session *session, osprey__tower *tower, 
 
 static osprey_status create_towers(osprey_session *session, osprey_tower towers,
                                    osprey__cpu_level level, osprey__precision_rules *rules,
-                                   size_t max_resident_bytes, osprey_error *error)
+                                   const osprey__reductions *reductions, size_t max_resident_bytes,
+                                   osprey_error *error)
 {
     const osprey_model *model = session->model;
     session->kernels = osprey__kernels_for(level);
     if (towers & OSPREY_TOWER_TEXT) {
-        OSPREY_TRY(create_tower(model, OSPREY_TOWER_TEXT, level, rules, &session->text, error));
+        OSPREY_TRY(create_tower(model, OSPREY_TOWER_TEXT, level, rules, reductions, &session->text,
+                                error));
         session->kernels = session->text.plan->kernels; /* an engine's may be for less than level */
     }
     if (towers & OSPREY_TOWER_IMAGE) {
-        OSPREY_TRY(create_tower(model, OSPREY_TOWER_IMAGE, level, rules, &session->image, error));
+        OSPREY_TRY(create_tower(model, OSPREY_TOWER_IMAGE, level, rules, reductions,
+                                &session->image, error));
         session->kernels = session->image.plan->kernels;
         session->images_at_once = osprey__images_at_once(session);
     }
@@ -102,6 +106,14 @@ osprey_status osprey_session_create(const osprey_model *model,
                                     const osprey_session_options *options, osprey_session **session,
                                     osprey_error *error)
 {
+    return osprey__session_create(model, options, NULL, session, error);
+}
+
+osprey_status osprey__session_create(const osprey_model *model,
+                                     const osprey_session_options *options,
+                                     const osprey__reductions *reductions, osprey_session **session,
+                                     osprey_error *error)
+{
     *session = NULL;
     osprey_tower towers = options && options->towers ? options->towers : OSPREY_TOWER_BOTH;
     size_t threads = options ? options->threads : 0;
@@ -127,7 +139,7 @@ osprey_status osprey_session_create(const osprey_model *model,
         model->engine ? model->engine->manifest.precision : osprey_precision_name(rules.precision);
     osprey_status status;
     OSPREY_TRY_GOTO(osprey__thread_pool_create(threads, &made->pool, error));
-    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, &rules,
+    OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, &rules, reductions,
                                   options ? options->max_resident_bytes : 0, error));
     OSPREY_TRY_GOTO(osprey__precision_rules_check(&rules, error));
     *session = made;

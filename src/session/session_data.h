@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "model/model_data.h"
 #include "model/towers.h"
+#include "passes/reductions.h"
 #include "plan/plan.h"
 #include "session/text_trie.h"
 
@@ -45,6 +46,12 @@ struct osprey_session {
     osprey__step_observer *observer; /* of every run; or NULL */
     void *observer_context;
 };
+
+/* osprey_session_create of a model with something left out; reductions may be NULL. */
+osprey_status osprey__session_create(const osprey_model *model,
+                                     const osprey_session_options *options,
+                                     const osprey__reductions *reductions, osprey_session **session,
+                                     osprey_error *error);
 
 /* What one run of a tower works on. */
 typedef struct osprey__tower_batch {

@@ -98,7 +98,7 @@ static void test_what_is_used_twice_is_not_fused(void **state)
     osprey__value_id sum =
         osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){z, y}, 2, NULL);
     assert_int_equal(osprey__graph_finish(graph, sum, NULL), OSPREY_OK);
-    assert_int_equal(osprey__passes_run(graph, NULL, NULL, NULL), OSPREY_OK);
+    assert_int_equal(osprey__passes_run(graph, NULL, NULL, NULL, NULL), OSPREY_OK);
     assert_dump(graph, "graph test\n"
                        "%x = input F32 : [token 2]\n"
                        "%y = linear(%x, \"w\", bias=\"b\") : [token 2]\n"

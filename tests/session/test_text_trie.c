@@ -571,8 +571,9 @@ static void test_towers_that_see_ahead(void **state)
 
         osprey__graph *graph;
         osprey__plan *plan;
-        assert_int_equal(osprey__tower_graph(model, OSPREY_TOWER_TEXT, NULL, NULL, &graph, NULL),
-                         OSPREY_OK);
+        assert_int_equal(
+            osprey__tower_graph(model, OSPREY_TOWER_TEXT, NULL, NULL, NULL, &graph, NULL),
+            OSPREY_OK);
         bool has_mask = false;
         for (size_t n = 0; n < graph->node_count; n++) {
             has_mask |= graph->nodes[n].attributes.causal;
