@@ -7,6 +7,7 @@
 #include "stopwatch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,6 +16,36 @@ static const osprey_tower towers[] = {
     [CLI_TOWER_TEXT] = OSPREY_TOWER_TEXT,
     [CLI_TOWER_BOTH] = OSPREY_TOWER_BOTH,
 };
+
+/* --prune heads=0.1 and mlp=0.25 into the fractions. */
+static cli_exit read_prune(const cli_options *options, osprey_engine_options *how)
+{
+    const struct {
+        const char *word;
+        float *fraction;
+    } known[] = {{"heads=", &how->prune_heads}, {"mlp=", &how->prune_mlp}};
+    for (size_t i = 0; i < options->prune.count; i++) {
+        const char *text = options->prune.items[i], *number = NULL;
+        float *fraction = NULL;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+            size_t length = strlen(known[k].word);
+            if (strncmp(text, known[k].word, length) != 0) continue;
+            number = text + length;
+            fraction = known[k].fraction;
+        }
+        if (!fraction)
+            return cli_fail(CLI_WRONG_USE, "--prune",
+                            "\"%s\" is neither heads=FRACTION nor mlp=FRACTION", text);
+        if (*fraction > 0)
+            return cli_fail(CLI_WRONG_USE, "--prune", "\"%s\" gives a fraction once more", text);
+        char *end;
+        *fraction = strtof(number, &end);
+        if (end == number || *end || !(*fraction > 0 && *fraction < 1))
+            return cli_fail(CLI_WRONG_USE, "--prune", "\"%s\" has no fraction above 0 and below 1",
+                            text);
+    }
+    return CLI_DONE;
+}
 
 static cli_exit write_engine(const cli_options *options, const osprey_model *model,
                              const osprey_engine_options *how)
@@ -41,8 +72,9 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
         .dump_directory = options->dump_graph,
     };
     osprey_precision_report *report = NULL;
-    cli_exit code = CLI_DONE;
-    if (images->count) code = cli_compile_verify(options, loaded, images, &how, &report);
+    cli_exit code = read_prune(options, &how);
+    if (code == CLI_DONE && images->count)
+        code = cli_compile_verify(options, loaded, images, &how, &report);
     if (code == CLI_DONE) code = write_engine(options, loaded->model, &how);
     osprey_precision_report_free(report);
     return code;
@@ -54,6 +86,20 @@ static void write_tower(cli_output *output, const char *name, const osprey_engin
     cli_output_print(output, "  %-6s %9.2f MiB packed, %.2f MiB as published\n", name,
                      (double)tower->weight_bytes / (1 << 20),
                      (double)tower->constant_bytes / (1 << 20));
+}
+
+static void write_reduction(cli_output *output, const char *name, size_t parameters,
+                            const osprey_engine_reduction *reduction)
+{
+    if (!reduction) return;
+    cli_output_print(output, "  %-6s pruned from %.3f to %.3f million parameters\n", name,
+                     (double)reduction->parameters / 1e6, (double)parameters / 1e6);
+    if (reduction->samples)
+        cli_output_print(output,
+                         "  %-6s cosine with the whole tower over %zu prompts: least %.4f, mean "
+                         "%.4f\n",
+                         name, reduction->samples, (double)reduction->least_cosine,
+                         (double)reduction->mean_cosine);
 }
 
 /* Opens what was written: the report is about the file, not about what was meant. */
@@ -74,6 +120,13 @@ static cli_exit report(const char *path, double ms)
                          engine->instruction_set, engine->portable ? " and others" : "", ms / 1000);
         write_tower(&output, "image", &engine->image);
         write_tower(&output, "text", &engine->text);
+        const osprey_model_info *info = osprey_model_get_info(model);
+        write_reduction(&output, "image", info->image.parameters, engine->image.reduction);
+        write_reduction(&output, "text", info->text.parameters, engine->text.reduction);
+        if (engine->image.reduction && !engine->image.reduction->samples)
+            cli_output_print(&output, "  image  cosine with the whole tower: not measured\n");
+        if (engine->image.profile_count && engine->text.reduction && !engine->image.reduction)
+            cli_output_print(&output, "  image  not pruned: a ResNet has no transformer layers\n");
         code = cli_output_close(&output, code);
     }
     osprey_model_free(model);
@@ -109,7 +162,7 @@ const cli_command cli_compile_command = {
                "the file with -m, gives the same results, and starts at once; processes share "
                "its pages. With --verify, the precision's losses are measured first, layer by "
                "layer; where they are too large nothing is written, the layer to keep is named, "
-               "and the exit code is 1.",
+               "and the exit code is 1. --prune makes a model smaller and less exact.",
     .example = "  osprey compile -m clip-vit-base-patch32 -o clip.osprey\n"
                "  osprey classify -m clip.osprey --labels cat,dog photo.jpg\n"
                "  osprey compile -m clip-vit-base-patch32 -o clip.osprey --precision int8 \\\n"

@@ -107,6 +107,20 @@ static json_t *tokenizer_json(const osprey_tokenizer *tokenizer)
     return object;
 }
 
+static json_t *reduction_json(const osprey_engine_reduction *reduction)
+{
+    json_t *object = json_object();
+    set_number(object, "prune_heads", reduction->prune_heads);
+    set_number(object, "prune_mlp", reduction->prune_mlp);
+    set_size(object, "whole_parameters", reduction->parameters);
+    set_size(object, "samples", reduction->samples);
+    if (reduction->samples) {
+        set_number(object, "least_cosine", reduction->least_cosine);
+        set_number(object, "mean_cosine", reduction->mean_cosine);
+    }
+    return object;
+}
+
 static json_t *engine_tower_json(const osprey_engine_tower *tower)
 {
     json_t *object = json_object(), *profiles = json_array();
@@ -121,6 +135,8 @@ static json_t *engine_tower_json(const osprey_engine_tower *tower)
         json_array_append_new(profiles, line);
     }
     json_object_set_new(object, "memory", profiles);
+    if (tower->reduction)
+        json_object_set_new(object, "reduction", reduction_json(tower->reduction));
     return object;
 }
 

@@ -80,6 +80,10 @@ const cli_option_spec cli_option_table[] = {
              "reach the limit, and keep them."},
     {"force", 0, CLI_FLAG, CLI_COMPILE, FIELD(force),
      .help = "With --verify: write the engine also where the limit is not reached."},
+    {"prune", 0, CLI_STRINGS, CLI_COMPILE, FIELD(prune), .value = "heads|mlp=FRACTION",
+     .help = "Leave out that fraction of each transformer layer's attention heads, or of its MLP's "
+             "hidden channels: those of the smallest weights. May be given for both. What it costs "
+             "is told and kept in the engine."},
     {"portable", 0, CLI_FLAG, CLI_COMPILE, FIELD(portable),
      .help = "Keep the weights as published too, so that the engine also runs, after packing them "
              "in memory, where its instruction set is missing."},

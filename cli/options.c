@@ -330,5 +330,6 @@ void cli_options_free(cli_options *options)
     cli_free((void *)options->text.items);
     cli_free((void *)options->keep.items);
     cli_free((void *)options->verify_images.items);
+    cli_free((void *)options->prune.items);
     cli_free(options->batches.items);
 }

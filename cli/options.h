@@ -54,7 +54,7 @@ typedef struct cli_options {
     cli_strings inputs; /* what is not a flag */
     const char *model, *labels, *templates, *texts, *pixels, *output,
         *dump_graph; /* NULL: not given */
-    cli_strings template, text, keep;
+    cli_strings template, text, keep, prune;
     cli_strings verify_images; /* of compile; more of them may be in inputs */
     cli_sizes batches;         /* of bench and compile */
     size_t ensemble, activation, format, tower, precision;

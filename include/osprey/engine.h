@@ -55,10 +55,14 @@ typedef struct osprey_engine_options {
     osprey_precision precision; /* these three as in osprey_session_options */
     const char *const *keep;
     size_t keep_count;
-    bool portable;              /* keeps the weights as published too, so that another machine can
-                                   pack them anew in memory */
-    const char *dump_directory; /* an existing directory for the text of each tower's graph, as
-                                   built and after each pass; NULL: none */
+    bool portable;                /* keeps the weights as published too, so that another machine can
+                                     pack them anew in memory */
+    float prune_heads, prune_mlp; /* the fraction of each transformer layer's attention heads, and
+                                     of its MLP's hidden channels, that is left out, those of the
+                                     smallest weights first; below 1; 0: none. At least one of a
+                                     layer stays; beside a text tower, a ResNet stays as it is */
+    const char *dump_directory;   /* an existing directory for the text of each tower's graph, as
+                                     built and after each pass; NULL: none */
     const osprey_precision_report *report; /* of osprey_precision_verify, for the same precision and
                                               exceptions, to be noted in the engine; or NULL */
 } osprey_engine_options;
@@ -66,8 +70,8 @@ typedef struct osprey_engine_options {
 /*
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
  * step: temporary file beside it, synced, renamed. Weights are packed and written one by one.
- * Errors: OSPREY_INVALID_ARGUMENT (a batch; the model is an engine already; a report of another
- * precision), OSPREY_IO,
+ * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; a tower without transformer layers to
+ * prune; the model is an engine already; a report of another precision), OSPREY_IO,
  * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
@@ -141,12 +145,24 @@ typedef struct osprey_engine_profile {
     size_t scratch_bytes; /* of each thread */
 } osprey_engine_profile;
 
+/*
+ * What was left out of a tower, and what it cost: cosines of embeddings in fp32 with those of the
+ * whole model. The text tower's samples are prompts that osprey has built in.
+ */
+typedef struct osprey_engine_reduction {
+    float prune_heads, prune_mlp; /* as in osprey_engine_options */
+    size_t parameters;            /* of the whole tower; osprey_model_get_info has what is left */
+    size_t samples;               /* 0: not measured, and the cosines are 0 */
+    float least_cosine, mean_cosine;
+} osprey_engine_reduction;
+
 typedef struct osprey_engine_tower {
     size_t weight_bytes;                   /* packed weights and float constants */
     size_t constant_bytes;                 /* gather tables; portable: all tensors as published */
     const osprey_engine_profile *profiles; /* by rising batch */
     size_t profile_count;                  /* 0: the engine lacks this tower */
     osprey_cosines cosines;                /* of the report that it was compiled with */
+    const osprey_engine_reduction *reduction; /* NULL: nothing was left out */
 } osprey_engine_tower;
 
 /* All strings live as long as the model. */

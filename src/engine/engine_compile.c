@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "engine/engine_fingerprint.h"
+#include "engine/engine_reductions.h"
 #include "graph/graph_store.h"
 #include "input/text/clip_bpe_store.h"
 #include "model/engine_model.h"
@@ -20,6 +21,7 @@ typedef struct compilation {
     osprey__engine_writer writer;
     osprey__engine_manifest manifest;
     osprey__precision_rules rules;
+    osprey__reductions reductions;
     osprey_error *error;
 } compilation;
 
@@ -95,14 +97,15 @@ static osprey_status plan_profiles(compilation *c, osprey_tower tower, const osp
     return OSPREY_OK;
 }
 
-static osprey_status write_tower(compilation *c, osprey_tower tower)
+static osprey_status write_tower(compilation *c, osprey_tower tower,
+                                 const osprey__reductions *reductions)
 {
     const osprey__byte_sink sink = {append_section, &c->writer};
     dump to = {c->options.dump_directory, 0};
     osprey__graph *graph;
     osprey__plan *plan = NULL;
-    OSPREY_TRY(osprey__tower_graph(c->model, tower, NULL, to.directory ? dump_graph : NULL, &to,
-                                   &graph, c->error));
+    OSPREY_TRY(osprey__tower_graph(c->model, tower, reductions, to.directory ? dump_graph : NULL,
+                                   &to, &graph, c->error));
     osprey_status status = osprey__precision_assign(&c->rules, graph, c->error);
     if (status == OSPREY_OK && to.directory) status = dump_graph(&to, "precision", graph, c->error);
     if (status == OSPREY_OK) status = write_graph(c, tower, graph);
@@ -116,6 +119,16 @@ static osprey_status write_tower(compilation *c, osprey_tower tower)
     if (status == OSPREY_OK) status = osprey__plan_pack_into(plan, &sink, c->error);
     osprey__plan_free(plan);
     return status;
+}
+
+static osprey_status write_reduced_tower(compilation *c, osprey_tower tower)
+{
+    osprey__reduced reduced = {0};
+    osprey__reductions how = c->reductions;
+    how.reduced = &reduced;
+    OSPREY_TRY(write_tower(c, tower, &how));
+    return osprey__engine_reductions_report(c->model, tower, &c->reductions, &reduced, &c->manifest,
+                                            c->error);
 }
 
 static osprey_status write_tokenizer(compilation *c)
@@ -212,9 +225,10 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
     OSPREY_TRY(write_tokenizer(c));
-    if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_tower(c, OSPREY_TOWER_IMAGE));
-    if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tower(c, OSPREY_TOWER_TEXT));
+    if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_IMAGE));
+    if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_TEXT));
     OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));
+    OSPREY_TRY(osprey__engine_reductions_check(&c->reductions, &c->manifest, c->error));
     OSPREY_TRY(write_manifest(c));
     return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
@@ -237,6 +251,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     OSPREY_TRY(check_report(&c.options, error));
     OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,
                                             c.options.keep_count, error));
+    OSPREY_TRY(osprey__engine_reductions_init(&c.options, &c.reductions, error));
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;

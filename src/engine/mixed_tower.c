@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/engine_reductions.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,8 +19,11 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
         .keep = options->keep,
         .keep_count = options->keep_count,
     };
-    OSPREY_TRY(osprey_session_create(model, &asked, &mixed->sessions[OSPREY__AS_ASKED], error));
-    return osprey_session_create(model, &exact, &mixed->sessions[OSPREY__AS_FP32], error);
+    const osprey__reductions *how = &mixed->reductions;
+    OSPREY_TRY(osprey__engine_reductions_init(options, &mixed->reductions, error));
+    OSPREY_TRY(
+        osprey__session_create(model, &asked, how, &mixed->sessions[OSPREY__AS_ASKED], error));
+    return osprey__session_create(model, &exact, how, &mixed->sessions[OSPREY__AS_FP32], error);
 }
 
 osprey_status osprey__mixed_model_need_bf16(osprey__mixed_model *mixed, osprey_error *error)
@@ -27,7 +31,8 @@ osprey_status osprey__mixed_model_need_bf16(osprey__mixed_model *mixed, osprey_e
     const osprey_session_options bf16 = {.towers = mixed->options->towers,
                                          .precision = OSPREY_PRECISION_BF16};
     if (mixed->sessions[OSPREY__AS_BF16]) return OSPREY_OK;
-    return osprey_session_create(mixed->model, &bf16, &mixed->sessions[OSPREY__AS_BF16], error);
+    return osprey__session_create(mixed->model, &bf16, &mixed->reductions,
+                                  &mixed->sessions[OSPREY__AS_BF16], error);
 }
 
 void osprey__mixed_model_close(osprey__mixed_model *mixed)

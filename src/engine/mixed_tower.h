@@ -23,6 +23,7 @@ typedef enum osprey__form {
 typedef struct osprey__mixed_model {
     const osprey_model *model;
     const osprey_engine_options *options;
+    osprey__reductions reductions;           /* the same in all */
     osprey_session *sessions[OSPREY__FORMS]; /* that of bf16 is made when it is needed */
 } osprey__mixed_model;
 

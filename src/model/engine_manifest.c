@@ -107,6 +107,20 @@ static const field fields[] = {
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
 
+#define REDUCTION(key, member, kind)                                                               \
+    {                                                                                              \
+        key, kind, offsetof(osprey_engine_reduction, member), 0, INT64_MAX, 1                      \
+    }
+
+/* The keys of image_reduction and text_reduction, which a whole tower does not have. */
+static const field reduction_fields[] = {
+    REDUCTION("prune_heads", prune_heads, FLOAT),   REDUCTION("prune_mlp", prune_mlp, FLOAT),
+    REDUCTION("parameters", parameters, SIZE),      REDUCTION("samples", samples, SIZE),
+    REDUCTION("least_cosine", least_cosine, FLOAT), REDUCTION("mean_cosine", mean_cosine, FLOAT),
+};
+
+#define REDUCTION_FIELD_COUNT (sizeof reduction_fields / sizeof *reduction_fields)
+
 /* A list, even of one: the format does not change with the count. */
 static json_t *print_list(const field *f, const char *place)
 {
@@ -178,6 +192,19 @@ static json_t *print_report(const osprey__engine_manifest *manifest)
                      (json_int_t)text->count, text->least, text->mean);
 }
 
+static int print_reduction(json_t *root, const char *key, const osprey__manifest_tower *tower)
+{
+    if (!tower->is_reduced) return 0;
+    json_t *object = json_object();
+    int failed = 0;
+    for (size_t i = 0; i < REDUCTION_FIELD_COUNT; i++) {
+        const field *f = &reduction_fields[i];
+        const char *place = (const char *)&tower->reduction + f->offset;
+        failed |= json_object_set_new(object, f->key, print_field(f, place));
+    }
+    return failed | json_object_set_new(root, key, object);
+}
+
 osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manifest, char **text,
                                             size_t *length, osprey_error *error)
 {
@@ -196,6 +223,8 @@ osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manif
         json_decref(root);
         return status;
     }
+    failed |= print_reduction(root, "image_reduction", &manifest->image);
+    failed |= print_reduction(root, "text_reduction", &manifest->text);
     const size_t flags = JSON_INDENT(1) | JSON_REAL_PRECISION(17);
     *length = failed ? 0 : json_dumpb(root, NULL, 0, flags);
     *text = *length ? osprey__calloc(*length, 1) : NULL;
@@ -333,6 +362,21 @@ static osprey_status parse_report(const parsing *p, const json_t *report,
     return parse_cosines(p, json_object_get(report, "text"), &manifest->text.cosines);
 }
 
+static osprey_status parse_reduction(const parsing *p, const json_t *root, const char *key,
+                                     osprey__manifest_tower *tower)
+{
+    const json_t *object = json_object_get(root, key);
+    tower->is_reduced = object;
+    if (!object) return OSPREY_OK;
+    if (!json_is_object(object)) return damaged(p, key);
+    for (size_t i = 0; i < REDUCTION_FIELD_COUNT; i++) {
+        const field *f = &reduction_fields[i];
+        OSPREY_TRY(parse_field(p, json_object_get(object, f->key), f,
+                               (char *)&tower->reduction + f->offset));
+    }
+    return OSPREY_OK;
+}
+
 /* What several fields have to agree on. */
 static osprey_status check_config(const parsing *p, const osprey__model_config *config)
 {
@@ -362,6 +406,8 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "text_profiles", &manifest->text));
     OSPREY_TRY_GOTO(parse_keep(&p, json_object_get(root, "keep"), manifest));
     OSPREY_TRY_GOTO(parse_report(&p, json_object_get(root, "precision_report"), manifest));
+    OSPREY_TRY_GOTO(parse_reduction(&p, root, "image_reduction", &manifest->image));
+    OSPREY_TRY_GOTO(parse_reduction(&p, root, "text_reduction", &manifest->text));
     status = check_config(&p, &manifest->config);
 fail:
     json_decref(root);

@@ -19,6 +19,8 @@ typedef struct osprey__manifest_tower {
     size_t profile_count; /* 0: not in the engine */
     size_t parameters;
     osprey_cosines cosines; /* of the precision report */
+    bool is_reduced;
+    osprey_engine_reduction reduction;
 } osprey__manifest_tower;
 
 typedef struct osprey__engine_manifest {

@@ -32,6 +32,19 @@ void osprey__set_width(osprey__graph *graph, osprey__value_id value, size_t widt
     shape->dims[shape->rank - 1] = width;
 }
 
+osprey_status osprey__prunes_nothing(const osprey__graph *graph, const char *word, const char *what,
+                                     float fraction, size_t count, osprey_error *error)
+{
+    if (count == 1)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
+                            "the layers of the %s tower have too few %s for one to go: 1",
+                            graph->name, what);
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
+                        "%s=%g removes none of the %zu %s of a layer of the %s tower; %s=%.2g "
+                        "would remove one",
+                        word, (double)fraction, count, what, graph->name, word, 1 / (double)count);
+}
+
 /* A constant as [outer][groups][run] elements: run is a group's width times what lies within. */
 typedef struct axis {
     size_t outer, run;

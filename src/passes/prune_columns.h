@@ -30,6 +30,10 @@ osprey_status osprey__prune_columns(osprey__graph *graph, const osprey__pruned_c
                                     float fraction, const osprey__reductions *how, size_t *removed,
                                     osprey_error *error);
 
+/* The failure for a fraction that removes none of the `count` heads or channels of a layer. */
+osprey_status osprey__prunes_nothing(const osprey__graph *graph, const char *word, const char *what,
+                                     float fraction, size_t count, osprey_error *error);
+
 /* value gets another last dimension. */
 void osprey__set_width(osprey__graph *graph, osprey__value_id value, size_t width);
 

@@ -39,15 +39,8 @@ osprey_status osprey__prune_heads(osprey__graph *graph, const osprey__reductions
         osprey__set_width(graph, attention->output, (heads - removed) * columns.width);
         layers++;
     }
-    if (!layers)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
-                            "the %s tower has no transformer layers whose heads could be removed",
-                            graph->name);
-    if (!removed)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
-                            "heads=%g removes none of the %zu heads of a layer of the %s tower; "
-                            "heads=%.2g would remove one",
-                            (double)how->heads, heads, graph->name, 1 / (double)heads);
+    if (layers && !removed)
+        return osprey__prunes_nothing(graph, "heads", "heads", how->heads, heads, error);
     if (how->reduced) how->reduced->heads += removed;
     return OSPREY_OK;
 }

@@ -39,16 +39,8 @@ osprey_status osprey__prune_mlp(osprey__graph *graph, const osprey__reductions *
         osprey__set_width(graph, activation->output, channels - removed);
         layers++;
     }
-    if (!layers)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
-                            "the %s tower has no transformer layers whose MLP could be made "
-                            "narrower",
-                            graph->name);
-    if (!removed)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
-                            "mlp=%g removes none of the %zu channels of a layer of the %s tower; "
-                            "mlp=%.2g would remove one",
-                            (double)how->channels, channels, graph->name, 1 / (double)channels);
+    if (layers && !removed)
+        return osprey__prunes_nothing(graph, "mlp", "channels", how->channels, channels, error);
     if (how->reduced) how->reduced->channels += removed;
     return OSPREY_OK;
 }

@@ -36,8 +36,8 @@ typedef struct osprey__reductions {
 } osprey__reductions;
 
 /*
- * Errors: OSPREY_INVALID_ARGUMENT (the graph has nothing of the kind, or the fraction of it is not
- * even one), OSPREY_OUT_OF_MEMORY.
+ * A graph that has nothing of the kind stays as it is. Errors: OSPREY_INVALID_ARGUMENT (the
+ * fraction is not even one), OSPREY_OUT_OF_MEMORY.
  */
 typedef osprey_status osprey__reduction(osprey__graph *graph, const osprey__reductions *how,
                                         osprey_error *error);

@@ -209,6 +209,41 @@ static void test_cache(void **state)
     assert_cli_fails(run_cli("cache", "x"), 2, "takes no inputs");
 }
 
+static void test_prune(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("pruned.osprey");
+    cli_run run =
+        run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "heads=0.5", "--prune", "mlp=.25");
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "  text   pruned from "));
+    assert_non_null(strstr(run.out, "  text   cosine with the whole tower over "));
+    assert_non_null(strstr(run.out, "  image  pruned from "));
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine, "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    const json_t *text = json_object_get(json_object_get(facts, "engine"), "text");
+    assert_has(json_object_get(text, "reduction"),
+               (const char *const[]){"prune_heads", "prune_mlp", "whole_parameters", "samples",
+                                     "least_cosine", "mean_cosine", NULL});
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(facts, "image"), "heads")),
+                     1);
+    json_decref(facts);
+    cli_run_free(&run);
+    static const char *const wrong[] = {"heads=0", "heads=1", "mlp=-1", "mlp=x",
+                                        "mlp=",    "mlp",     "0.5",    "layers=0.5"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--prune", wrong[i]), 2,
+                         wrong[i]);
+    assert_cli_fails(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "mlp=0.1", "--prune", "mlp=0.2"),
+        2, "once more");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "heads=0.1"), 2,
+                     "removes none of the 2 heads");
+    assert_cli_fails(run_cli("compile", "-m", engine, "-o", engine, "--prune", "mlp=0.1"), 2,
+                     "is an engine already");
+}
+
 static void test_wrong_compilations(void **state)
 {
     (void)state;
@@ -225,9 +260,13 @@ static void test_wrong_compilations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inspect), cmocka_unit_test(test_bench),
-        cmocka_unit_test(test_compile), cmocka_unit_test(test_max_resident),
-        cmocka_unit_test(test_cache),   cmocka_unit_test(test_wrong_compilations),
+        cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_bench),
+        cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_max_resident),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_wrong_compilations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
