@@ -151,6 +151,8 @@ static void measure_peaks(void)
 
 typedef struct gemm_case {
     const osprey__gemm_kernel *kernel;
+    osprey__gemm_input input;
+    void *rows; /* prepared */
     osprey__gemm_args args;
     const char *packed;
     size_t packed_bytes, copies;
@@ -160,6 +162,7 @@ static void run_gemm(void *context, size_t turn)
 {
     gemm_case *gemm = context;
     gemm->args.packed = gemm->packed + turn % gemm->copies * gemm->packed_bytes;
+    if (gemm->args.a == gemm->rows) gemm->kernel->prepare(&gemm->input, gemm->rows);
     gemm->kernel->run(&gemm->args);
 }
 
@@ -175,20 +178,22 @@ static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision for
     for (size_t i = 1; i < most_copies; i++)
         memcpy(weights + i * gemm.packed_bytes, weights, gemm.packed_bytes);
     osprey__aligned_free(weight);
-    void *scratch = aligned_block(gemm.kernel->scratch_bytes(m, k) + OSPREY__ALIGNMENT);
+    gemm.rows = aligned_block(m * gemm.kernel->row_bytes(k));
     float *a = random_floats(m * k), *bias = random_floats(n), *c = random_floats(m * n);
     gemm.packed = weights;
-    gemm.args = (osprey__gemm_args){.m = m,
-                                    .n = n,
-                                    .k = k,
-                                    .a = a,
-                                    .lda = k,
-                                    .bias = bias,
-                                    .activation = activation,
-                                    .residual = residual ? c : NULL,
-                                    .c = c,
-                                    .ldc = n,
-                                    .scratch = scratch};
+    gemm.input = (osprey__gemm_input){.m = m, .k = k, .x = a, .stride = k * sizeof(float)};
+    bool plain = osprey__gemm_takes(gemm.kernel, OSPREY__F32, gemm.input.stride, k);
+    gemm.args =
+        (osprey__gemm_args){.m = m,
+                            .n = n,
+                            .k = k,
+                            .a = plain ? a : gemm.rows,
+                            .a_stride = plain ? gemm.input.stride : gemm.kernel->row_bytes(k),
+                            .bias = bias,
+                            .activation = activation,
+                            .residual = residual ? c : NULL,
+                            .c = c,
+                            .ldc = n};
     for (int cold = 0; cold < 2; cold++) {
         char name[96];
         snprintf(name, sizeof name, "gemm %s m %zu n %zu k %zu%s%s %s", format_names[format], m, n,
@@ -200,7 +205,7 @@ static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision for
                        best_time_s(run_gemm, &gemm), format);
     }
     osprey__aligned_free(weights);
-    osprey__aligned_free(scratch);
+    osprey__aligned_free(gemm.rows);
     osprey__aligned_free(a);
     osprey__aligned_free(bias);
     osprey__aligned_free(c);

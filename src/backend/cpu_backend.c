@@ -4,6 +4,8 @@
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
 {
     size_t floats = osprey__cpu_product_scratch_floats(plan);
+    size_t norm = osprey__cpu_layer_norm_scratch_floats(plan);
+    if (norm > floats) floats = norm;
     if (plan->largest_head_dim) {
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
         size_t attention =
@@ -38,9 +40,20 @@ const float *osprey__step_input(const osprey__run *run, const osprey__step *step
     return id == OSPREY__NO_VALUE ? NULL : osprey__run_value(run, id);
 }
 
-float *osprey__step_output(const osprey__run *run, const osprey__step *step)
+void *osprey__step_output(const osprey__run *run, const osprey__step *step)
 {
-    return (float *)(run->arena + run->offsets[run->plan->placements[step->node->output].root]);
+    return run->arena + run->offsets[run->plan->placements[step->node->output].root];
+}
+
+char *osprey__prepared_rows(const osprey__run *run, osprey__value_id id)
+{
+    const osprey__placement *placements = run->plan->placements;
+    osprey__value_id root = placements[id].root;
+    if (placements[id].form.width != placements[root].form.width ||
+        !osprey__prepared_bytes(run->plan, root, run->sequences, run->tokens))
+        return NULL;
+    return run->arena + run->offsets[root] +
+           osprey__value_bytes(run->plan, root, run->sequences, run->tokens);
 }
 
 const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id id)

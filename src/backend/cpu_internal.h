@@ -6,7 +6,8 @@
 #include "backend/cpu_backend.h"
 #include "base/memory.h"
 
-/* Rows that a thread takes at once: their inputs stay in its cache while all weights pass by. */
+/* Rows that a thread takes at once, a register tile's at least: their inputs stay in its cache
+ * while all weights pass by. */
 #define OSPREY__BLOCK_ROWS 96
 
 static inline size_t osprey__divide_up(size_t a, size_t b)
@@ -19,10 +20,14 @@ static inline size_t osprey__smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Input i of the step as floats; NULL where it is absent. */
+/* Input i of the step, where the plan has it as floats; NULL where it is absent. */
 const float *osprey__step_input(const osprey__run *run, const osprey__step *step, size_t i);
-float *osprey__step_output(const osprey__run *run, const osprey__step *step);
+/* Where the output goes, in the form that the plan gives it. */
+void *osprey__step_output(const osprey__run *run, const osprey__step *step);
 const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id id);
+
+/* Room for the rows of a product that the plan keeps with this value; NULL where there is none. */
+char *osprey__prepared_rows(const osprey__run *run, osprey__value_id id);
 
 void osprey__cpu_linear(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step);
@@ -44,5 +49,8 @@ static inline size_t osprey__gathered_floats(size_t key_rows, size_t head_dim)
 
 /* Floats of scratch that a task of osprey__cpu_linear or osprey__cpu_conv2d takes. */
 size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_layer_norm. */
+size_t osprey__cpu_layer_norm_scratch_floats(const osprey__plan *plan);
 
 #endif

@@ -5,8 +5,13 @@
 
 #include <string.h>
 
-/* Floats of a task; below it, waking another thread costs more than it saves. */
-#define CHUNK_FLOATS 16384
+/* Floats of a task, at most and (before there are two a thread) at least: less, and taking it
+ * costs more than it saves. */
+#define CHUNK_FLOATS       16384
+#define SMALL_CHUNK_FLOATS 4096
+
+/* Rows of a layer norm that are prepared for a product while they are in the first-level cache. */
+#define PREPARED_ROWS 4
 
 typedef struct rows {
     const osprey__run *run;
@@ -19,7 +24,11 @@ typedef struct rows {
 
 static rows begin(const osprey__run *run, const osprey__step *step, size_t count, size_t width)
 {
-    size_t chunk = CHUNK_FLOATS / (width ? width : 1);
+    size_t tasks = 2 * osprey__thread_pool_threads(run->pool);
+    size_t floats = osprey__divide_up(count, tasks) * width;
+    if (floats > CHUNK_FLOATS) floats = CHUNK_FLOATS;
+    if (floats < SMALL_CHUNK_FLOATS) floats = SMALL_CHUNK_FLOATS;
+    size_t chunk = floats / (width ? width : 1);
     return (rows){
         .run = run,
         .step = step,
@@ -54,20 +63,54 @@ static rows begin_like_output(const osprey__run *run, const osprey__step *step)
     return begin(run, step, elements / width, width);
 }
 
+static void layer_norm(const rows *r, size_t first, size_t count, float *out)
+{
+    r->run->plan->kernels->layer_norm_f32(
+        count, r->width, r->x + first * r->width, osprey__step_input(r->run, r->step, 1),
+        osprey__step_input(r->run, r->step, 2), r->step->node->attributes.epsilon, out);
+}
+
 static void layer_norm_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const rows *r = context;
-    size_t count, first = task_rows(r, task, &count), at = first * r->width;
-    r->run->plan->kernels->layer_norm_f32(
-        count, r->width, r->x + at, osprey__step_input(r->run, r->step, 1),
-        osprey__step_input(r->run, r->step, 2), r->step->node->attributes.epsilon, r->out + at);
+    size_t count, first = task_rows(r, task, &count);
+    layer_norm(r, first, count, r->out + first * r->width);
+}
+
+/* The products that read the norm find their rows prepared. */
+static void prepared_layer_norm_task(void *context, size_t task, size_t thread)
+{
+    const rows *r = context;
+    const osprey__row_form *form = &r->run->plan->placements[r->step->node->output].form;
+    size_t count, first = task_rows(r, task, &count), end = first + count;
+    osprey__gemm_input normal = {.k = r->width,
+                                 .dtype = OSPREY__F32,
+                                 .x = r->run->scratch + thread * r->run->scratch_floats,
+                                 .stride = r->width * sizeof(float)};
+    for (; first < end; first += normal.m) {
+        normal.m = osprey__smaller(PREPARED_ROWS, end - first);
+        layer_norm(r, first, normal.m, (float *)normal.x);
+        form->prepared_for->prepare(&normal, (char *)r->out + first * form->stride);
+    }
 }
 
 void osprey__cpu_layer_norm(const osprey__run *run, const osprey__step *step)
 {
     rows r = begin_like_output(run, step);
-    run_rows(&r, layer_norm_task);
+    bool prepared = run->plan->placements[step->node->output].form.prepared_for;
+    run_rows(&r, prepared ? prepared_layer_norm_task : layer_norm_task);
+}
+
+size_t osprey__cpu_layer_norm_scratch_floats(const osprey__plan *plan)
+{
+    size_t widest = 0;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__node *node = plan->steps[s].node;
+        size_t width = plan->placements[node->output].form.width;
+        if (node->op == OSPREY__OP_LAYER_NORM && width > widest) widest = width;
+    }
+    return PREPARED_ROWS * widest;
 }
 
 static void activation_task(void *context, size_t task, size_t thread)

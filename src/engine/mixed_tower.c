@@ -41,7 +41,7 @@ void osprey__mixed_model_close(osprey__mixed_model *mixed)
     *mixed = (osprey__mixed_model){0};
 }
 
-static const osprey__plan *plan_of(const osprey__mixed_tower *tower, osprey__form form)
+static osprey__plan *plan_of(const osprey__mixed_tower *tower, osprey__form form)
 {
     const osprey_session *session = tower->model->sessions[form];
     return tower->which == OSPREY_TOWER_IMAGE ? session->image.plan : session->text.plan;
@@ -79,9 +79,10 @@ const osprey__step *osprey__mixed_step(const osprey__mixed_tower *tower, size_t 
 
 void osprey__mixed_tower_apply(osprey__mixed_tower *tower)
 {
-    osprey__step *steps = plan_of(tower, OSPREY__AS_ASKED)->steps;
+    osprey__plan *plan = plan_of(tower, OSPREY__AS_ASKED);
     for (size_t s = 0; s < tower->step_count; s++)
-        steps[s] = *osprey__mixed_step(tower, s, tower->forms[s]);
+        plan->steps[s] = *osprey__mixed_step(tower, s, tower->forms[s]);
+    osprey__plan_arrange(plan);
 }
 
 osprey_precision osprey__mixed_precision(const osprey__mixed_tower *tower, size_t step,

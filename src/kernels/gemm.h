@@ -6,30 +6,43 @@
  * Weights are packed into panels of `columns` output channels, zero-padded at the end; a panel is
  * read front to back, and holds all that a kernel has to know of its channels. Within it, `depth`
  * neighbours along k lie side by side, also zero-padded: packed[panel][k / depth][columns][depth].
- * Everything else is fp32: a kernel of another precision converts its rows of a itself
- * (gemm_half.c, gemm_s8.c, gemm_s4.c).
+ *
+ * A kernel takes the rows of a as it prepares them (gemm_half.c, gemm_s8.c, gemm_s4.c), once for
+ * all panels; whoever computes them can prepare them on the way. Plain rows of the type that
+ * `takes` names it reads where they lie.
  */
 #ifndef OSPREY_KERNELS_GEMM_H
 #define OSPREY_KERNELS_GEMM_H
 
+#include "base/dtype.h"
+
 #include <osprey/model.h>
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Rows as operators leave them. */
+typedef struct osprey__gemm_input {
+    size_t m, k;
+    osprey__dtype dtype; /* OSPREY__F32 or OSPREY__BF16 */
+    const void *x;       /* [m][k], rows `stride` bytes apart */
+    size_t stride;
+    /* int8, int4: the largest magnitude that rows are quantized for; what lies beyond is cut off.
+     * 0: each row's own, which is looked for. */
+    float range;
+} osprey__gemm_input;
 
 typedef struct osprey__gemm_args {
     size_t m, n, k;
-    const float *a; /* [m][k], rows lda floats apart */
-    size_t lda;
-    /* int8, int4: the largest magnitude that rows of a are quantized for; what lies beyond is cut
-     * off. 0: each row's own, which the kernel finds. */
-    float input_range;
+    const void *a;      /* [m] prepared rows of k, or plain ones that the kernel takes */
+    size_t a_stride;    /* bytes between them */
     const void *packed; /* the first panel of this call's n output channels */
     const float *bias;  /* [n], or NULL */
     osprey_activation activation;
     const float *residual; /* [m][n], rows ldc floats apart; NULL; may be c itself */
-    float *c;              /* [m][n], rows ldc floats apart */
+    void *c;               /* [m][n], rows ldc elements apart */
     size_t ldc;
-    void *scratch; /* as many bytes as scratch_bytes() says, 64-byte aligned */
+    bool rounded; /* c is bfloat16s, not floats */
 } osprey__gemm_args;
 
 typedef void osprey__gemm_function(const osprey__gemm_args *args);
@@ -41,7 +54,11 @@ struct osprey__gemm_kernel {
     size_t rows;    /* of the register tile: a row block should be a multiple of it */
     size_t columns; /* of a panel */
     size_t depth;
-    size_t (*scratch_bytes)(size_t m, size_t k);
+    osprey__dtype takes; /* OSPREY__I8: only rows that it prepared */
+    /* Bytes of a prepared row, and that many apart they lie; a multiple of 64. */
+    size_t (*row_bytes)(size_t k);
+    /* rows: [m], on a 64-byte boundary */
+    void (*prepare)(const osprey__gemm_input *input, void *rows);
     size_t (*panel_bytes)(const osprey__gemm_kernel *kernel, size_t k); /* a multiple of 64 */
     /*
      * Packs weight, whose element [n][k] lies at weight[n * stride_n + k * stride_k]: (k, 1) for
@@ -50,6 +67,17 @@ struct osprey__gemm_kernel {
     void (*pack)(const osprey__gemm_kernel *kernel, size_t n, size_t k, const float *weight,
                  size_t stride_n, size_t stride_k, void *packed);
 };
+
+/*
+ * Whether the kernel reads plain rows of k elements well where they lie. Rows that are a multiple
+ * of 4 KiB apart fall into the same few places of the first-level cache: better prepared.
+ */
+static inline bool osprey__gemm_takes(const osprey__gemm_kernel *kernel, osprey__dtype dtype,
+                                      size_t stride, size_t k)
+{
+    return dtype == kernel->takes && k % kernel->depth == 0 && stride % sizeof(float) == 0 &&
+           stride % 4096 != 0;
+}
 
 /* Bytes of the packed form of n output channels of k inputs. */
 static inline size_t osprey__gemm_packed_bytes(const osprey__gemm_kernel *kernel, size_t n,

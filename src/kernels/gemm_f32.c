@@ -24,18 +24,24 @@ void osprey__gemm_f32_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k
     }
 }
 
-size_t osprey__gemm_f32_scratch_bytes__portable(size_t m, size_t k)
+size_t osprey__gemm_f32_row_bytes__portable(size_t k)
 {
-    (void)m;
-    (void)k;
-    return 0;
+    return osprey__round_up(k * sizeof(float), OSPREY__ALIGNMENT);
+}
+
+void osprey__gemm_f32_prepare__portable(const osprey__gemm_input *input, void *rows)
+{
+    char *out = rows;
+    for (size_t row = 0; row < input->m;
+         row++, out += osprey__gemm_f32_row_bytes__portable(input->k))
+        read_row(input, row, 0, input->k, (float *)out);
 }
 
 void osprey__gemm_f32__portable(const osprey__gemm_args *args)
 {
-    size_t panel_floats =
-        osprey__round_up(PORTABLE_COLUMNS * args->k, OSPREY__ALIGNMENT / sizeof(float));
-    const float *panel = args->packed;
-    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS, panel += panel_floats)
-        multiply_float_panel(args, args->a, args->lda, panel, first);
+    size_t panel_bytes =
+        osprey__round_up(PORTABLE_COLUMNS * args->k * sizeof(float), OSPREY__ALIGNMENT);
+    const char *panel = args->packed;
+    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS, panel += panel_bytes)
+        multiply_floats(args, panel, OSPREY__F32, first);
 }

@@ -55,43 +55,52 @@ void osprey__gemm_f16_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k
     pack(kernel, n, k, weight, stride_n, stride_k, packed, OSPREY__F16);
 }
 
-/* panel: space for one panel widened to floats */
-static void multiply(const osprey__gemm_args *args, const float *a, size_t lda, float *panel,
-                     osprey__dtype dtype)
+static void multiply(const osprey__gemm_args *args, osprey__dtype dtype)
 {
     size_t elements = args->k * PORTABLE_COLUMNS;
     size_t stride = osprey__round_up(elements * sizeof(uint16_t), OSPREY__ALIGNMENT);
     const char *packed = args->packed;
-    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS, packed += stride) {
-        osprey__to_f32(dtype, packed, elements, panel);
-        multiply_float_panel(args, a, lda, panel, first);
-    }
+    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS, packed += stride)
+        multiply_floats(args, packed, dtype, first);
 }
 
-size_t osprey__gemm_f16_scratch_bytes__portable(size_t m, size_t k)
+size_t osprey__gemm_f16_row_bytes__portable(size_t k)
 {
-    (void)m;
-    return k * PORTABLE_COLUMNS * sizeof(float);
+    return osprey__gemm_f32_row_bytes__portable(k);
+}
+
+void osprey__gemm_f16_prepare__portable(const osprey__gemm_input *input, void *rows)
+{
+    osprey__gemm_f32_prepare__portable(input, rows);
 }
 
 void osprey__gemm_f16__portable(const osprey__gemm_args *args)
 {
-    multiply(args, args->a, args->lda, args->scratch, OSPREY__F16);
+    multiply(args, OSPREY__F16);
 }
 
-size_t osprey__gemm_bf16_scratch_bytes__portable(size_t m, size_t k)
+size_t osprey__gemm_bf16_row_bytes__portable(size_t k)
 {
-    return (m + PORTABLE_COLUMNS) * k * sizeof(float);
+    return osprey__gemm_f32_row_bytes__portable(k);
+}
+
+/* Rounded, but kept as floats. */
+void osprey__gemm_bf16_prepare__portable(const osprey__gemm_input *input, void *rows)
+{
+    char *out = rows;
+    for (size_t row = 0; row < input->m; row++) {
+        for (size_t i = 0; i < input->k; i++) {
+            uint16_t half;
+            float x;
+            read_row(input, row, i, 1, &x);
+            osprey__from_f32(OSPREY__BF16, &x, 1, &half);
+            osprey__to_f32(OSPREY__BF16, &half, 1, (float *)out + i);
+        }
+        out += osprey__gemm_bf16_row_bytes__portable(input->k);
+    }
 }
 
 void osprey__gemm_bf16__portable(const osprey__gemm_args *args)
 {
-    float *panel = args->scratch, *rounded = panel + PORTABLE_COLUMNS * args->k;
-    for (size_t row = 0; row < args->m; row++)
-        for (size_t i = 0; i < args->k; i++) {
-            uint16_t half;
-            osprey__from_f32(OSPREY__BF16, args->a + row * args->lda + i, 1, &half);
-            osprey__to_f32(OSPREY__BF16, &half, 1, rounded + row * args->k + i);
-        }
-    multiply(args, rounded, args->k, panel, OSPREY__BF16);
+    multiply(args, OSPREY__BF16);
 }

@@ -18,63 +18,90 @@ enum {
 static inline void finish_row(const osprey__gemm_args *args, size_t row, size_t first,
                               size_t columns, const float *sums)
 {
-    float *c = args->c + row * args->ldc + first;
+    size_t at = row * args->ldc + first;
     float values[PORTABLE_COLUMNS];
     for (size_t i = 0; i < columns; i++)
         values[i] = args->bias ? sums[i] + args->bias[first + i] : sums[i];
-    if (args->residual) {
-        const float *residual = args->residual + row * args->ldc + first;
-        for (size_t i = 0; i < columns; i++) values[i] += residual[i];
-    }
+    if (args->residual)
+        for (size_t i = 0; i < columns; i++) values[i] += args->residual[at + i];
     osprey__activation_f32__portable(args->activation, columns, values, values);
-    memcpy(c, values, columns * sizeof *c);
+    if (args->rounded)
+        osprey__from_f32(OSPREY__BF16, values, columns, (uint16_t *)args->c + at);
+    else
+        memcpy((float *)args->c + at, values, columns * sizeof *values);
+}
+
+/* Row `row` of a. */
+static inline const void *row_of(const osprey__gemm_args *args, size_t row)
+{
+    return (const char *)args->a + row * args->a_stride;
 }
 
 /*
- * All rows with one panel of floats, [k][PORTABLE_COLUMNS], of the output channels from first on.
- * The fixed bounds let the compiler keep sums in registers; rows past the end repeat the last.
+ * All rows, of floats, with one panel, [k][PORTABLE_COLUMNS] of dtype, of the output channels from
+ * first on. The fixed bounds let the compiler keep sums in registers; rows past the end repeat the
+ * last.
  */
-static inline void multiply_float_panel(const osprey__gemm_args *args, const float *a, size_t lda,
-                                        const float *panel, size_t first)
+static inline void multiply_floats(const osprey__gemm_args *args, const char *panel,
+                                   osprey__dtype dtype, size_t first)
 {
+    enum { CHUNK = 64 };
     size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;
+    size_t step_bytes = PORTABLE_COLUMNS * osprey__dtype_bytes(dtype);
     for (size_t row = 0; row < args->m; row += PORTABLE_ROWS) {
         size_t rows = args->m - row < PORTABLE_ROWS ? args->m - row : PORTABLE_ROWS;
         const float *sources[PORTABLE_ROWS];
         for (size_t i = 0; i < PORTABLE_ROWS; i++)
-            sources[i] = a + (row + (i < rows ? i : rows - 1)) * lda;
+            sources[i] = row_of(args, row + (i < rows ? i : rows - 1));
         float sums[PORTABLE_ROWS][PORTABLE_COLUMNS] = {0};
-        for (size_t k = 0; k < args->k; k++)
-            for (size_t r = 0; r < PORTABLE_ROWS; r++)
-                for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-                    sums[r][column] += sources[r][k] * panel[k * PORTABLE_COLUMNS + column];
+        for (size_t begin = 0; begin < args->k; begin += CHUNK) {
+            size_t steps = args->k - begin < CHUNK ? args->k - begin : CHUNK;
+            float weights[CHUNK * PORTABLE_COLUMNS];
+            osprey__to_f32(dtype, panel + begin * step_bytes, steps * PORTABLE_COLUMNS, weights);
+            for (size_t k = 0; k < steps; k++)
+                for (size_t r = 0; r < PORTABLE_ROWS; r++)
+                    for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
+                        sums[r][column] +=
+                            sources[r][begin + k] * weights[k * PORTABLE_COLUMNS + column];
+        }
         for (size_t i = 0; i < rows; i++) finish_row(args, row + i, first, columns, sums[i]);
     }
 }
 
+/* Elements first..first+count-1 of a row of the input. */
+static inline void read_row(const osprey__gemm_input *input, size_t row, size_t first, size_t count,
+                            float *out)
+{
+    const char *x = (const char *)input->x + row * input->stride;
+    osprey__to_f32(input->dtype, x + first * osprey__dtype_bytes(input->dtype), count, out);
+}
+
 /* The scale of a row, from its own elements. */
-static inline osprey__row_scale row_scale(const float *x, size_t k)
+static inline osprey__row_scale row_scale(const osprey__gemm_input *input, size_t row)
 {
     uint32_t largest = 0;
-    for (size_t i = 0; i < k; i++) {
+    for (size_t i = 0; i < input->k; i++) {
         uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
+        float x;
+        read_row(input, row, i, 1, &x);
+        memcpy(&bits, &x, sizeof bits);
         bits &= 0x7fffffff;
         if (bits > largest) largest = bits;
     }
     return osprey__row_scale_of(largest);
 }
 
-/* A row of args->a as signed bytes; returns their scale: NaN where an element is not finite. */
-static inline float quantize_row(const osprey__gemm_args *args, size_t row, int8_t *out)
+/* A row of the input as signed bytes; returns their scale: NaN where an element is not finite. */
+static inline float quantize_row(const osprey__gemm_input *input, size_t row, int8_t *out)
 {
-    const float *x = args->a + row * args->lda;
-    osprey__row_scale scale = args->input_range > 0 ? osprey__row_scale_of_range(args->input_range)
-                                                    : row_scale(x, args->k);
-    for (size_t i = 0; i < args->k; i++) {
-        float scaled = fmaxf(fminf(x[i] * scale.inverse, 127), -127);
+    osprey__row_scale scale =
+        input->range > 0 ? osprey__row_scale_of_range(input->range) : row_scale(input, row);
+    for (size_t i = 0; i < input->k; i++) {
+        float x;
+        read_row(input, row, i, 1, &x);
+        float scaled = fmaxf(fminf(x * scale.inverse, 127), -127);
         out[i] = scale.inverse ? (int8_t)lrintf(scaled) : 0;
-        scale.scale += x[i] - x[i]; /* 0, or NaN */
+        scale.scale += x - x; /* 0, or NaN */
     }
     return scale.scale;
 }

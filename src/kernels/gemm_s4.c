@@ -102,9 +102,21 @@ void osprey__gemm_s4_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
     }
 }
 
-size_t osprey__gemm_s4_scratch_bytes__portable(size_t m, size_t k)
+/* A prepared row: groups of bytes, zeros behind the k-th, then their scale. */
+size_t osprey__gemm_s4_row_bytes__portable(size_t k)
 {
-    return m * (osprey__round_up(k, GROUP) + sizeof(float));
+    return osprey__round_up(osprey__round_up(k, GROUP) + sizeof(float), OSPREY__ALIGNMENT);
+}
+
+void osprey__gemm_s4_prepare__portable(const osprey__gemm_input *input, void *rows)
+{
+    size_t row_bytes = osprey__gemm_s4_row_bytes__portable(input->k);
+    char *out = rows;
+    memset(out, 0, input->m * row_bytes);
+    for (size_t row = 0; row < input->m; row++, out += row_bytes) {
+        float scale = quantize_row(input, row, (int8_t *)out);
+        memcpy(out + osprey__round_up(input->k, GROUP), &scale, sizeof scale);
+    }
 }
 
 /* sums[column] += the group's products with `row`, GROUP elements */
@@ -126,20 +138,16 @@ void osprey__gemm_s4__portable(const osprey__gemm_args *args)
 {
     size_t padded = osprey__round_up(args->k, GROUP);
     size_t record_bytes = osprey__int4_record_bytes(PORTABLE_COLUMNS);
-    float *row_scales = args->scratch;
-    int8_t *rows = (int8_t *)(row_scales + args->m);
-    memset(rows, 0, args->m * padded);
-    for (size_t row = 0; row < args->m; row++)
-        row_scales[row] = quantize_row(args, row, rows + row * padded);
     const uint8_t *panel = args->packed;
     for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS) {
         size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;
         for (size_t row = 0; row < args->m; row++) {
-            float sums[PORTABLE_COLUMNS] = {0};
+            const int8_t *a = row_of(args, row);
+            float scale, sums[PORTABLE_COLUMNS] = {0};
+            memcpy(&scale, a + padded, sizeof scale);
             for (size_t begin = 0; begin < args->k; begin += GROUP)
-                add_group(rows + row * padded + begin, panel + begin / GROUP * record_bytes, sums);
-            for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-                sums[column] *= row_scales[row];
+                add_group(a + begin, panel + begin / GROUP * record_bytes, sums);
+            for (size_t column = 0; column < PORTABLE_COLUMNS; column++) sums[column] *= scale;
             finish_row(args, row, first, columns, sums);
         }
         panel += osprey__round_up(padded / GROUP * record_bytes, OSPREY__ALIGNMENT);

@@ -52,30 +52,45 @@ void osprey__gemm_s8_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
     }
 }
 
-size_t osprey__gemm_s8_scratch_bytes__portable(size_t m, size_t k)
+/* A prepared row: k bytes, then (on a boundary of 4) their scale. */
+static size_t scale_offset(size_t k)
 {
-    return m * (osprey__round_up(k, sizeof(float)) + sizeof(float));
+    return osprey__round_up(k, sizeof(float));
+}
+
+size_t osprey__gemm_s8_row_bytes__portable(size_t k)
+{
+    return osprey__round_up(scale_offset(k) + sizeof(float), OSPREY__ALIGNMENT);
+}
+
+void osprey__gemm_s8_prepare__portable(const osprey__gemm_input *input, void *rows)
+{
+    char *out = rows;
+    for (size_t row = 0; row < input->m; row++) {
+        float scale = quantize_row(input, row, (int8_t *)out);
+        memcpy(out + scale_offset(input->k), &scale, sizeof scale);
+        out += osprey__gemm_s8_row_bytes__portable(input->k);
+    }
 }
 
 void osprey__gemm_s8__portable(const osprey__gemm_args *args)
 {
     size_t k = args->k, panel_weights = osprey__round_up(k * PORTABLE_COLUMNS, OSPREY__ALIGNMENT);
-    float *row_scales = args->scratch;
-    int8_t *rows = (int8_t *)(row_scales + args->m);
-    for (size_t row = 0; row < args->m; row++)
-        row_scales[row] = quantize_row(args, row, rows + row * k);
     const int8_t *panel = args->packed;
     for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS) {
         size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;
         const float *column_scales = (const float *)(panel + panel_weights);
         for (size_t row = 0; row < args->m; row++) {
+            const int8_t *a = row_of(args, row);
+            float scale;
+            memcpy(&scale, a + scale_offset(k), sizeof scale);
             int32_t integers[PORTABLE_COLUMNS] = {0};
             for (size_t i = 0; i < k; i++)
                 for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-                    integers[column] += rows[row * k + i] * panel[i * PORTABLE_COLUMNS + column];
+                    integers[column] += a[i] * panel[i * PORTABLE_COLUMNS + column];
             float sums[PORTABLE_COLUMNS];
             for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-                sums[column] = (float)integers[column] * (row_scales[row] * column_scales[column]);
+                sums[column] = (float)integers[column] * (scale * column_scales[column]);
             finish_row(args, row, first, columns, sums);
         }
         panel +=

@@ -15,6 +15,20 @@ typedef struct osprey__conv_shape {
     size_t out_height, out_width;
 } osprey__conv_shape;
 
+/* A matrix product of the input as it lies. */
+static inline bool osprey__conv_is_pointwise(const osprey__conv_shape *conv)
+{
+    return conv->kernel_height == 1 && conv->kernel_width == 1 && conv->stride == 1 &&
+           !conv->padding && !conv->planar;
+}
+
+/* Patches that do not overlap: gathered, they are no more than the input. */
+static inline bool osprey__conv_is_patches(const osprey__conv_shape *conv)
+{
+    return conv->stride >= conv->kernel_height && conv->stride >= conv->kernel_width &&
+           !conv->padding;
+}
+
 /*
  * Gathers the input patches of the output positions first..first+count-1 (row by row) of one
  * image: out[position][kernel_y][kernel_x][channel], zero where the patch leaves the image. With it

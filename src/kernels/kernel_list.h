@@ -12,13 +12,14 @@
 #include "kernels/row_ops.h"
 
 #define OSPREY__LEVEL(level, suffix)
-#define OSPREY__GEMM(format, op, level, suffix, rows, columns, depth)                              \
+#define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, depth, takes)             \
     enum {                                                                                         \
-        OSPREY__ROWS_##op##_##suffix = rows,                                                       \
-        OSPREY__COLUMNS_##op##_##suffix = columns,                                                 \
+        OSPREY__ROWS_##op##_##suffix = tile_rows,                                                  \
+        OSPREY__COLUMNS_##op##_##suffix = tile_columns,                                            \
     };                                                                                             \
     osprey__gemm_function osprey__##op##__##suffix;                                                \
-    size_t osprey__##op##_scratch_bytes__##suffix(size_t m, size_t k);
+    size_t osprey__##op##_row_bytes__##suffix(size_t k);                                           \
+    void osprey__##op##_prepare__##suffix(const osprey__gemm_input *input, void *rows);
 #define OSPREY__ATTENTION(op, level, suffix)                                                       \
     osprey__##op##_function osprey__##op##__##suffix;                                              \
     size_t osprey__##op##_scratch_floats__##suffix(size_t query_rows, size_t key_rows,             \

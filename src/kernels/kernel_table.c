@@ -8,13 +8,15 @@
 
 static osprey__kernels tables[OSPREY__CPU_LEVELS] = {
 #define OSPREY__LEVEL(level, suffix) [OSPREY__CPU_##level].instruction_set = #suffix,
-#define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, tile_depth)               \
+#define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, tile_depth, dtype)        \
     [OSPREY__CPU_##level].gemm[OSPREY_PRECISION_##format] = {                                      \
         .run = osprey__##op##__##suffix,                                                           \
         .rows = tile_rows,                                                                         \
         .columns = tile_columns,                                                                   \
         .depth = tile_depth,                                                                       \
-        .scratch_bytes = osprey__##op##_scratch_bytes__##suffix,                                   \
+        .takes = OSPREY__##dtype,                                                                  \
+        .row_bytes = osprey__##op##_row_bytes__##suffix,                                           \
+        .prepare = osprey__##op##_prepare__##suffix,                                               \
         .panel_bytes = osprey__##op##_panel_bytes,                                                 \
         .pack = osprey__##op##_pack,                                                               \
     },

@@ -16,6 +16,27 @@ size_t osprey__value_elements(const osprey__value *value, size_t sequences, size
     return elements;
 }
 
+static size_t value_rows(const osprey__plan *plan, osprey__value_id id, size_t sequences,
+                         size_t tokens)
+{
+    size_t elements = osprey__value_elements(&plan->graph->values[id], sequences, tokens);
+    return elements / plan->placements[id].form.width;
+}
+
+size_t osprey__value_bytes(const osprey__plan *plan, osprey__value_id id, size_t sequences,
+                           size_t tokens)
+{
+    size_t rows = value_rows(plan, id, sequences, tokens);
+    return osprey__round_up(rows * plan->placements[id].form.stride, OSPREY__ALIGNMENT);
+}
+
+size_t osprey__prepared_bytes(const osprey__plan *plan, osprey__value_id id, size_t sequences,
+                              size_t tokens)
+{
+    size_t rows = value_rows(plan, id, sequences, tokens);
+    return rows <= OSPREY__PREPARED_ROWS ? rows * plan->placements[id].prepared_row_bytes : 0;
+}
+
 typedef struct sizes {
     const osprey__plan *plan;
     size_t sequences, tokens;
@@ -28,9 +49,8 @@ static bool is_root(const osprey__plan *plan, osprey__value_id id)
 
 static size_t root_bytes(const sizes *at, osprey__value_id id)
 {
-    size_t elements =
-        osprey__value_elements(&at->plan->graph->values[id], at->sequences, at->tokens);
-    return osprey__round_up(elements * sizeof(float), OSPREY__ALIGNMENT);
+    return osprey__value_bytes(at->plan, id, at->sequences, at->tokens) +
+           osprey__prepared_bytes(at->plan, id, at->sequences, at->tokens);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "kernels/quantize.h"
+#include "plan/row_forms.h"
 
 #include <string.h>
 
@@ -264,12 +265,21 @@ static void find_lifetimes(osprey__plan *plan)
         osprey__value_id output = node->output;
         if (graph->values[old].kind != OSPREY__COMPUTED || placements[old].last != s ||
             placements[output].root != output ||
-            graph->values[old].shape.extent != graph->values[output].shape.extent)
+            graph->values[old].shape.extent != graph->values[output].shape.extent ||
+            placements[old].form.stride != placements[output].form.stride ||
+            placements[output].form.prepared_for)
             continue;
         placements[old].last = placements[output].last;
         for (osprey__value_id v = 0; v < graph->value_count; v++)
             if (placements[v].root == output) placements[v].root = old;
     }
+}
+
+void osprey__plan_arrange(osprey__plan *plan)
+{
+    osprey__choose_row_forms(plan);
+    find_lifetimes(plan);
+    osprey__find_prepared_rows(plan);
 }
 
 osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
@@ -309,7 +319,7 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
         }
     }
     OSPREY_TRY_GOTO(place_weights(made, error));
-    find_lifetimes(made);
+    osprey__plan_arrange(made);
     *plan = made;
     return OSPREY_OK;
 fail:

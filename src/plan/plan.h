@@ -14,10 +14,22 @@
 #include "graph/graph.h"
 #include "kernels/kernel_table.h"
 
+/* How the rows of a value lie, those of its last dimension. */
+typedef struct osprey__row_form {
+    size_t width;                            /* elements */
+    size_t stride;                           /* bytes from one to the next */
+    osprey__dtype dtype;                     /* OSPREY__F32 or OSPREY__BF16 */
+    const osprey__gemm_kernel *prepared_for; /* as its prepare leaves them; NULL: plain */
+} osprey__row_form;
+
 /* Where a value lies while the plan runs. */
 typedef struct osprey__placement {
     osprey__value_id root; /* itself, or the value whose memory it shares */
     size_t first, last;    /* of a root: the steps between which its memory is in use */
+    osprey__row_form form; /* plain floats side by side unless osprey__choose_row_forms says else */
+    /* Of a root: bytes that a product which reads it (or a convolution that writes it) prepares a
+     * row. Room for OSPREY__PREPARED_ROWS of them lies behind the value. */
+    size_t prepared_row_bytes;
     const float *constant; /* constants as floats; NULL for gather tables, which stay as they are */
 } osprey__placement;
 
@@ -77,6 +89,12 @@ osprey_status osprey__plan_pack_into(osprey__plan *plan, const osprey__byte_sink
  */
 void osprey__plan_map(osprey__plan *plan, const void *weights);
 
+/*
+ * Decides in which form values lie, and which share memory. osprey__plan_create has done it; to be
+ * called again when a step has got another kernel.
+ */
+void osprey__plan_arrange(osprey__plan *plan);
+
 /* Takes NULL. */
 void osprey__plan_free(osprey__plan *plan);
 
@@ -94,6 +112,17 @@ size_t osprey__memory_plan(const osprey__plan *plan, size_t sequences, size_t to
 
 /* Texts that are sorted together, to find what they share: more than run at once. */
 #define OSPREY__TEXTS_SORTED 2048
+
+/* Rows up to which products split columns too, so that tasks share rows prepared beforehand. */
+#define OSPREY__PREPARED_ROWS 1024
+
+/* Bytes of a value at that size, a multiple of OSPREY__ALIGNMENT; without the room behind it. */
+size_t osprey__value_bytes(const osprey__plan *plan, osprey__value_id id, size_t sequences,
+                           size_t tokens);
+
+/* Bytes of the room behind a root; 0 where it has more than OSPREY__PREPARED_ROWS rows. */
+size_t osprey__prepared_bytes(const osprey__plan *plan, osprey__value_id id, size_t sequences,
+                              size_t tokens);
 
 /* Elements of a value at that size. */
 size_t osprey__value_elements(const osprey__value *value, size_t sequences, size_t tokens);

@@ -24,7 +24,7 @@ typedef struct problem {
 static problem problem_new(size_t m, size_t n, size_t k)
 {
     problem p = {.m = m, .n = n, .k = k};
-    /* Rows 4 KiB apart are those that kernels copy into scratch. */
+    /* Rows 4 KiB apart are those that kernels would rather have prepared. */
     p.lda = k <= 1024 && !random_below(3) ? 1024 : k + random_below(3) * 5;
     p.ldc = n + random_below(3) * 7;
     p.activation = (osprey_activation)random_below(OSPREY_ACTIVATION_QUICK_GELU + 1);
@@ -56,38 +56,58 @@ static guarded pack(const problem *p, const osprey__gemm_kernel *kernel)
     return packed;
 }
 
+/* How a product gets its rows and gives its result. */
+typedef struct row_form {
+    const uint16_t *halves; /* a as bfloat16s, where its floats are such; or NULL */
+    bool plain;             /* a as it lies, not prepared */
+    bool rounded;           /* c is bfloat16s */
+} row_form;
+
+static const row_form floats;
+
 /* The product of rows row..row+m-1 and columns column..column+n-1 into c, which is whole. */
 static void run_part(const problem *p, const osprey__gemm_kernel *kernel, const guarded *packed,
-                     size_t row, size_t m, size_t column, size_t n, const float *residual, float *c)
+                     row_form form, size_t row, size_t m, size_t column, size_t n,
+                     const float *residual, void *c)
 {
     size_t offset = row * p->ldc + column;
-    size_t scratch_bytes = osprey__round_up(kernel->scratch_bytes(m, p->k), OSPREY__ALIGNMENT);
-    guarded scratch = guarded_random(scratch_bytes / sizeof(float), NAN);
+    osprey__gemm_input input = {
+        .m = m,
+        .k = p->k,
+        .dtype = form.halves ? OSPREY__BF16 : OSPREY__F32,
+        .x = form.halves ? (const void *)(form.halves + row * p->lda)
+                         : (const void *)(p->a.floats + row * p->lda),
+        .stride = p->lda * (form.halves ? sizeof(uint16_t) : sizeof(float)),
+        .range = p->input_range,
+    };
+    size_t row_bytes = kernel->row_bytes(p->k);
+    assert_int_equal(row_bytes % OSPREY__ALIGNMENT, 0);
+    guarded rows = guarded_random(m * row_bytes / sizeof(float), NAN);
+    kernel->prepare(&input, rows.floats);
     osprey__gemm_args args = {
         .m = m,
         .n = n,
         .k = p->k,
-        .a = p->a.floats + row * p->lda,
-        .lda = p->lda,
-        .input_range = p->input_range,
+        .a = form.plain ? input.x : rows.floats,
+        .a_stride = form.plain ? input.stride : row_bytes,
         .packed = (const char *)packed->floats +
                   column / kernel->columns * kernel->panel_bytes(kernel, p->k),
         .bias = p->has_bias ? p->bias.floats + column : NULL,
         .activation = p->activation,
         .residual = p->has_residual ? residual + offset : NULL,
-        .c = c + offset,
+        .c = (char *)c + offset * (form.rounded ? sizeof(uint16_t) : sizeof(float)),
         .ldc = p->ldc,
-        .scratch = scratch.floats,
+        .rounded = form.rounded,
     };
     kernel->run(&args);
-    guarded_free(&scratch);
+    guarded_free(&rows);
 }
 
 /* The residual is the output itself: what lies between the rows has to stay. */
 static guarded run_in_place(const problem *p, const osprey__gemm_kernel *kernel)
 {
     guarded packed = pack(p, kernel), c = guarded_copy(&p->residual);
-    run_part(p, kernel, &packed, 0, p->m, 0, p->n, c.floats, c.floats);
+    run_part(p, kernel, &packed, floats, 0, p->m, 0, p->n, c.floats, c.floats);
     guarded_free(&packed);
     return c;
 }
@@ -275,13 +295,14 @@ static void check_parts(const problem *p, const osprey__gemm_kernel *kernel)
 {
     guarded packed = pack(p, kernel);
     guarded whole = guarded_copy(&p->residual), parts = guarded_copy(&p->residual);
-    run_part(p, kernel, &packed, 0, p->m, 0, p->n, p->residual.floats, whole.floats);
+    run_part(p, kernel, &packed, floats, 0, p->m, 0, p->n, p->residual.floats, whole.floats);
     for (size_t row = 0; row < p->m;) {
         size_t m = 1 + random_below(p->m - row);
         for (size_t column = 0; column < p->n;) {
             size_t n = kernel->columns * (1 + random_below(3));
             if (n > p->n - column) n = p->n - column;
-            run_part(p, kernel, &packed, row, m, column, n, p->residual.floats, parts.floats);
+            run_part(p, kernel, &packed, floats, row, m, column, n, p->residual.floats,
+                     parts.floats);
             column += n;
         }
         row += m;
@@ -340,6 +361,70 @@ static void test_rows_without_a_scale(void **state)
     }
 }
 
+/* An array of count bfloat16s, whatever lies in it. */
+static guarded halves_new(size_t count)
+{
+    return guarded_random((count + 1) / 2, 1);
+}
+
+/* The result in bfloat16s is that in floats, rounded; between the rows nothing changes. */
+static void check_rounded_result(const problem *p, const osprey__gemm_kernel *kernel,
+                                 const guarded *packed)
+{
+    guarded c = guarded_copy(&p->residual), half = halves_new(c.count);
+    guarded wanted = guarded_copy(&half);
+    uint16_t *out = (uint16_t *)(void *)wanted.floats;
+    run_part(p, kernel, packed, floats, 0, p->m, 0, p->n, p->residual.floats, c.floats);
+    for (size_t row = 0; row < p->m; row++)
+        osprey__from_f32(OSPREY__BF16, c.floats + row * p->ldc, p->n, out + row * p->ldc);
+    row_form rounded = {.rounded = true};
+    run_part(p, kernel, packed, rounded, 0, p->m, 0, p->n, p->residual.floats, half.floats);
+    assert_memory_equal(wanted.floats, half.floats, half.count * sizeof(float));
+    guarded_free(&c);
+    guarded_free(&half);
+    guarded_free(&wanted);
+}
+
+/* Rows that are bfloat16s, prepared or as they lie, give what they give as floats. */
+static void check_rounded_rows(problem *p, const osprey__gemm_kernel *kernel, const guarded *packed)
+{
+    guarded half = halves_new(p->a.count), wanted = guarded_copy(&p->residual);
+    uint16_t *halves = (uint16_t *)(void *)half.floats + p->a.count % 2;
+    osprey__from_f32(OSPREY__BF16, p->a.floats, p->a.count, halves);
+    osprey__to_f32(OSPREY__BF16, halves, p->a.count, p->a.floats);
+    run_part(p, kernel, packed, floats, 0, p->m, 0, p->n, p->residual.floats, wanted.floats);
+    for (int plain = 0; plain < 2; plain++)
+        for (int half_rows = 0; half_rows < 2; half_rows++) {
+            row_form form = {.halves = half_rows ? halves : NULL, .plain = plain};
+            osprey__dtype dtype = half_rows ? OSPREY__BF16 : OSPREY__F32;
+            size_t stride = p->lda * osprey__dtype_bytes(dtype);
+            if (plain && !osprey__gemm_takes(kernel, dtype, stride, p->k)) continue;
+            guarded c = guarded_copy(&p->residual);
+            run_part(p, kernel, packed, form, 0, p->m, 0, p->n, p->residual.floats, c.floats);
+            assert_same_bits(wanted.floats, c.floats, c.count);
+            guarded_free(&c);
+        }
+    guarded_free(&half);
+    guarded_free(&wanted);
+}
+
+static void test_rows_and_results_in_bfloat16(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("bfloat16", (osprey__cpu_level)level);
+        for (int format = 0; kernels && format < OSPREY_PRECISIONS; format++)
+            for (size_t repeat = 0; repeat < 60; repeat++) {
+                problem p = problem_new(random_size(64), random_size(140), random_size(100));
+                guarded packed = pack(&p, &kernels->gemm[format]);
+                check_rounded_result(&p, &kernels->gemm[format], &packed);
+                check_rounded_rows(&p, &kernels->gemm[format], &packed);
+                guarded_free(&packed);
+                problem_free(&p);
+            }
+    }
+}
+
 static void test_padding_is_zero(void **state)
 {
     (void)state;
@@ -365,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_large_shapes),
         cmocka_unit_test(test_a_row_does_not_depend_on_the_others),
         cmocka_unit_test(test_rows_without_a_scale),
+        cmocka_unit_test(test_rows_and_results_in_bfloat16),
         cmocka_unit_test(test_padding_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

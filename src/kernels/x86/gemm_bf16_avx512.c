@@ -4,9 +4,14 @@
 #include "kernels/kernel_list.h"
 #include "kernels/x86/rows_bf16.h"
 
-size_t osprey__gemm_bf16_scratch_bytes__avx512(size_t m, size_t k)
+size_t osprey__gemm_bf16_row_bytes__avx512(size_t k)
 {
-    return gemm_scratch_bytes(m, k);
+    return row_bytes(k);
+}
+
+void osprey__gemm_bf16_prepare__avx512(const osprey__gemm_input *input, void *rows)
+{
+    prepare(input, rows);
 }
 
 void osprey__gemm_bf16__avx512(const osprey__gemm_args *args)

@@ -4,9 +4,14 @@
 #include "kernels/kernel_list.h"
 #include "kernels/x86/gemm_s4_x86.h"
 
-size_t osprey__gemm_s4_scratch_bytes__avx512vnni(size_t m, size_t k)
+size_t osprey__gemm_s4_row_bytes__avx512vnni(size_t k)
 {
-    return gemm_scratch_bytes(m, k);
+    return row_bytes(k);
+}
+
+void osprey__gemm_s4_prepare__avx512vnni(const osprey__gemm_input *input, void *rows)
+{
+    prepare(input, rows);
 }
 
 void osprey__gemm_s4__avx512vnni(const osprey__gemm_args *args)

@@ -18,43 +18,21 @@ static size_t groups_of(size_t k)
     return (k + GROUP - 1) / GROUP;
 }
 
-/* An odd number of cache lines, so that rows do not share cache sets. */
-static size_t quantized_row_bytes(size_t k)
+/* Offset of the tail in a prepared row. */
+static size_t element_bytes(size_t k)
 {
-    return osprey__round_up(groups_of(k) * GROUP * ELEMENT_BYTES, 2 * OSPREY__ALIGNMENT) +
-           OSPREY__ALIGNMENT;
+    return groups_of(k) * GROUP * ELEMENT_BYTES;
 }
 
-static size_t row_scratch_bytes(size_t k)
+static size_t row_bytes(size_t k)
 {
-    return quantized_row_bytes(k) + sizeof(float) + groups_of(k) * sizeof(int32_t);
+    size_t tail = sizeof(row_tail) + groups_of(k) * sizeof(int32_t);
+    return padded_bytes(element_bytes(k) + tail) + OSPREY__ALIGNMENT;
 }
 
-OSPREY__INLINE void quantize_rows(const osprey__gemm_args *args, row_block *block, const bool fixed)
+static void prepare(const osprey__gemm_input *input, void *rows)
 {
-    size_t k = args->k, groups = groups_of(k), row_bytes = quantized_row_bytes(k);
-    char *rows = args->scratch;
-    float *scales = (float *)(rows + block->rows * row_bytes);
-    int32_t *corrections = (int32_t *)(scales + block->rows);
-    for (size_t row = 0; row < block->rows; row++) {
-        const float *x = args->a + (block->first_row + row) * args->lda;
-        osprey__row_scale scale = scale_of_row(args, x, fixed);
-        vec not_finite = vec_set(0.0f);
-        char *out = rows + row * row_bytes;
-        for (size_t group = 0; group < groups; group++) {
-            integers sum = INTEGERS_ZERO();
-            for (size_t i = group * GROUP; i < (group + 1) * GROUP; i += VEC_FLOATS)
-                sum = INTEGERS(add_epi32)(sum,
-                                          quantize_vec(load_elements(x, i, k), scale.inverse, fixed,
-                                                       &not_finite, out + i * ELEMENT_BYTES));
-            corrections[row * groups + group] = WEIGHT_OFFSET * integers_sum(sum);
-        }
-        scales[row] = fixed ? scale.scale + vec_sum(not_finite) : scale.scale;
-    }
-    block->a = (const lane *)rows;
-    block->lda = row_bytes / sizeof(lane);
-    block->scales = scales;
-    block->corrections = corrections;
+    quantize_rows(input, GROUP, WEIGHT_OFFSET, element_bytes(input->k), row_bytes(input->k), rows);
 }
 
 /* Two steps of four bits become two of eight. */
@@ -75,19 +53,23 @@ static void unpack_group(const char *record, char *weights)
             unpack_vec(record, weights + i, weights + TILE_STEP_BYTES + i);
 }
 
-/* sums += (integers - correction) * scale for a tile's rows; the correction is one a row. */
+/* sums += (integers - correction) * scale for a tile's rows, whose tails lie stride bytes apart. */
 static void add_scaled(const float *tile_sums, const char *scale_halves, size_t rows,
-                       const int32_t *corrections, size_t groups, float *sums)
+                       const row_tail *tail, size_t stride, size_t group, float *sums)
 {
     vec scales[TILE_VECS];
     OSPREY__UNROLL
     for (size_t i = 0; i < TILE_VECS; i++)
         scales[i] = vec_load_bf16(scale_halves + i * VEC_FLOATS * sizeof(uint16_t));
-    for (size_t row = 0; row < rows; row++) OSPREY__UNROLL
-    for (size_t i = 0; i < TILE_VECS; i++) {
-        size_t at = row * TILE_COLUMNS + i * VEC_FLOATS;
-        vec sum = subtract_integer(vec_load(tile_sums + at), corrections[row * groups]);
-        vec_store(sums + at, vec_load(sums + at) + sum * scales[i]);
+    for (size_t row = 0; row < rows; row++) {
+        int32_t correction = tail->corrections[group];
+        OSPREY__UNROLL
+        for (size_t i = 0; i < TILE_VECS; i++) {
+            size_t at = row * TILE_COLUMNS + i * VEC_FLOATS;
+            vec sum = subtract_integer(vec_load(tile_sums + at), correction);
+            vec_store(sums + at, vec_load(sums + at) + sum * scales[i]);
+        }
+        tail = (const row_tail *)((const char *)tail + stride);
     }
 }
 
@@ -103,23 +85,28 @@ static void multiply_panel(const osprey__gemm_args *args, const row_block *block
     for (size_t group = 0; group < groups; group++, record += record_bytes) {
         unpack_group(record, weights);
         tile_job job = {.steps = GROUP_STEPS,
-                        .lda = block->lda,
+                        .lda = args->a_stride / sizeof(lane),
                         .b = weights,
                         .sums = tile_sums,
                         .sums_stride = TILE_COLUMNS,
                         .prefetch = group + 1 < groups ? record + record_bytes : record,
                         .prefetch_step = record_bytes / GROUP_STEPS};
         for (size_t t = block->first; t < block->last; t++) {
-            size_t row = tile_start(t, args->m) - block->first_row;
-            size_t rows = tile_start(t + 1, args->m) - block->first_row - row;
-            job.a = block->a + row * block->lda + group * GROUP_STEPS;
+            size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
+            job.a =
+                (const lane *)((const char *)args->a + row * args->a_stride) + group * GROUP_STEPS;
             tile(&job, rows);
             add_scaled(tile_sums, record + GROUP / 2 * TILE_COLUMNS, rows,
-                       block->corrections + row * groups + group, groups,
-                       sums + row * TILE_COLUMNS);
+                       tail_of(args, row, element_bytes(args->k)), args->a_stride, group,
+                       sums + (row - block->first_row) * TILE_COLUMNS);
         }
     }
-    finish_sums(args, block, panel * TILE_COLUMNS, NULL, sums, SUM_SCALED);
+    finish_job finish = {.first = block->first_row,
+                         .rows = block->rows,
+                         .column = panel * TILE_COLUMNS,
+                         .sums = sums,
+                         .tail = element_bytes(args->k)};
+    finish_sums(args, &finish, SUM_SCALED);
 }
 
 #endif

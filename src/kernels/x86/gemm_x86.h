@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the matrix products of all formats share: blocks of rows, chunks of k, and the epilogue.
- * A format defines row_scratch_bytes, prepare_rows and multiply_panel after this header.
+ * A format defines row_bytes, prepare and multiply_panel after this header.
  */
 #ifndef OSPREY_KERNELS_X86_GEMM_X86_H
 #define OSPREY_KERNELS_X86_GEMM_X86_H
@@ -24,32 +24,38 @@ enum {
 /* Tiles first..last-1, the first of which begins at row first_row. */
 typedef struct row_block {
     size_t first, last, first_row, rows;
-    const lane *a; /* rows lda lanes apart */
-    size_t lda;
-    /* Of each row, in the formats that have them: */
-    const float *scales;
-    const int32_t *corrections; /* what is too much in an integer sum; s4: one a group */
 } row_block;
 
-/* Scratch that prepare_rows takes a row. */
-static size_t row_scratch_bytes(size_t k);
-
-/* Sets block's a and lda, scales and corrections to its rows in the format's own form. */
-static void prepare_rows(const osprey__gemm_args *args, row_block *block);
+/* Bytes of a prepared row. */
+static size_t row_bytes(size_t k);
 
 /* The block's rows times one panel of weights, with the epilogue. */
 static void multiply_panel(const osprey__gemm_args *args, const row_block *block, size_t panel);
 
-static size_t gemm_scratch_bytes(size_t m, size_t k)
+/* Room for a prepared row's elements: with one cache line more the row has an odd number of them,
+ * so that rows do not share cache sets. */
+OSPREY__INLINE size_t padded_bytes(size_t bytes)
 {
-    return (m < BLOCK_ROWS ? m : BLOCK_ROWS) * row_scratch_bytes(k);
+    return osprey__round_up(bytes, 2 * OSPREY__ALIGNMENT);
+}
+
+/* What lies behind the elements of a row of integers. */
+typedef struct row_tail {
+    float scale;
+    int32_t corrections[]; /* what is too much in an integer sum; s4: one a group */
+} row_tail;
+
+/* elements is the offset of the tail in a row. */
+OSPREY__INLINE const row_tail *tail_of(const osprey__gemm_args *args, size_t row, size_t elements)
+{
+    return (const row_tail *)((const char *)args->a + row * args->a_stride + elements);
 }
 
 /* How a tile's sum becomes a float. */
 typedef enum sum_kind {
     SUM_FLOAT,
-    SUM_INTEGER, /* (sum - correction[row]) * (scale[row] * scale[column]) */
-    SUM_SCALED,  /* sum * scale[row] */
+    SUM_INTEGER, /* (sum - correction of the row) * (scale of the row * scale of the column) */
+    SUM_SCALED,  /* sum * scale of the row */
 } sum_kind;
 
 OSPREY__INLINE vec subtract_integer(vec integers, int32_t x)
@@ -63,13 +69,20 @@ OSPREY__INLINE vec subtract_integer(vec integers, int32_t x)
 #endif
 }
 
-OSPREY__INLINE vec sum_to_float(const row_block *block, size_t row, vec sum, vec column_scale,
+/* Sums of rows first..first+rows-1 with the panel that begins at column. */
+typedef struct finish_job {
+    size_t first, rows, column;
+    const float *sums;          /* [rows][TILE_COLUMNS] */
+    const float *column_scales; /* SUM_INTEGER: of the panel */
+    size_t tail;                /* SUM_INTEGER, SUM_SCALED: as tail_of takes it */
+} finish_job;
+
+OSPREY__INLINE vec sum_to_float(vec sum, const row_tail *tail, vec column_scale,
                                 const sum_kind kind)
 {
     if (kind == SUM_INTEGER)
-        return subtract_integer(sum, block->corrections[row]) *
-               (vec_set(block->scales[row]) * column_scale);
-    if (kind == SUM_SCALED) return sum * vec_set(block->scales[row]);
+        return subtract_integer(sum, tail->corrections[0]) * (vec_set(tail->scale) * column_scale);
+    if (kind == SUM_SCALED) return sum * vec_set(tail->scale);
     return sum;
 }
 
@@ -78,52 +91,68 @@ OSPREY__INLINE vec load_up_to(const float *p, size_t count)
     return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
 }
 
+OSPREY__INLINE void store_result(const osprey__gemm_args *args, size_t at, size_t count, vec x)
+{
+    if (args->rounded)
+        vec_store_bf16((uint16_t *)args->c + at, count < VEC_FLOATS ? count : VEC_FLOATS, x);
+    else if (count >= VEC_FLOATS)
+        vec_store((float *)args->c + at, x);
+    else
+        vec_store_first((float *)args->c + at, count, x);
+}
+
 /* activation and kind are constants at every call. */
-OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const row_block *block,
-                                size_t column, const float *column_scales, const float *sums,
+OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const finish_job *job,
                                 const sum_kind kind, const osprey_activation activation)
 {
-    for (size_t i = 0; i < TILE_COLUMNS && column < args->n;
-         i += VEC_FLOATS, column += VEC_FLOATS) {
-        size_t count = args->n - column;
+    for (size_t i = 0; i < TILE_COLUMNS && job->column + i < args->n; i += VEC_FLOATS) {
+        size_t column = job->column + i, count = args->n - column;
         vec bias = args->bias ? load_up_to(args->bias + column, count) : vec_set(0.0f);
-        vec column_scale = kind == SUM_INTEGER ? vec_load(column_scales + i) : vec_set(0.0f);
-        size_t offset = block->first_row * args->ldc + column;
-        for (size_t row = 0; row < block->rows; row++, offset += args->ldc) {
-            vec x = vec_load(sums + row * TILE_COLUMNS + i);
-            x = sum_to_float(block, row, x, column_scale, kind) + bias;
-            if (args->residual) x += load_up_to(args->residual + offset, count);
-            x = vec_activate(activation, x);
-            if (count >= VEC_FLOATS)
-                vec_store(args->c + offset, x);
-            else
-                vec_store_first(args->c + offset, count, x);
+        vec column_scale = kind == SUM_INTEGER ? vec_load(job->column_scales + i) : vec_set(0.0f);
+        for (size_t row = 0; row < job->rows; row++) {
+            size_t at = (job->first + row) * args->ldc + column;
+            const row_tail *tail =
+                kind == SUM_FLOAT ? NULL : tail_of(args, job->first + row, job->tail);
+            vec x = vec_load(job->sums + row * TILE_COLUMNS + i);
+            x = sum_to_float(x, tail, column_scale, kind) + bias;
+            if (args->residual) x += load_up_to(args->residual + at, count);
+            store_result(args, at, count, vec_activate(activation, x));
         }
     }
 }
 
-/* The epilogue of a block's sums of the panel that begins at column. */
-OSPREY__INLINE void finish_sums(const osprey__gemm_args *args, const row_block *block,
-                                size_t column, const float *column_scales, const float *sums,
+/* The epilogue. */
+OSPREY__INLINE void finish_sums(const osprey__gemm_args *args, const finish_job *job,
                                 const sum_kind kind)
 {
     switch (args->activation) {
     case OSPREY_ACTIVATION_NONE:
-        finish_with(args, block, column, column_scales, sums, kind, OSPREY_ACTIVATION_NONE);
+        finish_with(args, job, kind, OSPREY_ACTIVATION_NONE);
         break;
     case OSPREY_ACTIVATION_RELU:
-        finish_with(args, block, column, column_scales, sums, kind, OSPREY_ACTIVATION_RELU);
+        finish_with(args, job, kind, OSPREY_ACTIVATION_RELU);
         break;
     case OSPREY_ACTIVATION_GELU:
-        finish_with(args, block, column, column_scales, sums, kind, OSPREY_ACTIVATION_GELU);
+        finish_with(args, job, kind, OSPREY_ACTIVATION_GELU);
         break;
     case OSPREY_ACTIVATION_GELU_TANH:
-        finish_with(args, block, column, column_scales, sums, kind, OSPREY_ACTIVATION_GELU_TANH);
+        finish_with(args, job, kind, OSPREY_ACTIVATION_GELU_TANH);
         break;
     case OSPREY_ACTIVATION_QUICK_GELU:
-        finish_with(args, block, column, column_scales, sums, kind, OSPREY_ACTIVATION_QUICK_GELU);
+        finish_with(args, job, kind, OSPREY_ACTIVATION_QUICK_GELU);
         break;
     }
+}
+
+/* Asks for the cache lines that a tile's results go to, so that they are there when it is done. */
+OSPREY__INLINE void fetch_results(const osprey__gemm_args *args, size_t first, size_t rows,
+                                  size_t column)
+{
+    size_t element = args->rounded ? sizeof(uint16_t) : sizeof(float);
+    char *c = (char *)args->c + (first * args->ldc + column) * element;
+    for (size_t row = 0; row < rows; row++, c += args->ldc * element)
+        for (size_t i = 0; i < TILE_COLUMNS * element; i += OSPREY__ALIGNMENT)
+            __builtin_prefetch(c + i, 1);
 }
 
 static size_t steps_of(size_t k)
@@ -134,35 +163,43 @@ static size_t steps_of(size_t k)
 /*
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
  * while the tiles pass, and the part that follows it in memory is fetched meanwhile. Behind a
- * panel's weights lie its columns' scales, where kind has such.
+ * panel's weights lie its columns' scales, where kind has such. A tile is finished as soon as its
+ * sums are, so that its results leave while the next is multiplied.
  */
 OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_block *block,
-                                    size_t panel, const sum_kind kind)
+                                    size_t panel, size_t tail, const sum_kind kind)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_ROWS * TILE_COLUMNS];
     size_t steps = steps_of(args->k), tiles = block->last - block->first;
     size_t weight_bytes = osprey__round_up(steps * TILE_STEP_BYTES, OSPREY__ALIGNMENT);
     size_t scale_bytes = kind == SUM_INTEGER ? TILE_COLUMNS * sizeof(float) : 0;
-    size_t column = panel * TILE_COLUMNS;
     const char *weights = (const char *)args->packed + panel * (weight_bytes + scale_bytes);
-    tile_job job = {.lda = block->lda, .b = weights, .sums_stride = TILE_COLUMNS};
+    finish_job finish = {.column = panel * TILE_COLUMNS,
+                         .column_scales = (const float *)(weights + weight_bytes),
+                         .tail = tail};
+    tile_job job = {
+        .lda = args->a_stride / sizeof(lane), .b = weights, .sums_stride = TILE_COLUMNS};
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.steps * TILE_STEP_BYTES) {
         size_t step = chunk * steps / chunks;
+        bool last = chunk + 1 == chunks, at_end = last && args->n - finish.column <= TILE_COLUMNS;
         job.steps = (chunk + 1) * steps / chunks - step;
         job.add = chunk > 0;
-        bool last = chunk + 1 == chunks && args->n - column <= TILE_COLUMNS;
-        job.prefetch = last ? job.b : job.b + job.steps * TILE_STEP_BYTES;
-        job.prefetch_step = last ? 0 : TILE_STEP_BYTES / tiles;
+        job.prefetch = at_end ? job.b : job.b + job.steps * TILE_STEP_BYTES;
+        job.prefetch_step = at_end ? 0 : TILE_STEP_BYTES / tiles;
         for (size_t t = block->first; t < block->last; t++) {
-            size_t row = tile_start(t, args->m), row_in_block = row - block->first_row;
-            job.a = block->a + row_in_block * block->lda + step;
-            job.sums = sums + row_in_block * TILE_COLUMNS;
-            tile(&job, tile_start(t + 1, args->m) - row);
+            size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
+            job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
+            job.sums = sums + (chunks > 1 ? (row - block->first_row) * TILE_COLUMNS : 0);
+            if (last) fetch_results(args, row, rows, finish.column);
+            tile(&job, rows);
             job.prefetch += job.steps * job.prefetch_step;
+            finish.first = row;
+            finish.rows = rows;
+            finish.sums = job.sums;
+            if (last) finish_sums(args, &finish, kind);
         }
     }
-    finish_sums(args, block, column, (const float *)(weights + weight_bytes), sums, kind);
 }
 
 static void multiply(const osprey__gemm_args *args)
@@ -173,7 +210,6 @@ static void multiply(const osprey__gemm_args *args)
         row_block block = {.first = i * tiles / blocks, .last = (i + 1) * tiles / blocks};
         block.first_row = tile_start(block.first, args->m);
         block.rows = tile_start(block.last, args->m) - block.first_row;
-        prepare_rows(args, &block);
         for (size_t panel = 0; panel < panels; panel++) multiply_panel(args, &block, panel);
     }
 }

@@ -7,8 +7,6 @@
 
 typedef float lane;
 
-#define LANE_IS_PAIR 0
-
 enum { LANE_DEPTH = 1, LANE_VEC_BYTES = sizeof(vec) / 2 };
 
 OSPREY__INLINE vec lane_broadcast(lane x)

@@ -8,8 +8,6 @@
 
 typedef int32_t lane __attribute__((may_alias));
 
-#define LANE_IS_PAIR 1
-
 enum { LANE_DEPTH = 2, LANE_VEC_BYTES = sizeof(vec) };
 
 OSPREY__INLINE vec lane_broadcast(lane x)

@@ -5,36 +5,25 @@
 
 #include "kernels/x86/gemm_x86.h"
 
-/* Rows a multiple of 4 KiB apart fall into the same few places of the first-level cache. */
-enum { CONFLICT_FLOATS = 1024 };
-
-static size_t padded_row_floats(size_t k)
+static size_t row_bytes(size_t k)
 {
-    return osprey__round_up(k, VEC_FLOATS) + OSPREY__ALIGNMENT / sizeof(float);
+    return padded_bytes(k * sizeof(float)) + OSPREY__ALIGNMENT;
 }
 
-static size_t row_scratch_bytes(size_t k)
+static void prepare(const osprey__gemm_input *input, void *rows)
 {
-    return padded_row_floats(k) * sizeof(float);
-}
-
-/* Where they lie, or a copy in scratch if there they would share cache sets. */
-static void prepare_rows(const osprey__gemm_args *args, row_block *block)
-{
-    block->a = args->a + block->first_row * args->lda;
-    block->lda = args->lda;
-    if (args->lda % CONFLICT_FLOATS != 0) return;
-    size_t padded = padded_row_floats(args->k);
-    float *copy = args->scratch;
-    for (size_t row = 0; row < block->rows; row++)
-        memcpy(copy + row * padded, block->a + row * args->lda, args->k * sizeof(float));
-    block->a = copy;
-    block->lda = padded;
+    size_t bytes = row_bytes(input->k);
+    for (size_t row = 0; row < input->m; row++) {
+        const char *x = (const char *)input->x + row * input->stride;
+        float *out = (float *)((char *)rows + row * bytes);
+        for (size_t i = 0; i < input->k; i += VEC_FLOATS)
+            vec_store(out + i, load_row(x, input->dtype, i, input->k));
+    }
 }
 
 static void multiply_panel(const osprey__gemm_args *args, const row_block *block, size_t panel)
 {
-    multiply_chunks(args, block, panel, SUM_FLOAT);
+    multiply_chunks(args, block, panel, 0, SUM_FLOAT);
 }
 
 #endif

@@ -74,32 +74,14 @@ OSPREY__INLINE void store_elements(char *out, integers x)
 
 #endif
 
-static osprey__row_scale row_scale(const float *x, size_t k)
+OSPREY__INLINE osprey__row_scale row_scale(const void *x, const osprey__dtype dtype, size_t k)
 {
     integers largest = INTEGERS_ZERO(), magnitude = INTEGERS(set1_epi32)(0x7fffffff);
     for (size_t i = 0; i < k; i += VEC_FLOATS) {
-        integers bits = INTEGERS_OF_BITS(load_elements(x, i, k));
+        integers bits = INTEGERS_OF_BITS(load_row(x, dtype, i, k));
         largest = INTEGERS(max_epu32)(largest, INTEGERS_AND(bits, magnitude));
     }
     return osprey__row_scale_of(largest_magnitude_bits(largest));
-}
-
-/* What prepare_rows of an integer format does: `fixed` says that all rows have the same scale. */
-OSPREY__INLINE void quantize_rows(const osprey__gemm_args *args, row_block *block,
-                                  const bool fixed);
-
-static void prepare_rows(const osprey__gemm_args *args, row_block *block)
-{
-    if (args->input_range > 0)
-        quantize_rows(args, block, true);
-    else
-        quantize_rows(args, block, false);
-}
-
-OSPREY__INLINE osprey__row_scale scale_of_row(const osprey__gemm_args *args, const float *x,
-                                              const bool fixed)
-{
-    return fixed ? osprey__row_scale_of_range(args->input_range) : row_scale(x, args->k);
 }
 
 /*
@@ -119,6 +101,48 @@ OSPREY__INLINE integers quantize_vec(vec x, float inverse, const bool fixed, vec
     integers quantized = inverse == 0 ? INTEGERS_ZERO() : INTEGERS(cvtps_epi32)(scaled);
     store_elements(out, quantized);
     return quantized;
+}
+
+/*
+ * Quantizes a row in groups of so many elements (a multiple of VEC_FLOATS), zeros behind the k-th,
+ * with a correction for each: offset times the group's sum.
+ */
+OSPREY__INLINE void quantize_row(const osprey__gemm_input *input, const void *x,
+                                 const osprey__dtype dtype, const bool fixed, size_t group,
+                                 int32_t offset, char *out, row_tail *tail)
+{
+    size_t k = input->k;
+    osprey__row_scale scale =
+        fixed ? osprey__row_scale_of_range(input->range) : row_scale(x, dtype, k);
+    vec not_finite = vec_set(0.0f);
+    int32_t *correction = tail->corrections;
+    for (size_t begin = 0; begin < k; begin += group) {
+        integers sum = INTEGERS_ZERO();
+        for (size_t i = begin; i < begin + group; i += VEC_FLOATS) {
+            vec element = load_row(x, dtype, i, k);
+            sum = INTEGERS(add_epi32)(sum, quantize_vec(element, scale.inverse, fixed, &not_finite,
+                                                        out + i * ELEMENT_BYTES));
+        }
+        *correction++ = offset * integers_sum(sum);
+    }
+    tail->scale = fixed ? scale.scale + vec_sum(not_finite) : scale.scale;
+}
+
+/* The rows of the input to rows stride bytes apart, whose elements take so many of them. */
+OSPREY__INLINE void quantize_rows(const osprey__gemm_input *input, size_t group, int32_t offset,
+                                  size_t elements, size_t stride, char *rows)
+{
+    for (size_t row = 0; row < input->m; row++, rows += stride) {
+        const char *x = (const char *)input->x + row * input->stride;
+        row_tail *tail = (row_tail *)(rows + elements);
+        bool fixed = input->range > 0;
+        if (input->dtype == OSPREY__F32 && !fixed)
+            quantize_row(input, x, OSPREY__F32, false, group, offset, rows, tail);
+        else if (!fixed)
+            quantize_row(input, x, OSPREY__BF16, false, group, offset, rows, tail);
+        else
+            quantize_row(input, x, input->dtype, true, group, offset, rows, tail);
+    }
 }
 
 #endif

@@ -7,11 +7,14 @@
 #ifndef OSPREY_KERNELS_X86_VEC_F32_H
 #define OSPREY_KERNELS_X86_VEC_F32_H
 
+#include "base/dtype.h"
 #include "kernels/unroll.h"
 
 #include <immintrin.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define OSPREY__INLINE static inline __attribute__((always_inline))
 
@@ -146,7 +149,7 @@ OSPREY__INLINE vec vec_set(float x)
 }
 
 /* bfloat16s, widened */
-OSPREY__INLINE vec vec_load_bf16(const char *p)
+OSPREY__INLINE vec vec_load_bf16(const void *p)
 {
 #if defined(__AVX512F__)
     __m256i halves = _mm256_loadu_si256((const __m256i *)p);
@@ -157,12 +160,69 @@ OSPREY__INLINE vec vec_load_bf16(const char *p)
 #endif
 }
 
+/* The nearest bfloat16, ties to even, as a float; NaN stays. */
+OSPREY__INLINE vec vec_round_to_bf16(vec x)
+{
+#if defined(__AVX512F__)
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
+    rounded = _mm512_and_si512(rounded, _mm512_set1_epi32(-0x10000));
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_mask_mov_ps(_mm512_castsi512_ps(rounded), nan, _mm512_set1_ps(NAN));
+#else
+    __m256i bits = _mm256_castps_si256(x);
+    __m256i last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(last, _mm256_set1_epi32(0x7fff)));
+    rounded = _mm256_and_si256(rounded, _mm256_set1_epi32(-0x10000));
+    vec nan = _mm256_cmp_ps(x, x, _CMP_UNORD_Q);
+    return _mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_set1_ps(NAN), nan);
+#endif
+}
+
+/* The first count elements (at most a vector), rounded to bfloat16s. */
+OSPREY__INLINE void vec_store_bf16(uint16_t *p, size_t count, vec x)
+{
+#if defined(__AVX512F__)
+#if defined(__AVX512BF16__)
+    __m256i halves;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(x));
+#else
+    __m256i halves =
+        _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(vec_round_to_bf16(x)), 16));
+#endif
+    if (count >= 16)
+        _mm256_storeu_si256((__m256i *)p, halves);
+    else
+        _mm256_mask_storeu_epi16(p, (__mmask16)((1u << count) - 1), halves);
+#else
+    __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(vec_round_to_bf16(x)), 16);
+    __m128i halves =
+        _mm_packus_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+    if (count >= 8)
+        _mm_storeu_si128((__m128i *)p, halves);
+    else
+        memcpy(p, &halves, count * sizeof *p);
+#endif
+}
+
 /* The vector of x's elements from i on, zeros behind the k-th. */
 OSPREY__INLINE vec load_elements(const float *x, size_t i, size_t k)
 {
     if (i + VEC_FLOATS <= k) return vec_load(x + i);
     if (i < k) return vec_load_first(x + i, k - i);
     return vec_set(0.0f);
+}
+
+/* The same of floats or bfloat16s. */
+OSPREY__INLINE vec load_row(const void *x, osprey__dtype dtype, size_t i, size_t k)
+{
+    if (dtype == OSPREY__F32) return load_elements(x, i, k);
+    const uint16_t *halves = (const uint16_t *)x + i;
+    if (i + VEC_FLOATS <= k) return vec_load_bf16(halves);
+    uint16_t rest[VEC_FLOATS] = {0};
+    if (i < k) memcpy(rest, halves, (k - i) * sizeof *rest);
+    return vec_load_bf16(rest);
 }
 
 OSPREY__INLINE vec vec_fma(vec x, vec y, vec z)
