@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encoding of any text with CLIP's own vocabulary; the first byte gives the capacity. */
 #include "fuzz/fuzz_target.h"
-#include "input/text/clip_bpe.h"
+#include "input/text/text_tokenizer.h"
 
 #include <string.h>
 

@@ -26,10 +26,10 @@ extern "C" {
 typedef struct osprey_tokenizer osprey_tokenizer;
 
 typedef struct osprey_tokenizer_info {
-    const char *kind;  /* "clip_bpe"; static storage */
+    const char *kind;  /* "clip_bpe" or "wordpiece"; static storage */
     size_t vocabulary; /* number of ids */
-    int32_t start_id;  /* <|startoftext|> */
-    int32_t end_id;    /* <|endoftext|> */
+    int32_t start_id;  /* <|startoftext|> or [CLS] */
+    int32_t end_id;    /* <|endoftext|> or [SEP]; -1: texts have none */
 } osprey_tokenizer_info;
 
 /*
@@ -38,8 +38,9 @@ typedef struct osprey_tokenizer_info {
  * 2). No padding. Invalid UTF-8 becomes U+FFFD as Python's errors="replace" does it. NUL bytes are
  * text like any other.
  *
- * Follows transformers' CLIPTokenizerFast: NFC, white space, lower case, the split pattern, byte
- * alphabet, byte-pair merges with </w>.
+ * CLIP's follows transformers' CLIPTokenizerFast: NFC, white space, lower case, the split pattern,
+ * byte alphabet, byte-pair merges with </w>. BERT's follows BertTokenizerFast; characters that
+ * Unicode assigned after version 8 may be cut otherwise there, whose tables are that old.
  * Errors: OSPREY_INVALID_ARGUMENT (capacity below 2), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer,

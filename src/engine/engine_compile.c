@@ -7,7 +7,7 @@
 #include "engine/engine_fingerprint.h"
 #include "engine/engine_reductions.h"
 #include "graph/graph_store.h"
-#include "input/text/clip_bpe_store.h"
+#include "input/text/text_tokenizer.h"
 #include "model/engine_model.h"
 #include "plan/tower_plan.h"
 

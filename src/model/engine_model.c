@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "graph/graph_store.h"
-#include "input/text/clip_bpe_store.h"
+#include "input/text/text_tokenizer.h"
 #include "model/towers.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
-#include "input/text/clip_bpe.h"
+#include "input/text/text_tokenizer.h"
 #include "model/engine_model.h"
 #include "model/model_data.h"
 #include "model/towers.h"

@@ -5,40 +5,23 @@
  */
 #include "base/memory.h"
 #include "cmocka_all.h"
-#include "input/text/clip_bpe.h"
+#include "input/text/text_tokenizer.h"
+#include "token_golden.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 #define DATA OSPREY_TEST_DIR "/input/data/"
 
-/* More than the longest text and its ids. */
-#define MOST 8192
-
-static void assert_ids(const osprey_tokenizer *tokenizer, const char *text, size_t text_bytes,
-                       const int32_t *ids, size_t count, size_t capacity)
-{
-    static int32_t got[MOST];
-    size_t got_count = 0;
-    osprey_error error;
-    assert_int_equal(
-        osprey_tokenizer_encode(tokenizer, text, text_bytes, got, capacity, &got_count, &error),
-        OSPREY_OK);
-    assert_int_equal(got_count, count);
-    assert_memory_equal(got, ids, count * sizeof *ids);
-}
-
 #define ASSERT_IDS(text, capacity, ...)                                                            \
-    assert_ids(*state, text, sizeof(text) - 1, (const int32_t[]){__VA_ARGS__},                     \
-               sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t), capacity)
+    token_golden_assert_ids(*state, text, sizeof(text) - 1, (const int32_t[]){__VA_ARGS__},        \
+                            sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t), capacity)
 
 static void test_examples(void **state)
 {
     ASSERT_IDS("a photo of a cat", 77, 49406, 320, 1125, 539, 320, 2368, 49407);
     ASSERT_IDS("", 77, 49406, 49407);
     ASSERT_IDS(" \t\n", 2, 49406, 49407);
-    assert_ids(*state, NULL, 0, (const int32_t[]){49406, 49407}, 2, 77);
+    token_golden_assert_ids(*state, NULL, 0, (const int32_t[]){49406, 49407}, 2, 77);
     ASSERT_IDS("x<|endoftext|>y", 77, 49406, 343, 49407, 344, 49407);
     ASSERT_IDS("<|STARTOFTEXT|>!", 77, 49406, 27, 347, 993, 6659, 4160, 91, 285, 256, 49407);
 }
@@ -66,52 +49,9 @@ static void test_info(void **state)
     assert_int_equal(info.end_id, 49407);
 }
 
-/* LEB128, as the golden script writes it; false at the end of the file. */
-static bool read_number(gzFile file, uint32_t *number)
-{
-    *number = 0;
-    for (unsigned shift = 0; shift < 32; shift += 7) {
-        int byte = gzgetc(file);
-        if (byte < 0) return false;
-        *number |= (uint32_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) return true;
-    }
-    return false;
-}
-
-/* Encodes each text of the file and returns how many there were. */
-static size_t check_texts(const osprey_tokenizer *tokenizer, const char *path)
-{
-    static char text[MOST];
-    static int32_t ids[MOST];
-    size_t texts = 0;
-    uint32_t length, count;
-    gzFile file = gzopen(path, "rb");
-    assert_non_null(file);
-    for (; read_number(file, &length); texts++) {
-        assert_true(length <= MOST);
-        assert_int_equal(gzread(file, text, length), length);
-        assert_true(read_number(file, &count) && count <= MOST);
-        int32_t last = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t step;
-            assert_true(read_number(file, &step));
-            last += step & 1 ? -(int32_t)(step / 2) - 1 : (int32_t)(step / 2);
-            ids[i] = last;
-        }
-        /* A block of its own, so that AddressSanitizer sees a read behind the text. */
-        char *block = osprey__strndup(text, length);
-        block = osprey__realloc(block, length, 1);
-        assert_ids(tokenizer, block, length, ids, count, MOST);
-        osprey__free(block);
-    }
-    gzclose(file);
-    return texts;
-}
-
 static void test_texts_as_transformers(void **state)
 {
-    assert_int_equal(check_texts(*state, DATA "clip_texts.gz"), 12000);
+    assert_int_equal(token_golden_check(*state, DATA "clip_texts.gz"), 12000);
 }
 
 static void test_vocabulary_files(void **state)
@@ -134,7 +74,7 @@ static void test_vocabulary_files(void **state)
             OSPREY_OK);
         assert_int_equal(files.count, cases[i].files);
         assert_string_equal(files.names[files.count - 1], cases[i].last_file);
-        assert_int_equal(check_texts(tokenizer, cases[i].texts), 1000);
+        assert_int_equal(token_golden_check(tokenizer, cases[i].texts), 1000);
         osprey__tokenizer_free(tokenizer);
     }
 }

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
-#include "input/text/clip_bpe.h"
+#include "input/text/text_tokenizer.h"
 
 #include <jansson.h>
 #include <stdio.h>

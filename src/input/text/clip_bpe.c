@@ -16,7 +16,7 @@
 #define TEXT_BYTES_LIMIT ((size_t)1 << 30)
 
 typedef struct encode_job {
-    const osprey_tokenizer *tokenizer;
+    const osprey__clip_bpe *tokenizer;
     int32_t *ids;
     size_t count, capacity; /* the capacity without the end token */
     osprey__code_points normal;
@@ -47,30 +47,15 @@ static osprey_status reserve_word(encode_job *job, size_t bytes)
     return OSPREY_OK;
 }
 
-static size_t put_utf8(int32_t point, uint8_t bytes[4])
-{
-    if (point < 0x80) {
-        bytes[0] = (uint8_t)point;
-        return 1;
-    }
-    size_t length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    for (size_t i = length - 1; i > 0; i--) {
-        bytes[i] = (uint8_t)(0x80 | (point & 0x3f));
-        point >>= 6;
-    }
-    bytes[0] = (uint8_t)(0xf00 >> length | point);
-    return length;
-}
-
 static osprey_status encode_piece(encode_job *job, span piece)
 {
-    const osprey_tokenizer *tokenizer = job->tokenizer;
-    OSPREY_TRY(reserve_word(job, piece.count * 4));
+    const osprey__clip_bpe *tokenizer = job->tokenizer;
+    OSPREY_TRY(reserve_word(job, piece.count * OSPREY__CODE_POINT_BYTES));
     size_t count = 0;
     uint8_t last = 0;
     for (size_t i = 0; i < piece.count; i++) {
-        uint8_t bytes[4];
-        size_t length = put_utf8(piece.at[i], bytes);
+        uint8_t bytes[OSPREY__CODE_POINT_BYTES];
+        size_t length = osprey__code_point_encode(piece.at[i], bytes);
         for (size_t j = 0; j < length; j++) job->word[count++] = tokenizer->byte_ids[bytes[j]];
         last = bytes[length - 1];
     }
@@ -149,7 +134,7 @@ static osprey_status encode_normal(encode_job *job, span text)
 }
 
 /* The longest added token of that kind at the front of text, or NULL. */
-static const osprey__added_token *match_added(const osprey_tokenizer *tokenizer, span text,
+static const osprey__added_token *match_added(const osprey__clip_bpe *tokenizer, span text,
                                               bool normalized)
 {
     const osprey__added_token *longest = NULL;
@@ -193,7 +178,7 @@ static osprey_status encode_raw(encode_job *job, span text)
     return split_added(job, (span){job->normal.at, job->normal.count}, true, encode_normal);
 }
 
-osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer, const char *text,
+osprey_status osprey__clip_bpe_encode(const osprey__clip_bpe *tokenizer, const char *text,
                                       size_t text_bytes, int32_t *ids, size_t capacity,
                                       size_t *count, osprey_error *error)
 {
@@ -217,12 +202,4 @@ osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer, const c
     osprey__bpe_scratch_free(&job.merging);
     osprey__free(job.word);
     return status;
-}
-
-osprey_tokenizer_info osprey_tokenizer_get_info(const osprey_tokenizer *tokenizer)
-{
-    return (osprey_tokenizer_info){.kind = "clip_bpe",
-                                   .vocabulary = tokenizer->vocabulary,
-                                   .start_id = tokenizer->start_id,
-                                   .end_id = tokenizer->end_id};
 }

@@ -37,13 +37,13 @@ static osprey_status find_special(const osprey__token_map *map, const char *cont
 
 osprey_status osprey__clip_bpe_begin(const osprey__token_map *map, size_t merge_count,
                                      const char *start, const char *end, const char *unknown,
-                                     osprey_tokenizer **tokenizer, osprey_error *error)
+                                     osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     *tokenizer = NULL;
     if (merge_count > OSPREY__TOKEN_LIMIT)
         return osprey__fail(error, OSPREY_LIMIT, map->file, "%zu merges; at most %zu are taken",
                             merge_count, OSPREY__TOKEN_LIMIT);
-    osprey_tokenizer *made = osprey__calloc(1, sizeof *made);
+    osprey__clip_bpe *made = osprey__calloc(1, sizeof *made);
     if (!made) return osprey__fail_memory(error, sizeof *made);
     osprey_status status;
     int32_t unknown_id;
@@ -64,7 +64,7 @@ osprey_status osprey__clip_bpe_begin(const osprey__token_map *map, size_t merge_
     *tokenizer = made;
     return OSPREY_OK;
 fail:
-    osprey__tokenizer_free(made);
+    osprey__clip_bpe_free(made);
     return status;
 }
 
@@ -76,7 +76,7 @@ static osprey_status unknown_part(const char *file, size_t number, const char *p
                         (int)(length < 100 ? length : 100), part);
 }
 
-osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const osprey__token_map *map,
+osprey_status osprey__clip_bpe_add_merge(osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                                          const char *left, size_t left_length, const char *right,
                                          size_t right_length, const char *file, size_t number,
                                          osprey_error *error)
@@ -96,7 +96,7 @@ osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const ospr
 }
 
 /* Sets made[id] for each id that a text can become. */
-static void mark_made(const osprey_tokenizer *tokenizer, bool *made)
+static void mark_made(const osprey__clip_bpe *tokenizer, bool *made)
 {
     for (size_t i = 0; i <= tokenizer->merges.mask; i++) {
         const osprey__bpe_merge *merge = &tokenizer->merges.slots[i];
@@ -108,7 +108,7 @@ static void mark_made(const osprey_tokenizer *tokenizer, bool *made)
     made[tokenizer->start_id] = made[tokenizer->end_id] = true;
 }
 
-osprey_status osprey__clip_bpe_check_merges(const osprey_tokenizer *tokenizer,
+osprey_status osprey__clip_bpe_check_merges(const osprey__clip_bpe *tokenizer,
                                             const osprey__token_map *map, const char *file,
                                             osprey_error *error)
 {
@@ -145,7 +145,7 @@ static osprey_status read_content(osprey__code_points *content, const char *text
     return status;
 }
 
-osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char *content,
+osprey_status osprey__clip_bpe_add_token(osprey__clip_bpe *tokenizer, const char *content,
                                          size_t length, int32_t id, bool normalized,
                                          const char *file, osprey_error *error)
 {
@@ -174,7 +174,7 @@ osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char
     return OSPREY_OK;
 }
 
-void osprey__tokenizer_free(osprey_tokenizer *tokenizer)
+void osprey__clip_bpe_free(osprey__clip_bpe *tokenizer)
 {
     if (!tokenizer) return;
     for (size_t i = 0; i < tokenizer->added_count; i++)

@@ -8,11 +8,11 @@
 #define OSPREY_INPUT_TEXT_CLIP_BPE_BUILD_H
 
 #include "input/text/bpe_merges.h"
+#include "input/text/clip_bpe.h"
 #include "input/text/code_points.h"
 #include "input/text/token_map.h"
 
 #include <osprey/error.h>
-#include <osprey/tokenizer.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ typedef struct osprey__added_token {
     bool normalized; /* looked for after normalisation, and itself normalised */
 } osprey__added_token;
 
-struct osprey_tokenizer {
+struct osprey__clip_bpe {
     osprey__bpe_merges merges;
     int32_t byte_ids[256];     /* of each byte's symbol */
     int32_t byte_end_ids[256]; /* the same with </w> */
@@ -48,10 +48,10 @@ size_t osprey__clip_byte_symbol(uint8_t byte, char symbol[2]);
 /* start, end and unknown have to be tokens of the map. */
 osprey_status osprey__clip_bpe_begin(const osprey__token_map *map, size_t merge_count,
                                      const char *start, const char *end, const char *unknown,
-                                     osprey_tokenizer **tokenizer, osprey_error *error);
+                                     osprey__clip_bpe **tokenizer, osprey_error *error);
 
 /* file and number say which merge errors are about. */
-osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const osprey__token_map *map,
+osprey_status osprey__clip_bpe_add_merge(osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                                          const char *left, size_t left_length, const char *right,
                                          size_t right_length, const char *file, size_t number,
                                          osprey_error *error);
@@ -61,12 +61,12 @@ osprey_status osprey__clip_bpe_add_merge(osprey_tokenizer *tokenizer, const ospr
  * can never be found in a text, which tells that merges are missing. file is that of the merges.
  * Errors: OSPREY_FORMAT (both files and a token are named), OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__clip_bpe_check_merges(const osprey_tokenizer *tokenizer,
+osprey_status osprey__clip_bpe_check_merges(const osprey__clip_bpe *tokenizer,
                                             const osprey__token_map *map, const char *file,
                                             osprey_error *error);
 
 /* An added token of the same id is replaced. */
-osprey_status osprey__clip_bpe_add_token(osprey_tokenizer *tokenizer, const char *content,
+osprey_status osprey__clip_bpe_add_token(osprey__clip_bpe *tokenizer, const char *content,
                                          size_t length, int32_t id, bool normalized,
                                          const char *file, osprey_error *error);
 

@@ -4,7 +4,6 @@
 #include "base/byte_cursor.h"
 #include "base/memory.h"
 #include "base/status.h"
-#include "input/text/clip_bpe.h"
 #include "input/text/clip_bpe_build.h"
 
 #define CODE_POINT_MAX 0x10ffffu
@@ -43,8 +42,8 @@ static osprey_status put_added(osprey__buffer *out, const osprey__added_token *t
     return OSPREY_OK;
 }
 
-osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey__buffer *bytes,
-                                      osprey_error *error)
+osprey_status osprey__clip_bpe_store(const osprey__clip_bpe *tokenizer, osprey__buffer *bytes,
+                                     osprey_error *error)
 {
     OSPREY_TRY(osprey__buffer_number(bytes, tokenizer->vocabulary, 4, error));
     OSPREY_TRY(osprey__buffer_number(bytes, (uint32_t)tokenizer->start_id, 4, error));
@@ -61,7 +60,7 @@ osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey_
 
 typedef struct loading {
     osprey__byte_cursor at;
-    osprey_tokenizer *tokenizer;
+    osprey__clip_bpe *tokenizer;
     const char *file;
     osprey_error *error;
 } loading;
@@ -127,7 +126,7 @@ static osprey_status take_added(loading *in, osprey__added_token *token)
 
 static osprey_status load(loading *in)
 {
-    osprey_tokenizer *tokenizer = in->tokenizer;
+    osprey__clip_bpe *tokenizer = in->tokenizer;
     uint64_t vocabulary, splits, added;
     OSPREY_TRY(take(in, 4, OSPREY__TOKEN_LIMIT, &vocabulary));
     if (!vocabulary) return damaged(in);
@@ -148,15 +147,15 @@ static osprey_status load(loading *in)
     return in->at.remaining ? damaged(in) : OSPREY_OK;
 }
 
-osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const char *file,
-                                     osprey_tokenizer **tokenizer, osprey_error *error)
+osprey_status osprey__clip_bpe_load(const void *bytes, size_t length, const char *file,
+                                    osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     *tokenizer = osprey__calloc(1, sizeof **tokenizer);
     if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
     loading in = {osprey__cursor_over(bytes, length), *tokenizer, file, error};
     osprey_status status = load(&in);
     if (status == OSPREY_OK) return OSPREY_OK;
-    osprey__tokenizer_free(*tokenizer);
+    osprey__clip_bpe_free(*tokenizer);
     *tokenizer = NULL;
     return status;
 }

@@ -7,21 +7,21 @@
 #define OSPREY_INPUT_TEXT_CLIP_BPE_STORE_H
 
 #include "base/buffer.h"
+#include "input/text/clip_bpe.h"
 
 #include <osprey/error.h>
-#include <osprey/tokenizer.h>
 
 #include <stddef.h>
 
 /* Appends the tokenizer. */
-osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey__buffer *bytes,
-                                      osprey_error *error);
+osprey_status osprey__clip_bpe_store(const osprey__clip_bpe *tokenizer, osprey__buffer *bytes,
+                                     osprey_error *error);
 
 /*
  * file is what errors name. Every id is below the vocabulary's size afterwards. The caller frees
- * *tokenizer with osprey__tokenizer_free. Errors: OSPREY_FORMAT, OSPREY_OUT_OF_MEMORY.
+ * *tokenizer with osprey__clip_bpe_free. Errors: OSPREY_FORMAT, OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const char *file,
-                                     osprey_tokenizer **tokenizer, osprey_error *error);
+osprey_status osprey__clip_bpe_load(const void *bytes, size_t length, const char *file,
+                                    osprey__clip_bpe **tokenizer, osprey_error *error);
 
 #endif

@@ -94,11 +94,11 @@ static osprey_status fill_map(osprey__token_map *map, const char *text, char *ar
 }
 
 static osprey_status build(const osprey__token_map *map, const char *text,
-                           osprey_tokenizer **tokenizer, osprey_error *error)
+                           osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     const char *start = OSPREY__CLIP_START, *end = OSPREY__CLIP_END;
     OSPREY_TRY(osprey__clip_bpe_begin(map, MERGE_COUNT, start, end, end, tokenizer, error));
-    osprey_tokenizer *made = *tokenizer;
+    osprey__clip_bpe *made = *tokenizer;
     for (size_t i = 0; i < MERGE_COUNT; i++) {
         merge_line line = next_merge(&text);
         OSPREY_TRY(osprey__clip_bpe_add_merge(made, map, line.left, line.left_length, line.right,
@@ -111,7 +111,7 @@ static osprey_status build(const osprey__token_map *map, const char *text,
                                       error);
 }
 
-osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_error *error)
+osprey_status osprey__clip_bpe_builtin(osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     *tokenizer = NULL;
     osprey__token_map map = {0};
@@ -129,7 +129,7 @@ osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_err
     status = build(&map, merges, tokenizer, error);
 fail:
     if (status != OSPREY_OK) {
-        osprey__tokenizer_free(*tokenizer);
+        osprey__clip_bpe_free(*tokenizer);
         *tokenizer = NULL;
     }
     osprey__token_map_free(&map);

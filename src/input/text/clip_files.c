@@ -15,7 +15,7 @@
 #define PATH_CAPACITY    4096
 
 /* Both merges.txt as published, whose first line gives a version, and one without that line. */
-static osprey_status add_merge_lines(osprey_tokenizer *tokenizer, const osprey__token_map *map,
+static osprey_status add_merge_lines(osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                                      const char *text, size_t length, const char *path,
                                      osprey_error *error)
 {
@@ -53,7 +53,7 @@ static osprey_status from_vocabulary(json_t *vocabulary, const char *vocabulary_
                                      const char *merges, size_t merges_length,
                                      const char *merges_path,
                                      const osprey__clip_special_tokens *special,
-                                     osprey_tokenizer **tokenizer, osprey_error *error)
+                                     osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     osprey__token_map map = {0};
     osprey_status status;
@@ -74,7 +74,7 @@ fail:
 
 static osprey_status open_vocabulary(const char *vocabulary_path, const char *merges_path,
                                      const osprey__clip_special_tokens *special,
-                                     osprey_tokenizer **tokenizer, osprey_error *error)
+                                     osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     json_t *vocabulary = NULL;
     char *merges = NULL;
@@ -93,7 +93,7 @@ fail:
 
 static osprey_status open_tokenizer_json(const char *path,
                                          const osprey__clip_special_tokens *special,
-                                         osprey_tokenizer **tokenizer, osprey_error *error)
+                                         osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     json_t *root = NULL;
     OSPREY_TRY(osprey__json_read(path, FILE_BYTES_LIMIT, &root, error));
@@ -113,7 +113,7 @@ static osprey_status look_for(const char *directory, const char *name, char path
 }
 
 static osprey_status open_model(const char *directory, const osprey__clip_special_tokens *special,
-                                osprey_tokenizer **tokenizer, osprey__tokenizer_files *files,
+                                osprey__clip_bpe **tokenizer, osprey__tokenizer_files *files,
                                 osprey_error *error)
 {
     char path[PATH_CAPACITY], merges_path[PATH_CAPACITY];
@@ -132,8 +132,8 @@ static osprey_status open_model(const char *directory, const osprey__clip_specia
                         "no tokenizer: tokenizer.json, or vocab.json with merges.txt, is missing");
 }
 
-osprey_status osprey__tokenizer_open_directory(const char *directory, osprey_tokenizer **tokenizer,
-                                               osprey__tokenizer_files *files, osprey_error *error)
+osprey_status osprey__clip_bpe_open_directory(const char *directory, osprey__clip_bpe **tokenizer,
+                                              osprey__tokenizer_files *files, osprey_error *error)
 {
     char path[PATH_CAPACITY], map_path[PATH_CAPACITY];
     bool there;
@@ -149,7 +149,7 @@ osprey_status osprey__tokenizer_open_directory(const char *directory, osprey_tok
 fail:
     osprey__clip_special_tokens_free(&special);
     if (status != OSPREY_OK) {
-        osprey__tokenizer_free(*tokenizer);
+        osprey__clip_bpe_free(*tokenizer);
         *tokenizer = NULL;
         *files = (osprey__tokenizer_files){0};
     }

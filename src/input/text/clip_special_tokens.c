@@ -107,7 +107,7 @@ osprey_status osprey__clip_special_tokens_number(const osprey__clip_special_toke
 }
 
 /* Where the vocabulary does not have the token, no text can hold it. */
-static osprey_status add(osprey_tokenizer *tokenizer, const osprey__token_map *map,
+static osprey_status add(osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                          const osprey__clip_special_token *token, osprey_error *error)
 {
     size_t length = strlen(token->content);
@@ -118,7 +118,7 @@ static osprey_status add(osprey_tokenizer *tokenizer, const osprey__token_map *m
 }
 
 static osprey_status add_roles(const osprey__clip_special_tokens *tokens,
-                               osprey_tokenizer *tokenizer, const osprey__token_map *map,
+                               osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                                osprey_error *error)
 {
     const osprey__clip_special_token *const roles[] = {&tokens->start, &tokens->end,
@@ -140,7 +140,7 @@ static osprey_status add_roles(const osprey__clip_special_tokens *tokens,
 
 osprey_status osprey__clip_special_tokens_add(const osprey__clip_special_tokens *tokens,
                                               const json_t *added, const char *added_file,
-                                              osprey_tokenizer *tokenizer,
+                                              osprey__clip_bpe *tokenizer,
                                               const osprey__token_map *map, osprey_error *error)
 {
     osprey__clip_special_token token;

@@ -53,7 +53,7 @@ osprey_status osprey__clip_special_tokens_number(const osprey__clip_special_toke
  */
 osprey_status osprey__clip_special_tokens_add(const osprey__clip_special_tokens *tokens,
                                               const json_t *added, const char *added_file,
-                                              osprey_tokenizer *tokenizer,
+                                              osprey__clip_bpe *tokenizer,
                                               const osprey__token_map *map, osprey_error *error);
 
 /* Puts a token with its id into the map, which may have it, but at no other id. */

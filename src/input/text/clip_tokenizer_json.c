@@ -121,7 +121,7 @@ static osprey_status check_model(const json_t *model, const char *file, osprey_e
 }
 
 /* The merge as "a b", or as ["a","b"]. */
-static osprey_status add_merge(osprey_tokenizer *tokenizer, const osprey__token_map *map,
+static osprey_status add_merge(osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                                const json_t *merge, const char *file, size_t number,
                                osprey_error *error)
 {
@@ -224,14 +224,14 @@ static osprey_status read_parts(const json_t *root, const char *file,
 }
 
 static osprey_status build(const json_parts *parts, osprey__token_map *map, const char *file,
-                           const osprey__clip_special_tokens *special, osprey_tokenizer **tokenizer,
+                           const osprey__clip_special_tokens *special, osprey__clip_bpe **tokenizer,
                            osprey_error *error)
 {
     size_t merge_count = json_array_size(parts->merges);
     OSPREY_TRY(fill_map(map, parts, file, special, error));
     OSPREY_TRY(osprey__clip_bpe_begin(map, merge_count, parts->start, parts->end, parts->unknown,
                                       tokenizer, error));
-    osprey_tokenizer *made = *tokenizer;
+    osprey__clip_bpe *made = *tokenizer;
     made->splits_special = parts->splits_special;
     OSPREY_TRY(check_id(parts->start, parts->start_id, made->start_id, file, error));
     OSPREY_TRY(check_id(parts->end, parts->end_id, made->end_id, file, error));
@@ -242,7 +242,7 @@ static osprey_status build(const json_parts *parts, osprey__token_map *map, cons
 
 osprey_status osprey__clip_from_tokenizer_json(const json_t *root, const char *file,
                                                const osprey__clip_special_tokens *special,
-                                               osprey_tokenizer **tokenizer, osprey_error *error)
+                                               osprey__clip_bpe **tokenizer, osprey_error *error)
 {
     json_parts parts = {0};
     OSPREY_TRY(read_parts(root, file, special, &parts, error));

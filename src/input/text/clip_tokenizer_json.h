@@ -8,7 +8,6 @@
 #include "input/text/token_map.h"
 
 #include <osprey/error.h>
-#include <osprey/tokenizer.h>
 
 /* An object of token to id, as vocab.json is, and room for more. The map borrows the keys. */
 osprey_status osprey__token_map_from_json(osprey__token_map *map, json_t *vocabulary, size_t more,
@@ -17,6 +16,6 @@ osprey_status osprey__token_map_from_json(osprey__token_map *map, json_t *vocabu
 /* On an error *tokenizer is NULL or what there is so far. */
 osprey_status osprey__clip_from_tokenizer_json(const json_t *root, const char *file,
                                                const osprey__clip_special_tokens *special,
-                                               osprey_tokenizer **tokenizer, osprey_error *error);
+                                               osprey__clip_bpe **tokenizer, osprey_error *error);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -58,6 +57,45 @@ osprey__code_point_class osprey__code_point_classify(int32_t code_point)
     }
 }
 
+bool osprey__code_point_is_punctuation(int32_t code_point)
+{
+    if (code_point < 0x80)
+        return (code_point >= '!' && code_point <= '/') ||
+               (code_point >= ':' && code_point <= '@') ||
+               (code_point >= '[' && code_point <= '`') || (code_point >= '{' && code_point <= '~');
+    switch (utf8proc_get_property(code_point)->category) {
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool osprey__code_point_is_dropped(int32_t code_point)
+{
+    if (code_point == '\t' || code_point == '\n' || code_point == '\r') return false;
+    if (code_point == REPLACEMENT) return true;
+    switch (utf8proc_get_property(code_point)->category) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+size_t osprey__code_point_encode(int32_t code_point, uint8_t bytes[OSPREY__CODE_POINT_BYTES])
+{
+    return (size_t)utf8proc_encode_char(code_point, bytes);
+}
+
 /*
  * Decodes the character at bytes, of which remaining > 0 are left, and returns how many it takes.
  * The bounds of the second byte are those of Unicode's table 3-7: they leave out overlong forms,
@@ -84,6 +122,15 @@ static size_t decode_one(const uint8_t *bytes, size_t remaining, int32_t *point)
     }
     *point = value;
     return length;
+}
+
+osprey_status osprey__code_points_append(osprey__code_points *points, const int32_t *more,
+                                         size_t count, osprey_error *error)
+{
+    OSPREY_TRY(reserve(points, count, error));
+    if (count) memcpy(points->at + points->count, more, count * sizeof *more);
+    points->count += count;
+    return OSPREY_OK;
 }
 
 osprey_status osprey__code_points_decode(osprey__code_points *points, const char *text,
@@ -139,12 +186,11 @@ static osprey_status canonical_order(osprey__code_points *points, size_t begin, 
     return OSPREY_OK;
 }
 
-static osprey_status compose(osprey__code_points *normal, const int32_t *points, size_t count,
-                             osprey_error *error)
+/* NFD. */
+static osprey_status decompose(osprey__code_points *normal, const int32_t *points, size_t count,
+                               osprey_error *error)
 {
-    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
     size_t begin = normal->count;
-    if (count == 0) return OSPREY_OK;
     for (size_t i = 0; i < count; i++) {
         OSPREY_TRY(reserve(normal, LONGEST_DECOMPOSITION, error));
         utf8proc_ssize_t length =
@@ -152,7 +198,17 @@ static osprey_status compose(osprey__code_points *normal, const int32_t *points,
                                     UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
         normal->count += (size_t)length;
     }
-    OSPREY_TRY(canonical_order(normal, begin, error));
+    return canonical_order(normal, begin, error);
+}
+
+/* NFC. */
+static osprey_status compose(osprey__code_points *normal, const int32_t *points, size_t count,
+                             osprey_error *error)
+{
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    size_t begin = normal->count;
+    if (count == 0) return OSPREY_OK;
+    OSPREY_TRY(decompose(normal, points, count, error));
     utf8proc_ssize_t length = utf8proc_normalize_utf32(
         normal->at + begin, (utf8proc_ssize_t)(normal->count - begin), options);
     normal->count = begin + (size_t)length;
@@ -189,26 +245,17 @@ static bool is_newer_mark(int32_t point)
     return low < sizeof ranges / sizeof *ranges && point >= ranges[low].first;
 }
 
-static osprey_status append(osprey__code_points *normal, const int32_t *points, size_t count,
-                            osprey_error *error)
-{
-    OSPREY_TRY(reserve(normal, count, error));
-    if (count) memcpy(normal->at + normal->count, points, count * sizeof *points);
-    normal->count += count;
-    return OSPREY_OK;
-}
-
 /* NFC, as the tokenizers library does it. */
 static osprey_status compose_as_tokenizers(osprey__code_points *normal, const int32_t *points,
                                            size_t count, osprey_error *error)
 {
     size_t begin = 0, high = 0;
     while (high < count && points[high] < FIRST_COMBINING_MARK) high++;
-    if (high == count) return append(normal, points, count, error);
+    if (high == count) return osprey__code_points_append(normal, points, count, error);
     for (size_t at = high; at < count; at++) {
         if (!is_newer_mark(points[at])) continue;
         OSPREY_TRY(compose(normal, points + begin, at - begin, error));
-        OSPREY_TRY(append(normal, points + at, 1, error));
+        OSPREY_TRY(osprey__code_points_append(normal, points + at, 1, error));
         begin = at + 1;
     }
     return compose(normal, points + begin, count - begin, error);
@@ -256,6 +303,25 @@ osprey_status osprey__code_points_normalize(osprey__code_points *normal, const i
     OSPREY_TRY(compose_as_tokenizers(normal, points, count, error));
     OSPREY_TRY(split_dotted_capitals(normal, error));
     collapse_and_lower(normal);
+    return OSPREY_OK;
+}
+
+osprey_status osprey__code_points_strip_accents(osprey__code_points *normal, const int32_t *points,
+                                                size_t count, osprey_error *error)
+{
+    size_t kept = normal->count;
+    OSPREY_TRY(decompose(normal, points, count, error));
+    for (size_t i = kept; i < normal->count; i++)
+        if (utf8proc_get_property(normal->at[i])->category != UTF8PROC_CATEGORY_MN)
+            normal->at[kept++] = normal->at[i];
+    normal->count = kept;
+    return OSPREY_OK;
+}
+
+osprey_status osprey__code_points_lower(osprey__code_points *points, osprey_error *error)
+{
+    OSPREY_TRY(split_dotted_capitals(points, error));
+    for (size_t i = 0; i < points->count; i++) points->at[i] = lower(points->at[i]);
     return OSPREY_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text as Unicode code points, and CLIP's normalisation of them. Tables are utf8proc's (Unicode
- * 15.0 in version 2.8). Any thread may call; a list belongs to one thread.
+ * Text as Unicode code points, and the normalisations that tokenizers do to them. Tables are
+ * utf8proc's (Unicode 15.0 in version 2.8). Any thread may call; a list belongs to one thread.
  *
  * Compared over all code points with tokenizers 0.23.3 by tests/golden/compare_unicode.py: NFC is
  * the same. 5004 code points that Unicode assigned after 15.0 (among them CJK extension I,
@@ -13,6 +13,7 @@
 
 #include <osprey/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,20 @@ typedef enum osprey__code_point_class {
 
 osprey__code_point_class osprey__code_point_classify(int32_t code_point);
 
+/* ASCII's punctuation and symbols, and \p{P}: what BERT's tokenizer splits at. */
+bool osprey__code_point_is_punctuation(int32_t code_point);
+
+/* Control, format and private characters, NUL and U+FFFD: what BERT's tokenizer leaves out. */
+bool osprey__code_point_is_dropped(int32_t code_point);
+
+#define OSPREY__CODE_POINT_BYTES 4 /* at most, in UTF-8 */
+
+/* The character in UTF-8; returns its length. */
+size_t osprey__code_point_encode(int32_t code_point, uint8_t bytes[OSPREY__CODE_POINT_BYTES]);
+
+osprey_status osprey__code_points_append(osprey__code_points *points, const int32_t *more,
+                                         size_t count, osprey_error *error);
+
 /*
  * Appends text, in UTF-8. Each longest beginning of a character that does not go on as one (Unicode
  * 3.9, "maximal subpart") becomes one U+FFFD, as in Python's bytes.decode("utf-8", "replace").
@@ -45,6 +60,13 @@ osprey_status osprey__code_points_decode(osprey__code_points *points, const char
  */
 osprey_status osprey__code_points_normalize(osprey__code_points *normal, const int32_t *points,
                                             size_t count, osprey_error *error);
+
+/* Appends count code points after NFD without non-spacing marks (\p{Mn}). */
+osprey_status osprey__code_points_strip_accents(osprey__code_points *normal, const int32_t *points,
+                                                size_t count, osprey_error *error);
+
+/* Lower case, of single code points. */
+osprey_status osprey__code_points_lower(osprey__code_points *points, osprey_error *error);
 
 void osprey__code_points_free(osprey__code_points *points);
 
