@@ -222,7 +222,8 @@ static json_t *model_json(const cli_loaded_model *loaded)
     json_object_set_new(object, "image", tower_json(&info->image));
     json_object_set_new(object, "text", tower_json(&info->text));
     json_object_set_new(object, "preprocessing", preprocessing_json(&info->preprocessing));
-    json_object_set_new(object, "tokenizer", tokenizer_json(osprey_model_tokenizer(loaded->model)));
+    const osprey_tokenizer *tokenizer = osprey_model_tokenizer(loaded->model);
+    if (tokenizer) json_object_set_new(object, "tokenizer", tokenizer_json(tokenizer));
     const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
     if (engine) json_object_set_new(object, "engine", engine_json(engine));
     json_object_set_new(object, "files", files_json(info));

@@ -52,7 +52,8 @@ static void open_engine(const char *path)
         FUZZ_PROMISE(error.message[0] && !model);
         return;
     }
-    FUZZ_PROMISE(osprey_model_get_engine(model) && osprey_model_tokenizer(model));
+    const osprey_engine_info *info = osprey_model_get_engine(model);
+    FUZZ_PROMISE(info && !osprey_model_tokenizer(model) == !info->text.profile_count);
     FUZZ_PROMISE(osprey_engine_verify(model, &error) == OSPREY_OK);
     error = (osprey_error){0};
     FUZZ_PROMISE(run_tower(model, OSPREY_TOWER_IMAGE, &error) == OSPREY_OK || error.message[0]);

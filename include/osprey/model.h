@@ -102,7 +102,7 @@ OSPREY_API osprey_status osprey_model_open(const char *path, osprey_model **mode
 
 OSPREY_API const osprey_model_info *osprey_model_get_info(const osprey_model *model);
 
-/* Lives as long as the model. */
+/* Lives as long as the model. NULL: an engine without its text tower. */
 OSPREY_API const osprey_tokenizer *osprey_model_tokenizer(const osprey_model *model);
 
 /* Takes NULL. */

@@ -224,7 +224,7 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     osprey_tower towers = c->options.towers;
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
-    OSPREY_TRY(write_tokenizer(c));
+    if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tokenizer(c));
     if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_IMAGE));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_TEXT));
     OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));

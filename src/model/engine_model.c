@@ -85,6 +85,15 @@ static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
     return fill_tower(engine, OSPREY_TOWER_TEXT, &manifest->text, &engine->info.text, error);
 }
 
+static osprey_status load_tokenizer(const osprey__engine *engine, osprey_model *model,
+                                    osprey_error *error)
+{
+    const osprey__engine_section *tokenizer = osprey__engine_file_find(&engine->file, "tokenizer");
+    if (!tokenizer) return missing(engine, "tokenizer", error);
+    return osprey__tokenizer_load(tokenizer->bytes, tokenizer->length, engine->path,
+                                  &model->tokenizer, error);
+}
+
 osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_error *error)
 {
     osprey__engine *engine = osprey__calloc(1, sizeof *engine);
@@ -93,12 +102,10 @@ osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_
     engine->path = path;
     OSPREY_TRY(osprey__engine_file_open(path, &engine->file, error));
     const osprey__engine_section *manifest = osprey__engine_file_find(&engine->file, "manifest");
-    const osprey__engine_section *tokenizer = osprey__engine_file_find(&engine->file, "tokenizer");
-    if (!manifest || !tokenizer) return missing(engine, manifest ? "tokenizer" : "manifest", error);
+    if (!manifest) return missing(engine, "manifest", error);
     OSPREY_TRY(osprey__engine_manifest_parse(manifest->bytes, manifest->length, path,
                                              &engine->manifest, error));
-    OSPREY_TRY(osprey__tokenizer_load(tokenizer->bytes, tokenizer->length, path, &model->tokenizer,
-                                      error));
+    if (engine->manifest.text.profile_count) OSPREY_TRY(load_tokenizer(engine, model, error));
     model->config = engine->manifest.config;
     model->config.layout = "engine";
     model->config.file = "the engine's manifest";

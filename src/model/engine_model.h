@@ -2,8 +2,9 @@
 /*
  * A model that comes from an engine: its manifest and tokenizer read, its weights mapped.
  *
- * Sections: "manifest", "tokenizer", and for each tower "image.graph", "image.constants" (elements
- * that are kept as they were published), "image.weights" (packed); the same with "text".
+ * Sections: "manifest", "tokenizer" where it has the text tower, and for each tower "image.graph",
+ * "image.constants" (elements that are kept as they were published), "image.weights" (packed); the
+ * same with "text".
  */
 #ifndef OSPREY_MODEL_ENGINE_MODEL_H
 #define OSPREY_MODEL_ENGINE_MODEL_H

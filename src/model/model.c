@@ -310,7 +310,7 @@ static osprey_status open_engine(const char *path, osprey_model *model, osprey_e
 {
     OSPREY_TRY(add_file(model, path, error));
     OSPREY_TRY(osprey__engine_open(model->files[0], model, error));
-    OSPREY_TRY(check_tokenizer(model, path, error));
+    if (model->tokenizer) OSPREY_TRY(check_tokenizer(model, path, error));
     const osprey__engine_manifest *manifest = &model->engine->manifest;
     model->name = osprey__strdup(manifest->name);
     if (!model->name) return osprey__fail_memory(error, sizeof manifest->name);

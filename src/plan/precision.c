@@ -55,9 +55,8 @@ static bool is_product(const osprey__node *node)
     return node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_CONV2D;
 }
 
-static bool is_sensitive(const osprey__graph *graph, const osprey__node *node)
+static bool reads_pixels(const osprey__graph *graph, const osprey__node *node)
 {
-    if (node->output == graph->output) return true;
     return node->op == OSPREY__OP_CONV2D && graph->values[node->inputs[0]].kind == OSPREY__INPUT;
 }
 
@@ -65,6 +64,17 @@ static bool is_sensitive(const osprey__graph *graph, const osprey__node *node)
 static bool is_small(const osprey__graph *graph, const osprey__node *node)
 {
     return osprey__shape_elements(&graph->values[node->inputs[1]].shape) <= SMALL_ELEMENTS;
+}
+
+/* One step finer where nothing before evens an error out, or nothing comes behind that would. */
+static osprey_precision usual_precision(osprey_precision asked, const osprey__graph *graph,
+                                        const osprey__node *node)
+{
+    bool last = node->output == graph->output, first = reads_pixels(graph, node);
+    if (asked == OSPREY_PRECISION_INT8 && first) return OSPREY_PRECISION_BF16;
+    if (asked == OSPREY_PRECISION_INT4 && (first || last || is_small(graph, node)))
+        return OSPREY_PRECISION_INT8;
+    return asked;
 }
 
 osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
@@ -75,11 +85,7 @@ osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__g
         if (!is_product(node)) continue;
         const char *name = graph->values[node->output].name;
         const char *weight = graph->values[node->inputs[1]].name;
-        osprey_precision precision = rules->precision;
-        if (precision == OSPREY_PRECISION_INT4 && is_small(graph, node))
-            precision = OSPREY_PRECISION_INT8;
-        if (precision >= OSPREY_PRECISION_INT8 && is_sensitive(graph, node))
-            precision = OSPREY_PRECISION_BF16;
+        osprey_precision precision = usual_precision(rules->precision, graph, node);
         for (size_t i = 0; i < rules->keep_count; i++) {
             char pattern[PATTERN_BYTES];
             osprey_precision kept;

@@ -21,12 +21,10 @@ osprey_status osprey__precision_rules_init(osprey__precision_rules *rules,
                                            size_t keep_count, osprey_error *error);
 
 /*
- * Sets the precision of every product of a graph that has been through the passes. int8 and int4
- * keep the first convolution, which sees the pixels, and the last projection in bf16, unless an
- * exception says otherwise: their rows are few or short, and their errors reach the whole result.
- * int4 takes int8 for weights of at most 65,536 elements. On the demonstration model (5,000 images
- * of tiny-imagenet, 200 labels) top-1 is then 39.8 % in every precision; int4 has 36.2 % without
- * that rule, and 34.1 % where every layer is int4.
+ * Sets the precision of every product of a graph that has been through the passes. Unless an
+ * exception says otherwise, int8 takes bf16 for the first convolution, which sees the pixels, and
+ * int4 takes int8 for that one, the last projection, and weights of at most 65,536 elements.
+ * docs/compile.md has what is lost then.
  */
 osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
                                        osprey_error *error);

@@ -47,6 +47,13 @@ static size_t pooled_token(const osprey__text_config *config, const int32_t *ids
     return config->pooling == OSPREY__POOL_FIRST_END ? 0 : highest;
 }
 
+static osprey_status check_tower(const osprey_session *session, osprey_error *error)
+{
+    if (session->text.plan) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "session",
+                        "was created without its text tower");
+}
+
 static osprey_status check_text(const osprey__text_config *config, const int32_t *ids,
                                 size_t length, size_t index, osprey_error *error)
 {
@@ -119,9 +126,7 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
 {
     const osprey__text_config *config = &session->model->config.text;
     osprey__text_batch *batch = &session->text_batch;
-    if (!session->text.plan)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "session",
-                            "was created without its text tower");
+    OSPREY_TRY(check_tower(session, error));
     OSPREY_TRY(osprey__check_form(form, error));
     bool sees_ahead = session->text.plan->sees_ahead;
     for (size_t done = 0; done < count;) {
@@ -158,6 +163,7 @@ osprey_status osprey_session_embed_texts(osprey_session *session, const char *co
     osprey__text_batch *batch = &session->text_batch;
     size_t context = session->model->config.text.context_length;
     size_t embed_dim = session->model->config.embed_dim;
+    OSPREY_TRY(check_tower(session, error));
     size_t most = count < OSPREY__TEXTS_SORTED ? count : OSPREY__TEXTS_SORTED;
     OSPREY_TRY(grow((void **)&batch->encoded, &batch->encoded_capacity, most * context,
                     sizeof *batch->encoded, error));

@@ -44,10 +44,12 @@ static size_t working_bytes(osprey_session *session, size_t images)
 }
 
 /* The largest number of images, halving, whose values take no more than a quarter of the room. */
-static size_t fewer_images(osprey_session *session, size_t room)
+static size_t fewer_images(const osprey_session *session, size_t room)
 {
+    const osprey__tower *image = &session->image;
     size_t images = session->images_at_once;
-    while (images > 1 && working_bytes(session, images) > room / 4) images /= 2;
+    while (images > 1 && osprey__memory_plan(image->plan, images, 0, image->offsets) > room / 4)
+        images /= 2;
     return images;
 }
 

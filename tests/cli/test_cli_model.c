@@ -152,6 +152,25 @@ static void test_compile(void **state)
 }
 
 /* The second run finds what the first one compiled. */
+/* The tokenizer belongs to the text tower. */
+static void test_image_tower_alone(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("image.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    assert_same_output(run_cli("embed", "-m", MODEL, PICTURE),
+                       run_cli("embed", "-m", engine, PICTURE));
+    run = run_cli("inspect", "-m", engine, "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    assert_null(json_object_get(facts, "tokenizer"));
+    json_decref(facts);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("tokenize", "-m", engine, "a cat"), 2,
+                     "compiled without its text tower");
+}
+
 /* Each command that runs a model takes a limit, and says what it says without. */
 static void test_max_resident(void **state)
 {
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_max_resident),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_image_tower_alone),
         cmocka_unit_test(test_wrong_compilations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

@@ -167,6 +167,31 @@ static void test_one_tower(void **state)
     osprey_model_free(model);
 }
 
+/* The tokenizer belongs to the text tower. */
+static void test_no_text_tower(void **state)
+{
+    (void)state;
+    const osprey_engine_options options = {.towers = OSPREY_TOWER_IMAGE};
+    const char *path = in_directory("image.osprey");
+    compile_golden(SMALL, &options, path);
+    osprey_model *model = open_model(path);
+    assert_null(osprey_model_tokenizer(model));
+    osprey_error error;
+    osprey_session *session = open_session(model, OSPREY_TOWER_IMAGE);
+    npy pixels = pixels_of(SMALL);
+    float *out = calloc(pixels.dims[0] * osprey_model_get_info(model)->embed_dim, sizeof *out);
+    assert_int_equal(osprey_session_embed_pixels(session, pixels.data, pixels.dims[0],
+                                                 OSPREY_EMBED_RAW, out, &error),
+                     OSPREY_OK);
+    assert_int_equal(osprey_session_embed_texts(session, texts, 1, OSPREY_EMBED_RAW, out, &error),
+                     OSPREY_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "without its text tower"));
+    free(out);
+    free(pixels.data);
+    osprey_session_free(session);
+    osprey_model_free(model);
+}
+
 /* Each of the seven tokens of the message is what a reader needs to know. */
 static void test_another_instruction_set(void **state)
 {
@@ -323,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),
         cmocka_unit_test(test_what_an_engine_tells),
         cmocka_unit_test(test_one_tower),
+        cmocka_unit_test(test_no_text_tower),
         cmocka_unit_test(test_another_instruction_set),
         cmocka_unit_test(test_wrong_use),
         cmocka_unit_test(test_cut_engines_are_refused),
