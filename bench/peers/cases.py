@@ -16,6 +16,9 @@ IMAGE_BATCHES = {
 }
 TEXT_BATCHES = {"vit-b-32": [1, 8]}
 TEMPLATES = {"vit-b-32": [1, 80]}
+# Process start to first embedding, and JPEG files to embeddings.
+COLD_STARTS = {"vit-b-32": ["fp32", "int8"]}
+PHOTOS = {"vit-b-32": ["int8"]}
 PRECISIONS = ["fp32", "bf16", "int8", "int4"]
 QUICK_MODELS = ["vit-b-32", "vit-b-16"]
 QUICK_BATCHES = [1, 8]
@@ -31,14 +34,14 @@ HAS = {
 @dataclass(frozen=True)
 class Case:
     model: str
-    tower: str
+    tower: str  # image, text, cold or photos
     precision: str
     batch: int = 0
     templates: int = 0  # a label set instead of a batch
 
     @property
     def name(self):
-        size = f"1000x{self.templates}" if self.templates else self.batch
+        size = f"1000x{self.templates}" if self.templates else self.batch or "all"
         return f"{self.model}/{self.tower}/{size}/{self.precision}"
 
     def request(self, seconds):
@@ -50,6 +53,8 @@ class Case:
 
     def programs(self):
         """Those that have it, osprey first."""
+        if self.tower == "photos":
+            return ["osprey", "openvino"]
         if self.model == "rn50x4" and self.precision == "int8":
             return ["osprey", "openvino"]  # nobody runs convolutions in ONNX Runtime's dynamic int8
         return [name for name, precisions in HAS.items() if self.precision in precisions]
@@ -65,11 +70,17 @@ def every_case():
                 yield Case(model, "text", precision, batch=batch)
             for templates in TEMPLATES[model]:
                 yield Case(model, "text", precision, templates=templates)
+        for precision in COLD_STARTS.get(model, []):
+            yield Case(model, "cold", precision, batch=1)
+        for precision in PHOTOS.get(model, []):
+            yield Case(model, "photos", precision)
 
 
 def is_quick(case):
     if case.templates:
         return case.templates == 1 and case.precision == "bf16"
+    if case.tower in ("cold", "photos"):
+        return True
     return case.model in QUICK_MODELS and case.tower == "image" and case.batch in QUICK_BATCHES
 
 

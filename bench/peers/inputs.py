@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a model and what goes into it:  inputs.py MODEL FOLDER PHOTOS
 
-FOLDER gets weights/, and beside it pixels.f32 (photographs, preprocessed as open_clip does it),
-labels.txt (ImageNet's 1,000 names), prompts.txt and tokens-1.npy (labels in "a photo of a {}."),
+FOLDER gets weights/, and beside it photos/, pixels.f32 (photographs, preprocessed as open_clip does
+it), labels.txt (ImageNet's 1,000 names), prompts.txt and tokens-1.npy (labels in "a photo of a {}."),
 tokens-80.npy (the first label in the 80 templates), inputs.json. PHOTOS is a tar or a directory.
 """
 
@@ -49,7 +49,11 @@ def make(name, folder, photos):
     size = image_size(weights)
     preprocess = open_clip.image_transform(size, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN,
                                            std=open_clip.OPENAI_DATASET_STD)
-    pictures = [Image.open(io.BytesIO(data)) for data in photographs(photos)[:MOST_IMAGES]]
+    files = photographs(photos)
+    (folder / "photos").mkdir(exist_ok=True)
+    for number, data in enumerate(files):
+        (folder / "photos" / f"{number:04}.jpg").write_bytes(data)
+    pictures = [Image.open(io.BytesIO(data)) for data in files[:MOST_IMAGES]]
     pixels = np.stack([preprocess(picture).numpy() for picture in pictures])
     np.resize(pixels, (MOST_IMAGES, *pixels.shape[1:])).tofile(folder / "pixels.f32")
 

@@ -34,7 +34,8 @@ class OtherLoad:
     def now(self):
         fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
         tick = 1 / os.sysconf("SC_CLK_TCK")
-        own = sum(program.cpu_seconds() for program in self.programs) + sum(os.times()[:2])
+        # This process, its children that have ended, and those that run.
+        own = sum(os.times()[:4]) + sum(program.cpu_seconds() for program in self.programs)
         return sum(fields) * tick, (fields[3] + fields[4]) * tick, own
 
     def share(self):

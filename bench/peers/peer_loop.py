@@ -9,6 +9,8 @@ JOB is an object:
     {"folder": "build/peers/vit-b-32", "tower": "image", "precision": "int8", "threads": 2,
      "image_size": 224}
 
+The tower is image or text, or photos, which is the image tower from JPEG files on.
+
 The folder has weights/ (the model as published), pixels.f32 (photographs, preprocessed), and the
 tokens of texts. Before the first request comes {"version": ...}. A request says what to run, how
 often before it counts, and then for how long and how often at least:
@@ -58,9 +60,14 @@ class Inputs:
         if "templates" in request:
             tokens = np.load(self.folder / f"tokens-{request['templates']}.npy")
             return np.split(tokens, len(tokens) // TEXT_BATCH)
+        if self.tower == "photos":
+            return [np.array(self.photos(), dtype=object)]
         if self.tower == "text":
             return [np.load(self.folder / "tokens-1.npy")[: request["batch"]]]
         return [self.pixels(request["batch"])]
+
+    def photos(self):
+        return [path.read_bytes() for path in sorted((self.folder / "photos").iterdir())]
 
     def pixels(self, count):
         shape = (-1, 3, self.image_size, self.image_size)
@@ -68,25 +75,26 @@ class Inputs:
 
 
 def measure(run, request):
+    """The timings, and what the last run gave."""
     for _ in range(request["warm_ups"]):
         run()
     times_ms = []
     end = time.perf_counter() + request["seconds"]
     while len(times_ms) < request["min_runs"] or time.perf_counter() < end:
         start = time.perf_counter()
-        run()
+        result = run()
         times_ms.append(1e3 * (time.perf_counter() - start))
     return {"ms_min": min(times_ms), "ms_median": statistics.median(times_ms),
-            "runs": len(times_ms)}
+            "runs": len(times_ms)}, result
 
 
 def answer(job, embedder, request):
     batches = Inputs(job).batches(request)
     embed = embedder(batches[0].shape)
-    rows = np.concatenate([np.asarray(embed(batch), np.float64) for batch in batches])
+    timings, results = measure(lambda: [np.array(embed(batch)) for batch in batches], request)
+    rows = np.concatenate(results).astype(np.float64)
     templates = request.get("templates", 1)
-    result = measure(lambda: [embed(batch) for batch in batches], request)
-    return result | {
+    return timings | {
         "scale": LABELS * templates / len(rows) if "templates" in request else 1,
         "embedding": unit(unit(rows[:templates]).mean(axis=0)).tolist(),
         "peak_rss_bytes": peak_rss_bytes(),

@@ -75,6 +75,8 @@ class Factory:
         job = json.dumps(self.job(name, tower, precision))
         if name == "osprey":
             command = [self.osprey.with_name("osprey_peer"), job]
+        elif tower == "photos":
+            command = [sys.executable, HERE / "photos_peer.py", job]
         else:
             command = [sys.executable, HERE / f"{name}_peer.py", job]
         return Program(name, command, self.threads,
@@ -113,7 +115,10 @@ class Program:
     def cpu_seconds(self):
         return process_seconds(self.process.pid)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()

@@ -12,18 +12,20 @@ build/peers.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
-import os
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import cases
+import goals
 import machine
+import measuring
 import program
+import report
 import table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +48,7 @@ class Results:
 
     def __init__(self, path, settings, resume):
         self.path = path
-        self.data = {"settings": settings, "machine": machine.describe(), "programs": {},
+        self.data = {"settings": settings, "machine": machine.describe(), "versions": {},
                      "cases": {}}
         if resume and path.exists():
             self.data = json.loads(path.read_text())
@@ -54,42 +56,15 @@ class Results:
                 sys.exit(f"{path} was measured with {self.data['settings']}: --resume needs the "
                          "same")
 
-    def add(self, case, programs, outcome):
-        self.data["programs"] |= {p.name: p.version for p in programs}
+    @property
+    def versions(self):
+        return self.data["versions"]
+
+    def add(self, case, outcome):
         self.data["cases"][case.name] = outcome
         partial = self.path.with_suffix(".tmp")
         partial.write_text(json.dumps(self.data, indent=1) + "\n", "utf-8")
         partial.replace(self.path)
-
-
-def summarise(rounds):
-    scale = rounds[0]["scale"]
-    return {"ms_min": scale * min(r["ms_min"] for r in rounds),
-            "ms_median": scale * statistics.median(r["ms_median"] for r in rounds),
-            "ms_minima": [scale * r["ms_min"] for r in rounds],
-            "runs": sum(r["runs"] for r in rounds),
-            "peak_rss_bytes": max(r["peak_rss_bytes"] for r in rounds)}
-
-
-def cosine(left, right):
-    return sum(a * b for a, b in zip(left, right))  # both are of unit length
-
-
-def measure(case, programs, options, reference):
-    """All rounds of a case."""
-    seen = {p.name: [] for p in programs}
-    load = machine.OtherLoad(programs)
-    for number in range(options.rounds):
-        # Each begins a round once: nobody always comes behind the same neighbour.
-        for p in programs[number % len(programs):] + programs[:number % len(programs)]:
-            note(f"{case.name}: round {number + 1} of {options.rounds}, {p.name}")
-            seen[p.name].append(p.ask(case.request(options.seconds)))
-    outcome = {"other_load": load.share(), "programs": {}}
-    for name, rounds in seen.items():
-        outcome["programs"][name] = summarise(rounds) | {
-            "cosine": cosine(rounds[0]["embedding"], reference)}
-    note("")
-    return outcome
 
 
 class Bench:
@@ -109,32 +84,53 @@ class Bench:
 
     def reference(self, factory, case):
         """PyTorch's embedding in fp32, that the others' are compared with."""
-        key = (case.model, case.tower, case.templates)
+        tower = "text" if case.tower == "text" else "image"
+        key = (case.model, tower, case.templates)
         if key not in self.references:
-            pytorch = factory.start("pytorch", case.tower, "fp32")
-            answer = pytorch.ask(case.request(0) | {"warm_ups": 0, "min_runs": 1})
-            pytorch.close()
+            with factory.start("pytorch", tower, "fp32") as pytorch:
+                answer = pytorch.ask(case.request(0) | {"batch": 1, "warm_ups": 0, "min_runs": 1})
             self.references[key] = answer["embedding"]
         return self.references[key]
 
-    def run_group(self, factory, group):
-        """Cases of one model, tower and precision share their processes."""
-        first, programs = group[0], []
-        try:
-            for name in first.programs():
-                note(f"{first.model}, {first.tower}, {first.precision}: preparing {name}")
-                try:
-                    factory.prepare(name, first.tower, first.precision)
-                    programs.append(factory.start(name, first.tower, first.precision))
-                except program.PeerError as error:
-                    warn(f"{first.name} goes without {name}: {error}")
+    def prepared(self, factory, case):
+        """The names of the case's programs whose files could be made."""
+        tower = "text" if case.tower == "text" else "image"
+        for name in case.programs():
+            note(f"{case.name}: preparing {name}")
+            try:
+                factory.prepare(name, tower, case.precision)
+                yield name
+            except program.PeerError as error:
+                warn(f"{case.name} goes without {name}: {error}")
+
+    def run_towers(self, factory, group, names):
+        """The processes serve all cases of the group."""
+        with contextlib.ExitStack() as stack:
+            programs = [stack.enter_context(factory.start(name, group[0].tower, group[0].precision))
+                        for name in names]
+            self.results.versions.update({p.name: p.version for p in programs})
             for case in group:
-                outcome = measure(case, programs, self.options, self.reference(factory, case))
-                self.results.add(case, programs, outcome)
-                table.print_case(case.name, outcome)
-        finally:
-            for p in programs:
-                p.close()
+                reference = self.reference(factory, case)
+                self.keep(case, measuring.towers(case, programs, self.options, reference, note))
+
+    def run_group(self, factory, group):
+        """Cases of one model, tower and precision."""
+        names = list(self.prepared(factory, group[0]))
+        if group[0].tower in ("image", "text"):
+            self.run_towers(factory, group, names)
+            return
+        for case in group:
+            reference = self.reference(factory, case)
+            if case.tower == "cold":
+                self.keep(case, measuring.cold_start(case, factory, names, self.options, reference,
+                                                     note))
+            else:
+                self.keep(case, measuring.photos(case, factory, self.options, reference, note))
+
+    def keep(self, case, outcome):
+        self.results.add(case, outcome)
+        note("")
+        table.print_case(case.name, outcome)
 
     def run_model(self, name, wanted):
         factory = self.make_model(name)
@@ -176,13 +172,17 @@ def main():
                      + "\n".join(case.name for case in cases.every_case()))
 
     options.folder.mkdir(parents=True, exist_ok=True)
-    settings = {"threads": options.threads, "rounds": options.rounds, "seconds": options.seconds}
+    settings = {"threads": options.threads, "rounds": options.rounds, "seconds": options.seconds,
+                "quick": options.quick}
     results = Results(options.folder / "results.json", settings, options.resume)
     wanted = [case for case in wanted if case.name not in results.data["cases"]]
     bench = Bench(options, results)
     table.print_head()
     for name, group in itertools.groupby(wanted, lambda c: c.model):
         bench.run_model(name, list(group))
+    goals.print_all(results.data["cases"])
+    plotted = list(report.write_plots(results.data["cases"], options.folder))
+    print(f"\n{results.path}; beside it {', '.join(plotted) or 'no plots'}")
 
 
 if __name__ == "__main__":
