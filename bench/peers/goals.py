@@ -15,14 +15,16 @@ class Goal:
     at_least: float
     measured: float | None  # None: nothing of it was measured
     note: str = ""
+    whole: bool = True  # all its cases were measured
 
     @property
     def verdict(self):
         if self.measured is None:
             return "not measured"
+        so_far = "" if self.whole else " so far"
         if self.measured >= self.at_least:
-            return "hit"
-        return f"missed by {1 - self.measured / self.at_least:.0%}"
+            return "hit" + so_far
+        return f"missed by {1 - self.measured / self.at_least:.0%}{so_far}"
 
 
 def against_best(outcome):
@@ -45,7 +47,7 @@ def of_all(text, at_least, found, wanted, combine):
     note = f"least {found[worst]:.2f}x, {worst}"
     if len(found) < wanted:
         note = f"{len(found)} of {wanted} cases measured; {note}"
-    return Goal(text, at_least, combine(found.values()), note)
+    return Goal(text, at_least, combine(found.values()), note, whole=len(found) == wanted)
 
 
 def geometric_mean(values):
