@@ -38,7 +38,7 @@ def legend(programs):
     for program in programs:
         yield f'<rect x="{x}" y="34" width="11" height="11" fill="{COLOURS[program]}"/>'
         yield text(x + 15, 44, NAMES[program])
-        x += 105
+        x += 125
 
 
 def chart(title, cases):
