@@ -98,7 +98,7 @@ typedef struct osprey_layer_loss {
 struct osprey_precision_report {
     osprey_precision precision; /* of all layers but the exceptions */
     double limit; /* the cosine that each embedding should have: fp32 0.99999, bf16 and
-                     fp16 0.9995, int8 0.995, int4 0.9 */
+                     fp16 0.9995, int8 0.995, int4 0.95 */
     bool passed;  /* each has */
     osprey_cosines image, text;
     const osprey_layer_loss *layers; /* the lowest own cosine first */
@@ -116,8 +116,7 @@ typedef struct osprey_verification {
 
 /*
  * Holds a model as these options would compile it against itself in fp32: the image tower on the
- * images given, the text tower on 80 prompts of its own (the templates of the CLIP paper). What the
- * options prune is left out of both: this is about the precision alone.
+ * images given, the text tower on 80 prompts of its own (the templates of the CLIP paper).
  *
  * auto_keep: a layer's cost is what the embedding loses where this layer alone has its precision
  * and the others are fp32. The shortest prefix of the costliest layers is kept with which the limit

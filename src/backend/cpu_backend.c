@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/cpu_internal.h"
 
+#include <string.h>
+
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
 {
     size_t floats = osprey__cpu_product_scratch_floats(plan);
     size_t norm = osprey__cpu_layer_norm_scratch_floats(plan);
     if (norm > floats) floats = norm;
     if (plan->largest_head_dim) {
+        const osprey__kernels *kernels = plan->kernels;
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
         size_t attention =
-            plan->kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim) +
+            kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim) +
             osprey__gathered_floats(longest_text, plan->largest_head_dim);
+        if (attention > floats) floats = attention;
+        rows = plan->largest_sequence;
+        attention = kernels->attention_bf16.scratch_floats(rows, rows, plan->largest_head_dim);
         if (attention > floats) floats = attention;
     }
     return osprey__divide_up(floats, 16) * 16; /* so that every share is aligned */
@@ -32,6 +38,29 @@ const void *osprey__run_value(const osprey__run *run, osprey__value_id id)
     /* A reshaped input has no memory of its own. */
     if (run->plan->graph->values[root].kind == OSPREY__INPUT) return run->inputs[root];
     return run->arena + run->offsets[root];
+}
+
+void osprey__run_get_floats(const osprey__run *run, osprey__value_id id, float *floats)
+{
+    const osprey__row_form *form = &run->plan->placements[id].form;
+    const char *rows = osprey__run_value(run, id);
+    size_t elements =
+        osprey__value_elements(&run->plan->graph->values[id], run->sequences, run->tokens);
+    for (size_t i = 0; i < elements; i += form->width, rows += form->stride)
+        osprey__to_f32(form->dtype, rows, form->width, floats + i);
+}
+
+void osprey__run_set_floats(const osprey__run *run, osprey__value_id id, const float *floats)
+{
+    const osprey__row_form *form = &run->plan->placements[id].form;
+    char *rows = run->arena + run->offsets[run->plan->placements[id].root];
+    size_t elements =
+        osprey__value_elements(&run->plan->graph->values[id], run->sequences, run->tokens);
+    for (size_t i = 0; i < elements; i += form->width, rows += form->stride)
+        if (form->dtype == OSPREY__F32)
+            memcpy(rows, floats + i, form->width * sizeof *floats);
+        else
+            osprey__from_f32(form->dtype, floats + i, form->width, (uint16_t *)(void *)rows);
 }
 
 const float *osprey__step_input(const osprey__run *run, const osprey__step *step, size_t i)
@@ -74,7 +103,10 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         osprey__cpu_layer_norm(run, step);
         break;
     case OSPREY__OP_ATTENTION:
-        osprey__cpu_attention(run, step);
+        if (run->plan->placements[step->node->output].form.dtype == OSPREY__BF16)
+            osprey__cpu_attention_bf16(run, step);
+        else
+            osprey__cpu_attention(run, step);
         break;
     case OSPREY__OP_ACTIVATION:
         osprey__cpu_activation(run, step);

@@ -52,7 +52,12 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
 /* The graph's output afterwards lies at the arena's offset of its root: rows of floats. */
 void osprey__cpu_run(const osprey__run *run);
 
-/* Where the value lies during this run. */
+/* Where the value lies during this run, in the form that the plan gives it. */
 const void *osprey__run_value(const osprey__run *run, osprey__value_id id);
+
+/* A computed value's elements as floats, and others into their place: for observers. The value is
+ * not prepared for a product; what a product computes never is. */
+void osprey__run_get_floats(const osprey__run *run, osprey__value_id id, float *floats);
+void osprey__run_set_floats(const osprey__run *run, osprey__value_id id, const float *floats);
 
 #endif

@@ -32,6 +32,7 @@ char *osprey__prepared_rows(const osprey__run *run, osprey__value_id id);
 void osprey__cpu_linear(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_attention(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_attention_bf16(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_layer_norm(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_activation(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_add(const osprey__run *run, const osprey__step *step);

@@ -11,7 +11,9 @@
 typedef struct trace {
     float *values;
     size_t capacity; /* floats */
-    size_t *starts;  /* [step_count] */
+    float *output;   /* of the step that is looked at */
+    size_t output_capacity;
+    size_t *starts; /* [step_count] */
     size_t used;
     bool out_of_memory;
     osprey__layer_error *layers;
@@ -42,25 +44,27 @@ static double largest_difference(const float *a, const float *b, size_t count)
     return largest;
 }
 
-/* The output of a product, which was written just now; NULL for another step. */
-static float *product_output(const osprey__run *run, size_t step, size_t *floats)
+static bool reserve(float **block, size_t *capacity, size_t floats)
 {
-    const osprey__step *product = &run->plan->steps[step];
-    if (!osprey__step_is_product(product)) return NULL;
-    osprey__value_id id = product->node->output;
-    *floats = osprey__value_elements(&run->plan->graph->values[id], run->sequences, run->tokens);
-    return (float *)(run->arena + run->offsets[run->plan->placements[id].root]);
+    if (floats <= *capacity) return true;
+    size_t larger = floats > 2 * *capacity ? floats : 2 * *capacity;
+    float *grown = osprey__realloc(*block, larger, sizeof *grown);
+    if (!grown) return false;
+    *block = grown;
+    *capacity = larger;
+    return true;
 }
 
-static bool reserve(trace *t, size_t floats)
+/* The output of a product, which was written just now; NULL for another step, or without memory. */
+static const float *product_output(trace *t, const osprey__run *run, size_t next, size_t *floats)
 {
-    if (floats <= t->capacity) return true;
-    size_t larger = floats > 2 * t->capacity ? floats : 2 * t->capacity;
-    float *grown = osprey__realloc(t->values, larger, sizeof *grown);
-    if (!grown) return false;
-    t->values = grown;
-    t->capacity = larger;
-    return true;
+    if (next == 0 || !osprey__step_is_product(&run->plan->steps[next - 1])) return NULL;
+    osprey__value_id id = run->plan->steps[next - 1].node->output;
+    *floats = osprey__value_elements(&run->plan->graph->values[id], run->sequences, run->tokens);
+    t->out_of_memory |= !reserve(&t->output, &t->output_capacity, *floats);
+    if (t->out_of_memory) return NULL;
+    osprey__run_get_floats(run, id, t->output);
+    return t->output;
 }
 
 /* The next three are osprey__step_observer: `next` is the step after the one that is looked at. */
@@ -69,9 +73,9 @@ static void record(void *context, const osprey__run *run, size_t next)
     trace *t = context;
     size_t floats;
     if (next == 0) t->used = 0;
-    const float *output = next ? product_output(run, next - 1, &floats) : NULL;
-    if (!output || t->out_of_memory) return;
-    if (!reserve(t, t->used + floats)) {
+    const float *output = product_output(t, run, next, &floats);
+    if (!output) return;
+    if (!reserve(&t->values, &t->capacity, t->used + floats)) {
         t->out_of_memory = true;
         return;
     }
@@ -82,9 +86,9 @@ static void record(void *context, const osprey__run *run, size_t next)
 
 static void compare(void *context, const osprey__run *run, size_t next)
 {
-    const trace *t = context;
+    trace *t = context;
     size_t floats;
-    const float *output = next ? product_output(run, next - 1, &floats) : NULL;
+    const float *output = product_output(t, run, next, &floats);
     if (!output) return;
     const float *exact = t->values + t->starts[next - 1];
     osprey__layer_error *layer = &t->layers[next - 1];
@@ -95,14 +99,14 @@ static void compare(void *context, const osprey__run *run, size_t next)
 /* Puts fp32's output in the place of the layer's, so that the next one gets fp32's inputs. */
 static void compare_alone(void *context, const osprey__run *run, size_t next)
 {
-    const trace *t = context;
+    trace *t = context;
     size_t floats;
-    float *output = next ? product_output(run, next - 1, &floats) : NULL;
+    const float *output = product_output(t, run, next, &floats);
     if (!output) return;
     const float *exact = t->values + t->starts[next - 1];
     osprey__layer_error *layer = &t->layers[next - 1];
     layer->own_cosine = fmin(layer->own_cosine, osprey__cosine(output, exact, floats));
-    memcpy(output, exact, floats * sizeof *output);
+    osprey__run_set_floats(run, run->plan->steps[next - 1].node->output, exact);
 }
 
 static osprey_status watch(osprey_session *session, osprey__step_observer *observer, trace *t,
@@ -151,5 +155,6 @@ osprey_status osprey__layer_errors_measure(osprey__mixed_tower *tower,
     osprey__free(embeddings);
     osprey__free(t.starts);
     osprey__free(t.values);
+    osprey__free(t.output);
     return status;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct osprey__attention_f32_args {
     size_t query_rows, key_rows, head_dim;
@@ -30,5 +31,28 @@ typedef struct osprey__attention_f32_kernel {
     osprey__attention_f32_function *run;
     size_t (*scratch_floats)(size_t query_rows, size_t key_rows, size_t head_dim);
 } osprey__attention_f32_kernel;
+
+/*
+ * The same over bfloat16s, for towers in less than fp32: every query sees every key. head_dim and
+ * the strides are even, and q, k, v and out on a boundary of 4 bytes, so that pairs can be read.
+ */
+typedef struct osprey__attention_bf16_args {
+    size_t query_rows, key_rows, head_dim;
+    const uint16_t *q; /* [query_rows][head_dim], rows q_stride elements apart */
+    size_t q_stride;
+    const uint16_t *k, *v; /* [key_rows][head_dim], rows kv_stride elements apart */
+    size_t kv_stride;
+    uint16_t *out; /* [query_rows][head_dim], rows out_stride elements apart */
+    size_t out_stride;
+    float scale;
+    float *scratch; /* as many floats as scratch_floats() says, 64-byte aligned */
+} osprey__attention_bf16_args;
+
+typedef void osprey__attention_bf16_function(const osprey__attention_bf16_args *args);
+
+typedef struct osprey__attention_bf16_kernel {
+    osprey__attention_bf16_function *run;
+    size_t (*scratch_floats)(size_t query_rows, size_t key_rows, size_t head_dim);
+} osprey__attention_bf16_kernel;
 
 #endif

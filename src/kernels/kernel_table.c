@@ -39,6 +39,7 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
     for (size_t format = 0; format < OSPREY_PRECISIONS; format++)
         INHERIT(gemm[format], gemm[format].run);
     INHERIT(attention_f32, attention_f32.run);
+    INHERIT(attention_bf16, attention_bf16.run);
     INHERIT(layer_norm_f32, layer_norm_f32);
     INHERIT(activation_f32, activation_f32);
     INHERIT(add_f32, add_f32);

@@ -20,6 +20,7 @@ typedef struct osprey__kernels {
     const char *instruction_set; /* "portable", "avx2", "avx512" */
     osprey__gemm_kernel gemm[OSPREY_PRECISIONS];
     osprey__attention_f32_kernel attention_f32;
+    osprey__attention_bf16_kernel attention_bf16;
     osprey__layer_norm_f32_function *layer_norm_f32;
     osprey__activation_f32_function *activation_f32;
     osprey__add_f32_function *add_f32;

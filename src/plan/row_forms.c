@@ -1,20 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/row_forms.h"
 
-/* The kernel of the products that read value, if all that read it are such and have the same. */
-static const osprey__gemm_kernel *only_reader(const osprey__plan *plan, osprey__value_id value)
+#include "base/memory.h"
+
+/* How values that are read by products alone are read. */
+typedef struct readers {
+    bool products;                     /* linears, as their x, and nothing else */
+    bool round;                        /* all of these to bfloat16s or less */
+    const osprey__gemm_kernel *kernel; /* that all have; or NULL */
+} readers;
+
+static bool rounds(const osprey__step *step)
 {
-    const osprey__gemm_kernel *kernel = NULL;
+    osprey_precision precision = step->node->attributes.precision;
+    return precision == OSPREY_PRECISION_BF16 || precision == OSPREY_PRECISION_INT8 ||
+           precision == OSPREY_PRECISION_INT4;
+}
+
+static readers readers_of(const osprey__plan *plan, osprey__value_id value)
+{
+    readers r = {.products = value != plan->graph->output, .round = true};
+    bool differ = false;
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
         for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
             if (step->node->inputs[i] != value) continue;
-            bool fits = step->node->op == OSPREY__OP_LINEAR && i == 0;
-            if (!fits || (kernel && kernel != step->gemm)) return NULL;
-            kernel = step->gemm;
+            if (step->node->op != OSPREY__OP_LINEAR || i != 0) return (readers){0};
+            differ = differ || (r.kernel && r.kernel != step->gemm);
+            r.kernel = step->gemm;
+            r.round = r.round && rounds(step);
         }
     }
-    return kernel;
+    if (differ || !r.products) r.kernel = NULL;
+    return r;
+}
+
+/* The node is the only one that reads value. */
+static bool reads_alone(const osprey__plan *plan, const osprey__node *node, osprey__value_id value)
+{
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
+            if (plan->steps[s].node->inputs[i] == value && plan->steps[s].node != node)
+                return false;
+    return value != plan->graph->output;
+}
+
+/* The value comes from a linear that rounds what it reads itself. */
+static bool comes_rounded(const osprey__plan *plan, osprey__value_id value)
+{
+    size_t producer = osprey__graph_producer(plan->graph, value);
+    if (producer == SIZE_MAX) return false;
+    const osprey__step *step = &plan->steps[producer];
+    return step->node->op == OSPREY__OP_LINEAR && rounds(step);
+}
+
+/*
+ * Attention runs over bfloat16s where the products around it do: those of q, k and v, and those
+ * that read its result. Not that of texts, whose share is small and whose rows are gathered.
+ */
+static bool attends_in_bf16(const osprey__plan *plan, const osprey__node *node)
+{
+    const osprey__attributes *a = &node->attributes;
+    if (node->op != OSPREY__OP_ATTENTION || a->causal || a->head_dim % 2 ||
+        plan->graph->values[node->inputs[1]].shape.extent != OSPREY__PER_SEQUENCE)
+        return false;
+    for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
+        if (i >= 3 && node->inputs[i] != OSPREY__NO_VALUE) return false;
+        if (i < 3 && (a->columns[i] % 2 || !comes_rounded(plan, node->inputs[i]) ||
+                      !reads_alone(plan, node, node->inputs[i])))
+            return false;
+    }
+    readers r = readers_of(plan, node->output);
+    return r.products && r.round;
+}
+
+/* An odd number of cache lines, so that rows do not share cache sets. */
+static void make_bf16(osprey__row_form *form)
+{
+    form->dtype = OSPREY__BF16;
+    form->stride =
+        osprey__round_up(form->width * sizeof(uint16_t), 2 * OSPREY__ALIGNMENT) + OSPREY__ALIGNMENT;
+}
+
+static void choose_form(osprey__plan *plan, const osprey__node *node)
+{
+    osprey__row_form *form = &plan->placements[node->output].form;
+    if (attends_in_bf16(plan, node)) {
+        for (size_t i = 0; i < 3; i++) make_bf16(&plan->placements[node->inputs[i]].form);
+        make_bf16(form);
+        return;
+    }
+    readers r = readers_of(plan, node->output);
+    if (node->op == OSPREY__OP_LINEAR && r.products && r.round) make_bf16(form);
+    if (node->op == OSPREY__OP_LAYER_NORM && r.kernel &&
+        !osprey__gemm_takes(r.kernel, form->dtype, form->stride, form->width)) {
+        form->prepared_for = r.kernel;
+        form->stride = r.kernel->row_bytes(form->width);
+    }
 }
 
 void osprey__choose_row_forms(osprey__plan *plan)
@@ -26,16 +108,7 @@ void osprey__choose_row_forms(osprey__plan *plan)
         plan->placements[v].form =
             (osprey__row_form){.width = width, .stride = width * sizeof(float)};
     }
-    for (size_t s = 0; s < plan->step_count; s++) {
-        const osprey__node *node = plan->steps[s].node;
-        osprey__row_form *form = &plan->placements[node->output].form;
-        const osprey__gemm_kernel *reader = only_reader(plan, node->output);
-        if (node->op != OSPREY__OP_LAYER_NORM || node->output == graph->output || !reader ||
-            osprey__gemm_takes(reader, form->dtype, form->stride, form->width))
-            continue;
-        form->prepared_for = reader;
-        form->stride = reader->row_bytes(form->width);
-    }
+    for (size_t s = 0; s < plan->step_count; s++) choose_form(plan, plan->steps[s].node);
 }
 
 static void need_room(osprey__plan *plan, osprey__value_id value, const osprey__step *step)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where values that only matrix products read are left in a form that suits these: a layer norm's
- * result prepared for the kernel, so that no float of it is ever stored.
+ * Values that only matrix products read are left in a form that suits these: a layer norm's result
+ * prepared for the kernel, so that no float of it is ever stored; what products of bf16, int8 and
+ * int4 leave for others as bfloat16s, and so what attention between them reads and writes.
  */
 #ifndef OSPREY_PLAN_ROW_FORMS_H
 #define OSPREY_PLAN_ROW_FORMS_H

@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "kernels/attention.h"
-#include "kernels/x86/tile_x86.h"
+#include "kernels/x86/pack_keys_x86.h"
 #include "kernels/x86/vec_math_f32.h"
 
 #include <math.h>
@@ -38,27 +38,6 @@ static attention_scratch cut_scratch(const osprey__attention_f32_args *args)
     scratch.scores =
         scratch.values + osprey__round_up(args->head_dim, TILE_COLUMNS) * args->key_rows;
     return scratch;
-}
-
-/* Transposes up to VEC_FLOATS keys into columns of a panel, zeros for those that there are not. */
-static void pack_key_group(const float *k, size_t stride, size_t keys, size_t head_dim,
-                           float *columns)
-{
-    size_t d = 0;
-    if (keys >= VEC_FLOATS) {
-        for (; d + 4 <= head_dim; d += 4) {
-            vec x[4];
-            OSPREY__UNROLL
-            for (size_t i = 0; i < 4; i++) x[i] = vec_load_quads(k + i * stride + d, stride);
-            vec_transpose_quads(x);
-            OSPREY__UNROLL
-            for (size_t i = 0; i < 4; i++) vec_store(columns + (d + i) * TILE_COLUMNS, x[i]);
-        }
-        keys = VEC_FLOATS;
-    }
-    for (size_t i = d; i < head_dim; i++) vec_store(columns + i * TILE_COLUMNS, vec_set(0.0f));
-    for (size_t key = 0; key < keys; key++)
-        for (size_t i = d; i < head_dim; i++) columns[i * TILE_COLUMNS + key] = k[key * stride + i];
 }
 
 static void pack_keys(const osprey__attention_f32_args *args, const attention_scratch *scratch)

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attention over bfloat16s: every kernel against doubles over the same numbers. */
+#include "base/dtype.h"
+#include "cmocka_all.h"
+#include "kernels/guarded.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An array of bfloat16s that ends where a guard page begins. */
+typedef struct halves {
+    guarded block;
+    uint16_t *at;
+    size_t count;
+} halves;
+
+static halves halves_random(size_t count, float limit)
+{
+    halves h = {.block = guarded_random((count + 1) / 2, 1), .count = count};
+    h.at = (uint16_t *)(void *)h.block.floats;
+    for (size_t i = 0; i < count; i++) {
+        float x = random_float(limit);
+        osprey__from_f32(OSPREY__BF16, &x, 1, h.at + i);
+    }
+    return h;
+}
+
+static double value_of(const halves *h, size_t i)
+{
+    float x;
+    osprey__to_f32(OSPREY__BF16, h->at + i, 1, &x);
+    return (double)x;
+}
+
+typedef struct problem {
+    size_t queries, keys, dim, q_stride, kv_stride, out_stride;
+    halves q, k, v;
+    float scale;
+} problem;
+
+static problem problem_new(size_t queries, size_t keys, size_t dim)
+{
+    problem p = {.queries = queries, .keys = keys, .dim = dim};
+    p.q_stride = dim + random_below(3) * 10;
+    p.kv_stride = dim + random_below(3) * 12;
+    p.out_stride = dim + random_below(3) * 4;
+    /* Now and then scores so large that a softmax without care would overflow. */
+    p.scale = random_below(4) ? 1 / sqrtf((float)dim) : 100;
+    p.q = halves_random((queries - 1) * p.q_stride + dim, 2);
+    p.k = halves_random((keys - 1) * p.kv_stride + dim, 2);
+    p.v = halves_random((keys - 1) * p.kv_stride + dim, 2);
+    return p;
+}
+
+static void problem_free(problem *p)
+{
+    guarded_free(&p->q.block);
+    guarded_free(&p->k.block);
+    guarded_free(&p->v.block);
+}
+
+/* What lies between the rows is the same in all. */
+static halves out_new(const problem *p)
+{
+    halves out = halves_random((p->queries - 1) * p->out_stride + p->dim, 1);
+    memset(out.at, 0, out.count * sizeof *out.at);
+    return out;
+}
+
+static void run_rows(const problem *p, const osprey__attention_bf16_kernel *kernel, size_t first,
+                     size_t rows, const halves *out)
+{
+    size_t needed = kernel->scratch_floats(rows, p->keys, p->dim);
+    guarded scratch = guarded_random((needed + 15) / 16 * 16, NAN);
+    const osprey__attention_bf16_args args = {
+        .query_rows = rows,
+        .key_rows = p->keys,
+        .head_dim = p->dim,
+        .q = p->q.at + first * p->q_stride,
+        .q_stride = p->q_stride,
+        .k = p->k.at,
+        .v = p->v.at,
+        .kv_stride = p->kv_stride,
+        .out = out->at + first * p->out_stride,
+        .out_stride = p->out_stride,
+        .scale = p->scale,
+        .scratch = scratch.floats,
+    };
+    kernel->run(&args);
+    guarded_free(&scratch);
+}
+
+static double exact_score(const problem *p, size_t query, size_t key)
+{
+    double dot = 0;
+    for (size_t d = 0; d < p->dim; d++)
+        dot += value_of(&p->q, query * p->q_stride + d) * value_of(&p->k, key * p->kv_stride + d);
+    return dot * (double)p->scale;
+}
+
+static void exact_row(const problem *p, size_t query, double *scores, double *out)
+{
+    double largest = -INFINITY, sum = 0;
+    for (size_t key = 0; key < p->keys; key++) {
+        scores[key] = exact_score(p, query, key);
+        largest = fmax(largest, scores[key]);
+    }
+    memset(out, 0, p->dim * sizeof *out);
+    for (size_t key = 0; key < p->keys; key++) {
+        double weight = exp(scores[key] - largest);
+        sum += weight;
+        for (size_t d = 0; d < p->dim; d++)
+            out[d] += weight * value_of(&p->v, key * p->kv_stride + d);
+    }
+    for (size_t d = 0; d < p->dim; d++) out[d] /= sum;
+}
+
+/* Weights and the result are each rounded to a 512th of themselves, and values are up to 2. */
+static void check(const problem *p, const halves out[OSPREY__CPU_LEVELS])
+{
+    double *scores = calloc(p->keys + p->dim, sizeof *scores), *exact = scores + p->keys;
+    double tolerance = 2 * 2.0 / 512 + 1e-4 + 4e-6 * (double)p->dim * (double)p->scale;
+    for (size_t query = 0; query < p->queries; query++) {
+        exact_row(p, query, scores, exact);
+        for (int level = 0; level < OSPREY__CPU_LEVELS; level++)
+            for (size_t d = 0; d < p->dim && out[level].at; d++) {
+                double got = value_of(&out[level], query * p->out_stride + d);
+                if (!(fabs(got - exact[d]) <= tolerance))
+                    fail_msg("level %d, query %zu, element %zu: %g instead of %g", level, query, d,
+                             got, exact[d]);
+            }
+    }
+    free(scores);
+}
+
+static void check_shape(size_t queries, size_t keys, size_t dim)
+{
+    problem p = problem_new(queries, keys, dim);
+    halves out[OSPREY__CPU_LEVELS] = {0};
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
+        const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
+        out[level] = out_new(&p);
+        run_rows(&p, &kernels->attention_bf16, 0, queries, &out[level]);
+    }
+    check(&p, out);
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++)
+        if (out[level].at) guarded_free(&out[level].block);
+    problem_free(&p);
+}
+
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    for (size_t repeat = 0; repeat < 60; repeat++)
+        check_shape(1 + random_below(60), 1 + random_below(90), 8 + 2 * random_below(60));
+}
+
+static void test_shapes_of_models(void **state)
+{
+    (void)state;
+    const size_t shapes[][3] = {
+        {50, 50, 64}, {197, 197, 64}, {1, 50, 64}, {1, 1, 8}, {30, 257, 88}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        check_shape(shapes[i][0], shapes[i][1], shapes[i][2]);
+}
+
+static void test_a_row_does_not_depend_on_the_others(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("rows alone", (osprey__cpu_level)level);
+        for (size_t repeat = 0; kernels && repeat < 30; repeat++) {
+            problem p =
+                problem_new(1 + random_below(60), 1 + random_below(90), 8 + 2 * random_below(60));
+            halves whole = out_new(&p), parts = out_new(&p);
+            run_rows(&p, &kernels->attention_bf16, 0, p.queries, &whole);
+            for (size_t row = 0; row < p.queries;) {
+                size_t rows = 1 + random_below(p.queries - row);
+                run_rows(&p, &kernels->attention_bf16, row, rows, &parts);
+                row += rows;
+            }
+            assert_memory_equal(whole.at, parts.at, whole.count * sizeof *whole.at);
+            guarded_free(&whole.block);
+            guarded_free(&parts.block);
+            problem_free(&p);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_shapes_of_models),
+        cmocka_unit_test(test_a_row_does_not_depend_on_the_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
