@@ -5,10 +5,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    osprey__safetensors table;
+    osprey__tensor_table table;
     osprey_error error = {0};
     if (osprey__safetensors_parse(bytes, length, "fuzz", &table, &error) != OSPREY_OK) {
-        FUZZ_PROMISE(error.message[0] && !table.tensors && !table.header);
+        FUZZ_PROMISE(error.message[0] && !table.tensors && !table.owned);
         return 0;
     }
     const uint8_t *end = bytes + length;
@@ -21,6 +21,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
             FUZZ_PROMISE(tensor->elements * osprey__dtype_bytes(tensor->dtype) == tensor->bytes);
         end = data;
     }
-    osprey__safetensors_free(&table);
+    osprey__tensor_table_free(&table);
     return 0;
 }

@@ -67,8 +67,10 @@ typedef struct osprey__text_config {
 } osprey__text_config;
 
 typedef struct osprey__model_config {
-    const char *layout; /* "huggingface" or "openclip"; static storage, as the names below */
-    const char *file;   /* "config.json", ... */
+    const char
+        *layout; /* "huggingface", "openclip" or "openai"; static storage, as the names below */
+    const char *file;               /* "config.json", ... */
+    bool bare;                      /* from no file: file is what errors call the source */
     const char *preprocessing_file; /* NULL where there is none besides file */
     size_t embed_dim;
     osprey__image_config image;

@@ -153,7 +153,7 @@ static int by_place(const void *left, const void *right)
 
 /* The tensors, sorted by place, have to fill the data from end to end: no byte belongs to two of
  * them, which could be read differently by different readers, and none to nobody. */
-static osprey_status check_coverage(const osprey__safetensors *table, const file_block *block,
+static osprey_status check_coverage(const osprey__tensor_table *table, const file_block *block,
                                     osprey_error *error)
 {
     size_t covered = 0;
@@ -204,21 +204,28 @@ static osprey_status find_header(const void *bytes, size_t length, const char *f
     return OSPREY_OK;
 }
 
-osprey_status osprey__safetensors_parse(const void *bytes, size_t length, const char *file,
-                                        osprey__safetensors *table, osprey_error *error)
+static void release_header(void *root)
 {
-    *table = (osprey__safetensors){0};
+    json_decref(root);
+}
+
+osprey_status osprey__safetensors_parse(const uint8_t *bytes, size_t length, const char *file,
+                                        osprey__tensor_table *table, osprey_error *error)
+{
+    *table = (osprey__tensor_table){.format = OSPREY__SAFETENSORS};
     osprey__byte_cursor header = {0};
     file_block block = {0};
+    json_t *root = NULL;
     OSPREY_TRY(find_header(bytes, length, file, &header, &block, error));
-    OSPREY_TRY(
-        osprey__json_parse((const char *)header.at, header.remaining, file, &table->header, error));
+    OSPREY_TRY(osprey__json_parse((const char *)header.at, header.remaining, file, &root, error));
+    table->owned = root;
+    table->release = release_header;
     osprey_status status = OSPREY_OK;
-    const size_t entries = json_object_size(table->header);
-    if (entries > OSPREY__SAFETENSORS_TENSORS) {
+    const size_t entries = json_object_size(root);
+    if (entries > OSPREY__TENSORS_MAX) {
         status = osprey__fail(error, OSPREY_LIMIT, file,
                               "its header has %zu entries; at most %u are allowed", entries,
-                              OSPREY__SAFETENSORS_TENSORS);
+                              OSPREY__TENSORS_MAX);
         goto fail;
     }
     table->tensors = osprey__calloc(entries, sizeof *table->tensors);
@@ -228,7 +235,7 @@ osprey_status osprey__safetensors_parse(const void *bytes, size_t length, const 
     }
     const char *key;
     json_t *entry;
-    json_object_foreach(table->header, key, entry)
+    json_object_foreach(root, key, entry)
     {
         if (strcmp(key, "__metadata__") == 0) {
             OSPREY_TRY_GOTO(check_metadata(entry, &block, error));
@@ -244,13 +251,6 @@ osprey_status osprey__safetensors_parse(const void *bytes, size_t length, const 
     return OSPREY_OK;
 
 fail:
-    osprey__safetensors_free(table);
+    osprey__tensor_table_free(table);
     return status;
-}
-
-void osprey__safetensors_free(osprey__safetensors *table)
-{
-    osprey__free(table->tensors);
-    json_decref(table->header);
-    *table = (osprey__safetensors){0};
 }

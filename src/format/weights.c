@@ -3,8 +3,8 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/os/file_map.h"
 #include "base/status.h"
+#include "format/weight_file.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -15,15 +15,10 @@
 #define INDEX_BYTES_MAX (64u << 20)
 #define SHARDS_MAX      4096u
 
-typedef struct shard {
-    osprey__file_map map;
-    osprey__safetensors table;
-} shard;
-
 struct osprey__weights {
     char **files; /* the index, if any, and one of each shard */
     size_t file_count;
-    shard *shards;
+    osprey__weight_file *shards;
     size_t shard_count;
     osprey__tensor *tensors; /* of all shards, sorted by name */
     size_t tensor_count;
@@ -47,14 +42,12 @@ static osprey_status add_file(osprey__weights *weights, const char *path, osprey
     return OSPREY_OK;
 }
 
-static osprey_status open_shard(osprey__weights *weights, shard *opened, const char *path,
-                                osprey_error *error)
+static osprey_status open_shard(osprey__weights *weights, osprey__weight_file *opened,
+                                const char *path, osprey_error *error)
 {
     OSPREY_TRY(add_file(weights, path, error));
-    OSPREY_TRY(osprey__file_map_open(path, &opened->map, error));
     const char *file = weights->files[weights->file_count - 1]; /* lives as long as the tensors */
-    return osprey__safetensors_parse(opened->map.bytes, opened->map.length, file, &opened->table,
-                                     error);
+    return osprey__weight_file_open(file, opened, error);
 }
 
 static int by_name(const void *left, const void *right)
@@ -70,7 +63,7 @@ static osprey_status collect_tensors(osprey__weights *weights, osprey_error *err
     weights->tensors = osprey__calloc(count, sizeof *weights->tensors);
     if (!weights->tensors) return osprey__fail_memory(error, count * sizeof *weights->tensors);
     for (size_t i = 0; i < weights->shard_count; i++) {
-        const osprey__safetensors *table = &weights->shards[i].table;
+        const osprey__tensor_table *table = &weights->shards[i].table;
         memcpy(weights->tensors + weights->tensor_count, table->tensors,
                table->count * sizeof *table->tensors);
         weights->tensor_count += table->count;
@@ -129,7 +122,7 @@ static osprey_status open_shards(osprey__weights *weights, const char *index, js
                                  osprey_error *error)
 {
     const int directory_bytes = (int)(last_component(index) - index);
-    shard *next = weights->shards;
+    osprey__weight_file *next = weights->shards;
     const char *name;
     json_t *tensor;
     json_object_foreach(shards, name, tensor)
@@ -237,6 +230,11 @@ osprey_status osprey__weights_get(const osprey__weights *weights, const char *na
     return OSPREY_OK;
 }
 
+osprey__weight_format osprey__weights_format(const osprey__weights *weights)
+{
+    return weights->shards[0].table.format;
+}
+
 const osprey__tensor *osprey__weights_tensors(const osprey__weights *weights, size_t *count)
 {
     *count = weights->tensor_count;
@@ -252,10 +250,8 @@ const char *const *osprey__weights_files(const osprey__weights *weights, size_t 
 void osprey__weights_free(osprey__weights *weights)
 {
     if (!weights) return;
-    for (size_t i = 0; i < weights->shard_count; i++) {
-        osprey__safetensors_free(&weights->shards[i].table);
-        osprey__file_map_close(&weights->shards[i].map);
-    }
+    for (size_t i = 0; i < weights->shard_count; i++)
+        osprey__weight_file_close(&weights->shards[i]);
     for (size_t i = 0; i < weights->file_count; i++) osprey__free(weights->files[i]);
     osprey__free(weights->shards);
     osprey__free(weights->files);

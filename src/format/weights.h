@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A model's weights: named tensors over one or several mapped safetensors files.
+ * A model's weights: named tensors over one or several mapped files (see weight_file.h).
  *
  * Opening maps and checks the files, and reads none of the tensors. Names are exactly those of the
  * file: which prefix a model has is not known here. Any thread may call; weights are never changed
@@ -15,7 +15,7 @@
 #ifndef OSPREY_FORMAT_WEIGHTS_H
 #define OSPREY_FORMAT_WEIGHTS_H
 
-#include "format/safetensors.h"
+#include "format/tensor_table.h"
 
 #include <osprey/error.h>
 
@@ -24,11 +24,10 @@
 typedef struct osprey__weights osprey__weights;
 
 /*
- * path: a safetensors file, or an index of shards (its name ends in ".index.json") whose files lie
- * beside it. A shard has to exist and to hold what the index says, and no name may be in two.
- * The caller frees *weights with osprey__weights_free.
- * Errors: OSPREY_NOT_FOUND (the missing file is named), OSPREY_FORMAT, OSPREY_LIMIT, OSPREY_IO,
- * OSPREY_OUT_OF_MEMORY.
+ * path: a weight file, or an index of shards (its name ends in ".index.json") whose files lie
+ * beside it. A shard has to exist and to hold what the index says, and no name may be in two. The
+ * caller frees *weights with osprey__weights_free. Errors: OSPREY_NOT_FOUND (the missing file is
+ * named), and those of osprey__weight_file_open.
  */
 osprey_status osprey__weights_open(const char *path, osprey__weights **weights,
                                    osprey_error *error);
@@ -42,6 +41,9 @@ const osprey__tensor *osprey__weights_find(const osprey__weights *weights, const
  */
 osprey_status osprey__weights_get(const osprey__weights *weights, const char *name,
                                   const osprey__tensor **tensor, osprey_error *error);
+
+/* Of the file, or of the first shard. */
+osprey__weight_format osprey__weights_format(const osprey__weights *weights);
 
 /* All tensors, sorted by name. */
 const osprey__tensor *osprey__weights_tensors(const osprey__weights *weights, size_t *count);

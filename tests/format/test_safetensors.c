@@ -20,7 +20,7 @@ static const char good_header[] =
     "'packed':{'dtype':'F4','shape':[2,3],'data_offsets':[33,36]}}   ";
 #define GOOD_BYTES 36
 
-static const osprey__tensor *find(const osprey__safetensors *table, const char *name)
+static const osprey__tensor *find(const osprey__tensor_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++) {
         if (strcmp(table->tensors[i].name, name) == 0) return &table->tensors[i];
@@ -34,7 +34,7 @@ static void test_reads_every_kind_of_tensor(void **state)
     (void)state;
     size_t length = 0;
     uint8_t *bytes = make_safetensors(good_header, GOOD_BYTES, &length);
-    osprey__safetensors table;
+    osprey__tensor_table table;
     osprey_error error;
     assert_int_equal(osprey__safetensors_parse(bytes, length, "good", &table, &error), OSPREY_OK);
     assert_int_equal(table.count, 6);
@@ -58,7 +58,7 @@ static void test_reads_every_kind_of_tensor(void **state)
     assert_int_equal(find(&table, "empty")->elements, 0);
     assert_string_equal(find(&table, "packed")->foreign_dtype, "F4");
     assert_int_equal(find(&table, "packed")->bytes, 3);
-    osprey__safetensors_free(&table);
+    osprey__tensor_table_free(&table);
     osprey__free(bytes);
 }
 
@@ -67,10 +67,10 @@ static void test_a_file_without_tensors_is_legal(void **state)
     (void)state;
     size_t length = 0;
     uint8_t *bytes = make_safetensors("{}", 0, &length);
-    osprey__safetensors table;
+    osprey__tensor_table table;
     assert_int_equal(osprey__safetensors_parse(bytes, length, "none", &table, NULL), OSPREY_OK);
     assert_int_equal(table.count, 0);
-    osprey__safetensors_free(&table);
+    osprey__tensor_table_free(&table);
     osprey__free(bytes);
 }
 
@@ -79,7 +79,7 @@ static void check_refusal(const char *header, size_t data_bytes, osprey_status w
 {
     size_t length = 0;
     uint8_t *bytes = make_safetensors(header, data_bytes, &length);
-    osprey__safetensors table;
+    osprey__tensor_table table;
     osprey_error error;
     osprey_status got = osprey__safetensors_parse(bytes, length, "bad file", &table, &error);
     assert_refused(got, &error, wanted, "bad file", message_part);
@@ -193,7 +193,7 @@ static void test_refuses_deep_nesting(void **state)
 static void test_refuses_too_many_tensors(void **state)
 {
     (void)state;
-    const size_t entries = OSPREY__SAFETENSORS_TENSORS + 1, entry_bytes = strlen("'0000000':0,");
+    const size_t entries = OSPREY__TENSORS_MAX + 1, entry_bytes = strlen("'0000000':0,");
     char *header = osprey__calloc(entries * entry_bytes + 2, 1);
     assert_non_null(header);
     header[0] = '{';
@@ -207,7 +207,7 @@ static void test_refuses_too_many_tensors(void **state)
 static void test_refuses_wrong_header_lengths(void **state)
 {
     (void)state;
-    osprey__safetensors table;
+    osprey__tensor_table table;
     osprey_error error;
     osprey_status got = osprey__safetensors_parse(NULL, 0, "empty", &table, &error);
     assert_refused(got, &error, OSPREY_FORMAT, "empty", "0 bytes are too few");
@@ -237,7 +237,7 @@ static void test_refuses_every_truncation(void **state)
         uint8_t *cut = osprey__calloc(kept, 1);
         assert_non_null(cut);
         memcpy(cut, bytes, kept);
-        osprey__safetensors table;
+        osprey__tensor_table table;
         osprey_error error;
         osprey_status got = osprey__safetensors_parse(cut, kept, "cut", &table, &error);
         assert_refused(got, &error, OSPREY_FORMAT, "cut", "");
@@ -247,7 +247,7 @@ static void test_refuses_every_truncation(void **state)
 }
 
 /* Reads all that the table promises; AddressSanitizer sees what is outside of the file. */
-static void read_tensors(const osprey__safetensors *table)
+static void read_tensors(const osprey__tensor_table *table)
 {
     volatile uint8_t seen;
     for (size_t i = 0; i < table->count; i++) {
@@ -277,7 +277,7 @@ static void test_flipped_bits_never_lead_outside(void **state)
             random = random * 1664525 + 1013904223;
             flipped[(random >> 8) % length] ^= (uint8_t)(1U << (random >> 29));
         }
-        osprey__safetensors table;
+        osprey__tensor_table table;
         osprey_error error = {0};
         if (osprey__safetensors_parse(flipped, length, "flipped", &table, &error) == OSPREY_OK) {
             read_tensors(&table);
@@ -287,7 +287,7 @@ static void test_flipped_bits_never_lead_outside(void **state)
             assert_true(strlen(error.message) > 10);
             refused++;
         }
-        osprey__safetensors_free(&table);
+        osprey__tensor_table_free(&table);
     }
     assert_true(accepted > 100 && refused > 10000); /* the loop saw both sides */
     osprey__free(flipped);
