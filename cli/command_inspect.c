@@ -211,6 +211,9 @@ static json_t *model_json(const cli_loaded_model *loaded)
     json_t *object = json_object();
     set_text(object, "name", info->name);
     set_text(object, "layout", info->layout);
+    if (info->arch) set_text(object, "arch", info->arch);
+    set_text(object, "identified_by", info->identified_by);
+    set_text(object, "weight_format", info->weight_format);
     set_size(object, "parameters", info->image.parameters + info->text.parameters);
     set_text(object, "weight_dtype", info->weight_dtype);
     set_size(object, "embed_dim", info->embed_dim);

@@ -43,15 +43,20 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                         "the model that comes with osprey is neither at %s nor at %s from the "
                         "program; name a model's directory with -m",
                         bundled_places[0], bundled_places[1]);
+    const osprey_model_options how = {.arch = options->arch, .weights = options->weights};
     osprey_error error;
     osprey_status status =
         options->no_cache || !options->cache_limit
-            ? osprey_model_open(path, &loaded->model, &error)
-            : osprey_cache_open_model(path, (osprey_precision)options->precision,
+            ? osprey_model_open_with(path, &how, &loaded->model, &error)
+            : osprey_cache_open_model(path, &how, (osprey_precision)options->precision,
                                       options->cache_limit, &loaded->model, &error);
     cli_free(bundled);
-    if (status != OSPREY_OK) return cli_fail_error(CLI_NO_MODEL, &error);
+    if (status != OSPREY_OK)
+        return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
+                              &error);
     loaded->info = osprey_model_get_info(loaded->model);
+    if (loaded->info->note)
+        fprintf(stderr, "osprey: %s: %s\n", loaded->info->name, loaded->info->note);
     loaded->is_bundled = strcmp(loaded->info->name, BUNDLED_NAME) == 0;
     if (loaded->is_bundled)
         fputs("osprey: " BUNDLED_NAME " is a small demonstration model; for real work download a "

@@ -9,16 +9,24 @@
     {                                                                                              \
         __VA_ARGS__, NULL                                                                          \
     }
+#define MODEL_COMMANDS   (CLI_ALL_COMMANDS & ~CLI_CACHE)
 #define IMAGE_COMMANDS   (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
 #define COMPUTE_THREADS  (IMAGE_COMMANDS | CLI_BENCH)
 #define MODEL_RUNNERS    (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
 #define PRECISE_COMMANDS (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH | CLI_COMPILE)
 
 const cli_option_spec cli_option_table[] = {
-    {"model", 'm', CLI_STRING, CLI_ALL_COMMANDS & ~CLI_CACHE, FIELD(model), .value = "DIR",
-     .help = "The model: a directory as published, in the Hugging Face or the OpenCLIP layout, or "
+    {"model", 'm', CLI_STRING, MODEL_COMMANDS, FIELD(model), .value = "DIR|FILE",
+     .help = "The model: a directory as published, in the Hugging Face or the OpenCLIP layout, a "
+             "weight file (safetensors, PyTorch's .bin and .pt, OpenAI's TorchScript archives), or "
              "an engine that osprey compile made. Without it, the small demonstration model that "
              "comes with osprey."},
+    {"arch", 0, CLI_STRING, MODEL_COMMANDS, FIELD(arch), .value = "NAME",
+     .help = "OpenCLIP's name of the architecture, such as ViT-B-32 or ViT-B-32-quickgelu, for "
+             "weights without a configuration."},
+    {"weights", 0, CLI_STRING, MODEL_COMMANDS, FIELD(weights), .value = "FILE",
+     .help = "Which weight file of the model's directory to read, or one elsewhere. Without it, "
+             "the safest that is sound: safetensors before PyTorch's."},
     {"labels", 0, CLI_STRING, CLI_CLASSIFY, FIELD(labels), .value = "A,B,C|@FILE",
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
              "@- is standard input)."},

@@ -52,6 +52,7 @@ typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_t
 /* What was asked for. Strings point into the command line, the environment or the table. */
 typedef struct cli_options {
     cli_strings inputs; /* what is not a flag */
+    const char *arch, *weights;
     const char *model, *labels, *templates, *texts, *pixels, *output,
         *dump_graph; /* NULL: not given */
     cli_strings template, text, keep, prune;

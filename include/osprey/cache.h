@@ -3,11 +3,11 @@
  * Engines of models that were opened before, so that the second start is instant.
  *
  * They lie in $XDG_CACHE_HOME/osprey, or $HOME/.cache/osprey. Each is known by the path, size and
- * time of the model's files, by precision, by this osprey and by the instruction set: where one of
- * them changes, the model is compiled again. What was not used for longest goes when the limit is
- * passed. Several processes may use the cache at once. Any thread may call.
+ * time of the model's files, by options and precision, by this osprey and by the instruction set:
+ * where one of them changes, the model is compiled again. What was not used for longest goes when
+ * the limit is passed. Several processes may use the cache at once. Any thread may call.
  *
- *     osprey_cache_open_model("clip-vit-base-patch32", OSPREY_PRECISION_INT8,
+ *     osprey_cache_open_model("clip-vit-base-patch32", NULL, OSPREY_PRECISION_INT8,
  *                             OSPREY_CACHE_LIMIT_MIB, &model, &error);
  */
 #ifndef OSPREY_CACHE_H
@@ -26,14 +26,15 @@ extern "C" {
 #define OSPREY_CACHE_LIMIT_MIB 8192 /* where nothing else is asked for */
 
 /*
- * Opens path's engine of that precision from the cache, after compiling it into the cache if it is
- * not there. Where that cannot be done (no place to write, a model larger than the limit), opens
- * the model itself. The caller frees *model with osprey_model_free. Errors: those of
- * osprey_model_open.
+ * Opens path's engine of that precision, with those options (which may be NULL), from the cache,
+ * after compiling it into the cache if it is not there. Where that cannot be done (no place to
+ * write, a model larger than the limit), opens the model itself. The caller frees *model with
+ * osprey_model_free. Errors: those of osprey_model_open_with.
  */
-OSPREY_API osprey_status osprey_cache_open_model(const char *path, osprey_precision precision,
-                                                 size_t limit_mib, osprey_model **model,
-                                                 osprey_error *error);
+OSPREY_API osprey_status osprey_cache_open_model(const char *path,
+                                                 const osprey_model_options *options,
+                                                 osprey_precision precision, size_t limit_mib,
+                                                 osprey_model **model, osprey_error *error);
 
 typedef struct osprey_cache_entry {
     const char *file; /* its path */

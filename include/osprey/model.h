@@ -70,9 +70,16 @@ typedef struct osprey_tower_info {
 
 /* All strings live as long as the model. */
 typedef struct osprey_model_info {
-    const char *name;   /* the last component of the directory; an engine's: of its source's */
-    const char *layout; /* "huggingface", "openclip" or "engine" */
-    size_t embed_dim;   /* D: elements of an embedding, the same for both towers */
+    const char *name;          /* the last component of the directory, or a bare weight file's name
+                                  without its ending; an engine's: of its source's */
+    const char *layout;        /* "huggingface", "openclip", "openai" or "engine" */
+    const char *arch;          /* OpenCLIP's name of it, where a bare file has one; else NULL */
+    const char *identified_by; /* what told the architecture: "config.json", "--arch", ... */
+    const char *weight_format; /* "safetensors", "PyTorch checkpoint", "TorchScript archive" or
+                                  "engine" */
+    const char *note; /* NULL; where there are several weight files: which is used, and why the
+                         safer one is not */
+    size_t embed_dim; /* D: elements of an embedding, the same for both towers */
     size_t image_height, image_width;
     size_t context_length; /* most tokens of a text, start and end token included */
     float logit_scale;     /* what the cosine is multiplied by: exp of the stored value */
@@ -85,20 +92,49 @@ typedef struct osprey_model_info {
     const char *const *files; /* with its path */
 } osprey_model_info;
 
+/* How a model is opened; zero gives every default. The strings are only read while it is opened. */
+typedef struct osprey_model_options {
+    /*
+     * OpenCLIP's name of the architecture, such as "ViT-B-32" or "ViT-B-32-quickgelu", for weights
+     * that come without a configuration, or in place of open_clip_config.json. src/model/zoo.def
+     * has all names.
+     */
+    const char *arch;
+    /* In place of a directory's own weights: the name of a file in it, or a path. */
+    const char *weights;
+} osprey_model_options;
+
 /*
  * Opens a directory in one of two published layouts:
- * - Hugging Face: config.json, preprocessor_config.json, tokenizer files, model.safetensors
- *   (or model.safetensors.index.json with its shards);
- * - OpenCLIP: open_clip_config.json and open_clip_model.safetensors;
- * or a weight file in one; or an engine, which osprey_engine_compile wrote (engine.h).
+ * - Hugging Face: config.json, preprocessor_config.json, tokenizer files, and model.safetensors or
+ *   pytorch_model.bin (or the .index.json of one with its shards);
+ * - OpenCLIP: open_clip_config.json, and open_clip_model.safetensors or
+ *   open_clip_pytorch_model.bin;
+ * or a weight file; or an engine, which osprey_engine_compile wrote (engine.h).
+ *
+ * A directory's safest file is read, safetensors first; one that is damaged is passed over, and
+ * info's note says so. A weight file is known by its content: safetensors, what torch.save wrote (a
+ * zip file, PyTorch 1.6 and later; nothing in it is executed), a TorchScript archive. It may be
+ * - in Hugging Face's or OpenCLIP's layout: its directory has the configuration;
+ * - OpenAI's own (ViT-B-32.pt, RN50x4.pt, ...), which needs nothing beside it;
+ * - OpenCLIP's alone: the architecture is that of arch, or the only published one that fits.
+ * Files without a tokenizer beside them get CLIP's own; files without a configuration the
+ * preprocessing of OpenAI's models.
+ *
  * The caller frees *model with osprey_model_free.
  * Errors: OSPREY_NOT_FOUND (the missing file is named, with what would fit), OSPREY_FORMAT
  * (malformed, or configuration and weights contradict each other: the tensor is named),
- * OSPREY_UNSUPPORTED (an architecture or option that osprey does not have), OSPREY_IO,
- * OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
+ * OSPREY_UNSUPPORTED (an architecture, format or option that osprey does not have; weights that fit
+ * two architectures, which are named), OSPREY_INVALID_ARGUMENT (options that do not go with path),
+ * OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_model_open(const char *path, osprey_model **model,
                                            osprey_error *error);
+
+/* The same with options, which may be NULL. */
+OSPREY_API osprey_status osprey_model_open_with(const char *path,
+                                                const osprey_model_options *options,
+                                                osprey_model **model, osprey_error *error);
 
 OSPREY_API const osprey_model_info *osprey_model_get_info(const osprey_model *model);
 

@@ -28,62 +28,82 @@ osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_e
                         "neither it nor HOME names a directory for the cache");
 }
 
-/* What a model is read from; anything else may change without harm. */
-static bool is_model_file(const char *name)
+static bool ends_with(const char *name, const char *const *endings)
 {
-    static const char *const endings[] = {".json", ".txt", ".safetensors"};
     size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t wanted = strlen(endings[i]);
-        if (length > wanted && strcmp(name + length - wanted, endings[i]) == 0) return true;
+    for (; *endings; endings++) {
+        size_t wanted = strlen(*endings);
+        if (length > wanted && strcmp(name + length - wanted, *endings) == 0) return true;
     }
     return false;
 }
 
-/* Name, size and time of a file as one number; 0 for what is no file. */
-static uint64_t file_mark(const char *directory, const char *name, uint64_t *bytes)
+/* What a model is read from; anything else may change without harm. */
+static bool is_model_file(const char *name)
 {
-    char path[PATH_MAX], mark[PATH_MAX + 128];
+    static const char *const endings[] = {".json", ".txt", ".safetensors", ".bin",
+                                          ".pt",   ".pth", ".ckpt",        NULL};
+    return ends_with(name, endings);
+}
+
+/* The same without weights: what is read beside a weight file that was named. */
+static bool is_side_file(const char *name)
+{
+    static const char *const endings[] = {".json", ".txt", NULL};
+    return ends_with(name, endings);
+}
+
+/* Name, size and time of a file as one number; 0 for what is no file. */
+static uint64_t file_mark(const char *path)
+{
+    char mark[PATH_MAX + 128];
     struct stat info;
-    if (osprey__path_join(path, sizeof path, directory, name, NULL) != OSPREY_OK ||
-        stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        return 0;
-    *bytes += (uint64_t)info.st_size;
-    int length = snprintf(mark, sizeof mark, "%s %lld %lld.%09ld", name, (long long)info.st_size,
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return 0;
+    int length = snprintf(mark, sizeof mark, "%s %lld %lld.%09ld", path, (long long)info.st_size,
                           (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
     return osprey__checksum(mark, (size_t)length);
 }
 
 /* The sum of the files' marks: the order in which a directory lists them does not matter. */
-static osprey_status mark_files(const char *directory, uint64_t *sum, uint64_t *bytes,
-                                osprey_error *error)
+static osprey_status mark_files(const char *directory, bool (*counts)(const char *name),
+                                uint64_t *sum, osprey_error *error)
 {
     DIR *files = opendir(directory);
     if (!files)
         return osprey__fail(error, OSPREY_IO, directory, "cannot list it: %s", strerror(errno));
-    *sum = *bytes = 0;
-    for (struct dirent *entry; (entry = readdir(files));)
-        if (is_model_file(entry->d_name)) *sum += file_mark(directory, entry->d_name, bytes);
+    for (struct dirent *entry; (entry = readdir(files));) {
+        char path[PATH_MAX];
+        if (counts(entry->d_name) &&
+            osprey__path_join(path, sizeof path, directory, entry->d_name, NULL) == OSPREY_OK)
+            *sum += file_mark(path);
+    }
     closedir(files);
     return OSPREY_OK;
 }
 
+static void add_text(osprey__checksum_stream *stream, const char *text)
+{
+    osprey__checksum_add(stream, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
 static osprey_status hash_key(const char *real, const char *name, uint64_t files, const char *level,
-                              osprey_precision precision, char text[OSPREY__FINGERPRINT_BYTES],
-                              osprey_error *error)
+                              const osprey_model_options *options, osprey_precision precision,
+                              char text[OSPREY__FINGERPRINT_BYTES], osprey_error *error)
 {
     uint8_t build[32];
     size_t build_bytes = osprey__build_id(build, sizeof build);
     const uint32_t format = OSPREY__ENGINE_FORMAT;
     osprey__checksum_stream *stream;
     OSPREY_TRY(osprey__checksum_create(&stream, error));
-    osprey__checksum_add(stream, real, strlen(real) + 1);
-    osprey__checksum_add(stream, name, strlen(name) + 1);
+    add_text(stream, real);
+    add_text(stream, name);
+    add_text(stream, options->arch);
+    add_text(stream, options->weights);
     osprey__checksum_add(stream, &files, sizeof files);
     osprey__checksum_add(stream, OSPREY_VERSION, sizeof OSPREY_VERSION);
     osprey__checksum_add(stream, build, build_bytes);
     osprey__checksum_add(stream, &format, sizeof format);
-    osprey__checksum_add(stream, level, strlen(level) + 1);
+    add_text(stream, level);
     osprey__checksum_add(stream, &precision, sizeof precision);
     osprey__checksum_print(stream, text);
     osprey__checksum_free(stream);
@@ -100,8 +120,9 @@ static void given_name(const char *path, char *name, size_t capacity)
     snprintf(name, capacity, "%.*s", (int)(end - begin), path + begin);
 }
 
-osprey_status osprey__cache_name(const char *path, osprey_precision precision, char *name,
-                                 size_t capacity, uint64_t *source_bytes, osprey_error *error)
+osprey_status osprey__cache_name(const char *path, const osprey_model_options *options,
+                                 osprey_precision precision, char *name, size_t capacity,
+                                 osprey_error *error)
 {
     char real[PATH_MAX], directory[PATH_MAX], given[NAME_MAX + 1], hash[OSPREY__FINGERPRINT_BYTES];
     const osprey__cpu_features *cpu;
@@ -110,12 +131,17 @@ osprey_status osprey__cache_name(const char *path, osprey_precision precision, c
     if (!realpath(path, real))
         return osprey__fail(error, OSPREY_NOT_FOUND, path, "cannot find it: %s", strerror(errno));
     memcpy(directory, real, sizeof directory);
-    /* A weight file: its directory has the rest. */
-    if (!osprey__is_directory(real)) *strrchr(directory, '/') = '\0';
-    OSPREY_TRY(mark_files(directory[0] ? directory : "/", &files, source_bytes, error));
+    /* A weight file: its directory has the rest. The shards of an index are other weight files. */
+    const bool is_directory = osprey__is_directory(real);
+    const bool is_alone = !is_directory && !is_side_file(real);
+    if (!is_directory) *strrchr(directory, '/') = '\0';
+    if (is_alone) files = file_mark(real);
+    if (options->weights) files += file_mark(options->weights); /* which may lie elsewhere */
+    OSPREY_TRY(mark_files(directory[0] ? directory : "/", is_alone ? is_side_file : is_model_file,
+                          &files, error));
     given_name(path, given, sizeof given);
-    OSPREY_TRY(hash_key(real, given, files, cpu->level_name, precision, hash, error));
-    const char *last = strrchr(directory, '/');
+    OSPREY_TRY(hash_key(real, given, files, cpu->level_name, options, precision, hash, error));
+    const char *last = strrchr(is_alone ? real : directory, '/');
     int length = snprintf(name, capacity, "%.100s-%s.osprey", last ? last + 1 : "model", hash);
     if (length < 0 || (size_t)length >= capacity)
         return osprey__fail(error, OSPREY_LIMIT, path, "the name is too long");

@@ -13,11 +13,12 @@
 osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_error *error);
 
 /*
- * The name of the engine of the model at path: the model's own, and a hash of what the engine
- * depends on. *source_bytes: of the files that a model is read from. Errors: OSPREY_NOT_FOUND,
- * OSPREY_IO, OSPREY_LIMIT, OSPREY_UNSUPPORTED, OSPREY_OUT_OF_MEMORY.
+ * The name of the engine of the model at path, opened with those options: the model's own, and a
+ * hash of what the engine depends on. Errors: OSPREY_NOT_FOUND, OSPREY_IO, OSPREY_LIMIT,
+ * OSPREY_UNSUPPORTED, OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__cache_name(const char *path, osprey_precision precision, char *name,
-                                 size_t capacity, uint64_t *source_bytes, osprey_error *error);
+osprey_status osprey__cache_name(const char *path, const osprey_model_options *options,
+                                 osprey_precision precision, char *name, size_t capacity,
+                                 osprey_error *error);
 
 #endif

@@ -181,19 +181,32 @@ static void compile_entry(const char *directory, const char *file, osprey_precis
     *model = engine;
 }
 
-osprey_status osprey_cache_open_model(const char *path, osprey_precision precision,
-                                      size_t limit_mib, osprey_model **model, osprey_error *error)
+static uint64_t source_bytes(const osprey_model *model)
 {
+    const osprey_model_info *info = osprey_model_get_info(model);
+    uint64_t bytes = 0;
+    struct stat file;
+    for (size_t i = 0; i < info->file_count; i++)
+        if (stat(info->files[i], &file) == 0) bytes += (uint64_t)file.st_size;
+    return bytes;
+}
+
+osprey_status osprey_cache_open_model(const char *path, const osprey_model_options *options,
+                                      osprey_precision precision, size_t limit_mib,
+                                      osprey_model **model, osprey_error *error)
+{
+    static const osprey_model_options defaults = {0};
     char directory[PATH_MAX], name[256], file[PATH_MAX];
-    uint64_t source_bytes, limit = (uint64_t)limit_mib << 20;
+    uint64_t limit = (uint64_t)limit_mib << 20;
+    if (!options) options = &defaults;
     *model = NULL;
     if (osprey__is_engine(path) ||
         osprey__cache_directory(directory, sizeof directory, NULL) != OSPREY_OK ||
-        osprey__cache_name(path, precision, name, sizeof name, &source_bytes, NULL) != OSPREY_OK ||
+        osprey__cache_name(path, options, precision, name, sizeof name, NULL) != OSPREY_OK ||
         osprey__path_join(file, sizeof file, directory, name, NULL) != OSPREY_OK)
-        return osprey_model_open(path, model, error);
+        return osprey_model_open_with(path, options, model, error);
     if (osprey__file_exists(file) && open_entry(file, model) == OSPREY_OK) return OSPREY_OK;
-    OSPREY_TRY(osprey_model_open(path, model, error));
-    if (source_bytes <= limit) compile_entry(directory, file, precision, limit, model);
+    OSPREY_TRY(osprey_model_open_with(path, options, model, error));
+    if (source_bytes(*model) <= limit) compile_entry(directory, file, precision, limit, model);
     return OSPREY_OK;
 }

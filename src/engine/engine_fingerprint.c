@@ -29,6 +29,8 @@ osprey_status osprey__engine_fingerprint(const osprey_model *model,
     osprey__checksum_stream *stream;
     OSPREY_TRY(osprey__checksum_create(&stream, error));
     osprey_status status = OSPREY_OK;
+    /* The same bare weights are another model under another name. */
+    if (info->arch) osprey__checksum_add(stream, info->arch, strlen(info->arch) + 1);
     for (size_t i = 0; i < info->file_count && status == OSPREY_OK; i++)
         status = add_file(stream, info->files[i], error);
     osprey__checksum_print(stream, fingerprint);

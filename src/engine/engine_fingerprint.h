@@ -7,7 +7,8 @@
 
 #include <osprey/model.h>
 
-/* Over name and content of every file that the model was read from. */
+/* Over name and content of every file that the model was read from, and the architecture that a
+ * bare weight file was taken for. */
 osprey_status osprey__engine_fingerprint(const osprey_model *model,
                                          char fingerprint[OSPREY__FINGERPRINT_BYTES],
                                          osprey_error *error);

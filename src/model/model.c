@@ -3,117 +3,19 @@
 #include "base/os/file_map.h"
 #include "base/status.h"
 #include "input/text/text_tokenizer.h"
+#include "model/bare_weights.h"
 #include "model/engine_model.h"
 #include "model/model_data.h"
 #include "model/towers.h"
 #include "model/unused_weights.h"
+#include "model/weight_choice.h"
 
 #include <osprey/model.h>
 
 #include <math.h>
 #include <string.h>
 
-#define PATH_BYTES 4096
-
-/* Where a model lies: its directory, and the weights and configuration of one layout in it. */
-typedef struct location {
-    char directory[PATH_BYTES];
-    char weights[PATH_BYTES];
-    bool openclip;
-} location;
-
-/* Joins directory and name into path and tells whether that file is there. */
-static bool has_file(const char *directory, const char *name, char *path)
-{
-    return osprey__path_join(path, PATH_BYTES, directory, name, NULL) == OSPREY_OK &&
-           osprey__file_exists(path);
-}
-
-static osprey_status no_weights(const location *at, osprey_error *error)
-{
-    char path[PATH_BYTES];
-    if (has_file(at->directory, "config.json", path))
-        return osprey__fail(error, OSPREY_NOT_FOUND, at->directory,
-                            "config.json is there, but no weights: model.safetensors or "
-                            "model.safetensors.index.json with its shards would fit");
-    if (has_file(at->directory, "open_clip_config.json", path))
-        return osprey__fail(error, OSPREY_NOT_FOUND, at->directory,
-                            "open_clip_config.json is there, but no weights: "
-                            "open_clip_model.safetensors would fit");
-    return osprey__fail(error, OSPREY_NOT_FOUND, at->directory,
-                        "no model in this directory: config.json with model.safetensors (Hugging "
-                        "Face) or open_clip_config.json with open_clip_model.safetensors "
-                        "(OpenCLIP) would fit");
-}
-
-static osprey_status no_config(const char *weights, const char *config, osprey_error *error)
-{
-    return osprey__fail(error, OSPREY_NOT_FOUND, weights,
-                        "the weights are there, but %s is missing beside them", config);
-}
-
-/* A directory: Hugging Face's layout where both lie in it, as it carries its own tokenizer. */
-static osprey_status locate_in_directory(location *at, osprey_error *error)
-{
-    char path[PATH_BYTES];
-    bool has_config = has_file(at->directory, "config.json", path);
-    bool has_openclip_config = has_file(at->directory, "open_clip_config.json", path);
-    bool has_weights = has_file(at->directory, "model.safetensors", at->weights) ||
-                       has_file(at->directory, "model.safetensors.index.json", at->weights);
-    if (has_weights && has_config) return OSPREY_OK;
-    if (has_weights && !has_openclip_config) return no_config(at->weights, "config.json", error);
-    at->openclip = true;
-    if (!has_file(at->directory, "open_clip_model.safetensors", at->weights))
-        return no_weights(at, error);
-    if (!has_openclip_config) return no_config(at->weights, "open_clip_config.json", error);
-    return OSPREY_OK;
-}
-
-static bool ends_with(const char *text, const char *ending)
-{
-    size_t length = strlen(text), wanted = strlen(ending);
-    return length >= wanted && strcmp(text + length - wanted, ending) == 0;
-}
-
-/* A weight file: its directory has the rest. */
-static osprey_status locate_weights(const char *path, location *at, osprey_error *error)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    if (!ends_with(name, ".safetensors") && !ends_with(name, ".safetensors.index.json"))
-        return osprey__fail(error, OSPREY_UNSUPPORTED, path,
-                            "not a file of weights: a .safetensors file, its "
-                            ".safetensors.index.json, an .osprey engine or the model's directory "
-                            "would fit");
-    size_t directory_bytes = slash ? (size_t)(slash - path) : 1;
-    memcpy(at->directory, slash ? path : ".", directory_bytes);
-    at->directory[directory_bytes] = '\0';
-    if (!directory_bytes) memcpy(at->directory, "/", 2);
-    memcpy(at->weights, path, strlen(path) + 1);
-    at->openclip = strncmp(name, "open_clip", strlen("open_clip")) == 0;
-    const char *config = at->openclip ? "open_clip_config.json" : "config.json";
-    char config_path[PATH_BYTES];
-    if (has_file(at->directory, config, config_path)) return OSPREY_OK;
-    return no_config(path, config, error);
-}
-
-static osprey_status locate(const char *path, location *at, osprey_error *error)
-{
-    *at = (location){0};
-    size_t length = strlen(path);
-    if (length >= PATH_BYTES - 64)
-        return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
-    if (osprey__is_directory(path)) {
-        memcpy(at->directory, path, length + 1);
-        while (length > 1 && at->directory[length - 1] == '/') at->directory[--length] = '\0';
-        return locate_in_directory(at, error);
-    }
-    if (!osprey__file_exists(path))
-        return osprey__fail(error, OSPREY_NOT_FOUND, path,
-                            "no such model: a directory in Hugging Face's or OpenCLIP's layout, or "
-                            "a .safetensors file in one, would fit");
-    return locate_weights(path, at, error);
-}
+#define PATH_BYTES OSPREY__PATH_BYTES
 
 /* Remembers a file for inspection. */
 static osprey_status add_file(osprey_model *model, const char *path, osprey_error *error)
@@ -139,26 +41,72 @@ static osprey_status add_file_in(osprey_model *model, const char *directory, con
     return add_file(model, path, error);
 }
 
-static osprey_status open_config(osprey_model *model, const location *at, osprey_error *error)
+static osprey_status add_config_files(osprey_model *model, const char *directory,
+                                      osprey_error *error)
 {
+    const osprey__model_config *config = &model->config;
+    OSPREY_TRY(add_file_in(model, directory, config->file, error));
+    if (!config->preprocessing_file) return OSPREY_OK;
+    return add_file_in(model, directory, config->preprocessing_file, error);
+}
+
+static osprey_status open_huggingface(osprey_model *model, const char *directory,
+                                      const osprey_model_options *options, osprey_error *error)
+{
+    if (options->arch)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, options->arch,
+                            "an architecture is named for OpenCLIP's weights; these are in Hugging "
+                            "Face's layout, whose config.json has it");
+    OSPREY_TRY(osprey__hf_config_read(directory, &model->config, error));
+    model->names = &osprey__huggingface_names;
+    model->identified_by = "config.json";
+    return add_config_files(model, directory, error);
+}
+
+/* OpenCLIP's configuration where there is one that counts; else what the weights tell. */
+static osprey_status open_openclip(osprey_model *model, const char *directory,
+                                   const osprey_model_options *options, osprey_error *error)
+{
+    static const char file[] = "open_clip_config.json";
+    char path[PATH_BYTES];
     osprey__model_config *config = &model->config;
-    if (at->openclip) {
-        OSPREY_TRY(osprey__openclip_config_read(at->directory, config, error));
-        model->names =
-            config->text_is_prefixed ? &osprey__openclip_prefixed_names : &osprey__openclip_names;
+    OSPREY_TRY(osprey__path_join(path, sizeof path, directory, file, error));
+    const bool script = osprey__weights_format(model->weights) == OSPREY__TORCH_SCRIPT;
+    if (options->arch || script || !osprey__file_exists(path)) {
+        OSPREY_TRY(osprey__bare_weights_config(model->weights, options->arch, config,
+                                               &model->identified_by, error));
     } else {
-        OSPREY_TRY(osprey__hf_config_read(at->directory, config, error));
-        model->names = &osprey__huggingface_names;
+        OSPREY_TRY(osprey__openclip_config_read(directory, config, error));
+        model->identified_by = file;
+        OSPREY_TRY(add_config_files(model, directory, error));
     }
-    OSPREY_TRY(add_file_in(model, at->directory, config->file, error));
-    if (config->preprocessing_file)
-        OSPREY_TRY(add_file_in(model, at->directory, config->preprocessing_file, error));
+    model->names =
+        config->text_is_prefixed ? &osprey__openclip_prefixed_names : &osprey__openclip_names;
     return OSPREY_OK;
 }
 
-static osprey_status open_weights(osprey_model *model, const location *at, osprey_error *error)
+static osprey_status open_config(osprey_model *model, const osprey__weight_choice *choice,
+                                 const osprey_model_options *options, osprey_error *error)
 {
-    OSPREY_TRY(osprey__weights_open(at->weights, &model->weights, error));
+    const bool openclip =
+        choice->named ? !osprey__has_huggingface_names(model->weights) : choice->openclip;
+    return (openclip ? open_openclip : open_huggingface)(model, choice->directory, options, error);
+}
+
+static osprey_status open_weights(osprey_model *model, const char *path,
+                                  const osprey_model_options *options,
+                                  osprey__weight_choice *choice, osprey_error *error)
+{
+    osprey_status status = osprey__choose_weights(path, options->weights, choice, error);
+    model->weights = choice->weights;
+    OSPREY_TRY(status);
+    if (!choice->note[0]) return OSPREY_OK;
+    model->note = osprey__strdup(choice->note);
+    return model->note ? OSPREY_OK : osprey__fail_memory(error, sizeof choice->note);
+}
+
+static osprey_status add_weight_files(osprey_model *model, osprey_error *error)
+{
     size_t count;
     const char *const *files = osprey__weights_files(model->weights, &count);
     for (size_t i = 0; i < count; i++) OSPREY_TRY(add_file(model, files[i], error));
@@ -175,13 +123,15 @@ static osprey_status check_tokenizer(const osprey_model *model, const char *subj
                         model->config.file, model->config.text.vocabulary);
 }
 
-static osprey_status open_tokenizer(osprey_model *model, const location *at, osprey_error *error)
+static osprey_status open_tokenizer(osprey_model *model, const char *directory, osprey_error *error)
 {
     osprey__tokenizer_files files;
     osprey_error reason;
+    const bool has_own = model->names == &osprey__huggingface_names ||
+                         model->config.foreign_tokenizer; /* then CLIP's would be a wrong one */
     osprey_status status =
-        osprey__tokenizer_open_directory(at->directory, &model->tokenizer, &files, &reason);
-    if (status == OSPREY_NOT_FOUND && at->openclip && !model->config.foreign_tokenizer) {
+        osprey__tokenizer_open_directory(directory, &model->tokenizer, &files, &reason);
+    if (status == OSPREY_NOT_FOUND && !has_own) {
         OSPREY_TRY(osprey__tokenizer_builtin(&model->tokenizer, error));
         files.count = 0;
     } else if (status != OSPREY_OK) {
@@ -189,8 +139,8 @@ static osprey_status open_tokenizer(osprey_model *model, const location *at, osp
         return status;
     }
     for (size_t i = 0; i < files.count; i++)
-        OSPREY_TRY(add_file_in(model, at->directory, files.names[i], error));
-    return check_tokenizer(model, at->directory, error);
+        OSPREY_TRY(add_file_in(model, directory, files.names[i], error));
+    return check_tokenizer(model, directory, error);
 }
 
 /* A tensor of one number, as a float. */
@@ -262,6 +212,9 @@ static void fill_info(osprey_model *model)
     *info = (osprey_model_info){
         .name = model->name,
         .layout = config->layout,
+        .arch = config->bare && strcmp(config->layout, "openclip") == 0 ? config->file : NULL,
+        .identified_by = model->identified_by,
+        .note = model->note,
         .embed_dim = config->embed_dim,
         .image_height = image->image_height,
         .image_width = image->image_width,
@@ -291,6 +244,7 @@ static osprey_status read_weights(osprey_model *model, osprey_error *error)
 {
     osprey_model_info *info = &model->info;
     info->weight_dtype = main_dtype(model);
+    info->weight_format = osprey__weight_format_name(osprey__weights_format(model->weights));
     OSPREY_TRY(read_number(model, "logit_scale", &info->logit_scale, error));
     info->logit_scale = expf(info->logit_scale);
     if (model->config.has_logit_bias)
@@ -298,23 +252,35 @@ static osprey_status read_weights(osprey_model *model, osprey_error *error)
     return check_towers(model, error);
 }
 
-/* The directory's last component; "." and the like are resolved by the caller's shell, not here. */
-static osprey_status name_model(osprey_model *model, const location *at, osprey_error *error)
+/* A directory's last component, a file's without its ending; "." and the like are resolved by the
+ * caller's shell, not here. */
+static osprey_status name_model(osprey_model *model, const osprey__weight_choice *choice,
+                                osprey_error *error)
 {
-    const char *slash = strrchr(at->directory, '/');
-    model->name = osprey__strdup(slash && slash[1] ? slash + 1 : at->directory);
-    return model->name ? OSPREY_OK : osprey__fail_memory(error, strlen(at->directory) + 1);
+    const char *path = choice->directory;
+    const bool bare = model->config.bare;
+    if (bare) path = model->files[0];
+    const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
+    const char *dot = bare ? strrchr(name, '.') : NULL;
+    model->name = osprey__strndup(name, dot > name ? (size_t)(dot - name) : strlen(name));
+    return model->name ? OSPREY_OK : osprey__fail_memory(error, strlen(name) + 1);
 }
 
-static osprey_status open_engine(const char *path, osprey_model *model, osprey_error *error)
+static osprey_status open_engine(const char *path, osprey_model *model,
+                                 const osprey_model_options *options, osprey_error *error)
 {
+    if (options->arch || options->weights)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
+                            "an engine has its architecture and its weights: none can be chosen");
     OSPREY_TRY(add_file(model, path, error));
     OSPREY_TRY(osprey__engine_open(model->files[0], model, error));
     if (model->tokenizer) OSPREY_TRY(check_tokenizer(model, path, error));
     const osprey__engine_manifest *manifest = &model->engine->manifest;
     model->name = osprey__strdup(manifest->name);
     if (!model->name) return osprey__fail_memory(error, sizeof manifest->name);
+    model->identified_by = "its first bytes";
     fill_info(model);
+    model->info.weight_format = "engine";
     model->info.weight_dtype = manifest->weight_dtype;
     model->info.logit_scale = manifest->logit_scale;
     model->info.logit_bias = manifest->logit_bias;
@@ -323,31 +289,40 @@ static osprey_status open_engine(const char *path, osprey_model *model, osprey_e
     return OSPREY_OK;
 }
 
-static osprey_status open_published(const char *path, osprey_model *model, osprey_error *error)
+static osprey_status open_published(const char *path, osprey_model *model,
+                                    const osprey_model_options *options, osprey_error *error)
 {
-    location at;
-    OSPREY_TRY(locate(path, &at, error));
-    OSPREY_TRY(name_model(model, &at, error));
-    OSPREY_TRY(open_config(model, &at, error));
-    OSPREY_TRY(open_weights(model, &at, error));
-    OSPREY_TRY(open_tokenizer(model, &at, error));
+    osprey__weight_choice choice;
+    OSPREY_TRY(open_weights(model, path, options, &choice, error));
+    OSPREY_TRY(open_config(model, &choice, options, error));
+    OSPREY_TRY(add_weight_files(model, error));
+    OSPREY_TRY(name_model(model, &choice, error));
+    OSPREY_TRY(open_tokenizer(model, choice.directory, error));
     fill_info(model);
     return read_weights(model, error);
 }
 
-osprey_status osprey_model_open(const char *path, osprey_model **model, osprey_error *error)
+osprey_status osprey_model_open_with(const char *path, const osprey_model_options *options,
+                                     osprey_model **model, osprey_error *error)
 {
+    static const osprey_model_options defaults = {0};
+    if (!options) options = &defaults;
     *model = NULL;
     osprey_model *opened = osprey__calloc(1, sizeof *opened);
     if (!opened) return osprey__fail_memory(error, sizeof *opened);
-    osprey_status status = osprey__is_engine(path) ? open_engine(path, opened, error)
-                                                   : open_published(path, opened, error);
+    osprey_status status = osprey__is_engine(path) ? open_engine(path, opened, options, error)
+                                                   : open_published(path, opened, options, error);
     if (status != OSPREY_OK) {
         osprey_model_free(opened);
         return status;
     }
     *model = opened;
     return OSPREY_OK;
+}
+
+osprey_status osprey_model_open(const char *path, osprey_model **model, osprey_error *error)
+{
+    return osprey_model_open_with(path, NULL, model, error);
 }
 
 const osprey_model_info *osprey_model_get_info(const osprey_model *model)
@@ -369,5 +344,6 @@ void osprey_model_free(osprey_model *model)
     for (size_t i = 0; i < model->file_count; i++) osprey__free(model->files[i]);
     osprey__free(model->files);
     osprey__free(model->name);
+    osprey__free(model->note);
     osprey__free(model);
 }

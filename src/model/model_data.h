@@ -13,6 +13,8 @@ typedef struct osprey__engine osprey__engine;
 
 struct osprey_model {
     char *name;
+    char *note;                /* for info: which of several weight files is used */
+    const char *identified_by; /* static storage */
     osprey__model_config config;
     const osprey__layout_names *names;
     osprey__weights *weights; /* NULL: the model comes from */

@@ -45,7 +45,7 @@ static osprey_model *open_cached(const char *path, size_t limit_mib)
 {
     osprey_error error;
     osprey_model *model = NULL;
-    if (osprey_cache_open_model(path, OSPREY_PRECISION_FP32, limit_mib, &model, &error) !=
+    if (osprey_cache_open_model(path, NULL, OSPREY_PRECISION_FP32, limit_mib, &model, &error) !=
         OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
     return model;
@@ -187,8 +187,8 @@ static void test_errors_are_those_of_the_model(void **state)
     (void)state;
     osprey_error error;
     osprey_model *model;
-    assert_int_equal(osprey_cache_open_model(in_directory("nothing"), OSPREY_PRECISION_FP32, 100,
-                                             &model, &error),
+    assert_int_equal(osprey_cache_open_model(in_directory("nothing"), NULL, OSPREY_PRECISION_FP32,
+                                             100, &model, &error),
                      OSPREY_NOT_FOUND);
     assert_null(model);
     assert_non_null(strstr(error.subject, "nothing"));

@@ -104,3 +104,22 @@ def openclip(folder, pictures, seed):
     pixels = some_pixels(preprocessed, seed)
     keep(folder, pixels, preprocessed, ids, model.encode_image(pixels),
          model.encode_text(tokens), model.logit_scale)
+
+
+@torch.inference_mode()
+def openai(folder, file, pictures, seed):
+    """open_clip's loader of OpenAI's archives, which is OpenAI's own build_model."""
+    model = open_clip.load_openai_model(str(folder / file), precision="fp32", device="cpu").eval()
+    size = model.visual.image_size
+    preprocess = open_clip.image_transform(
+        size[0] if isinstance(size, tuple) else size, is_train=False)
+    vocabulary, merges = golden_vocabulary.build()
+    context = model.context_length
+    ids = tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), context)
+    tokens = torch.zeros(len(ids), context, dtype=torch.long)
+    for row, known in zip(tokens, ids):
+        row[:len(known)] = torch.tensor(known)
+    preprocessed = preprocess(Image.open(pictures / PICTURE))[None]
+    pixels = some_pixels(preprocessed, seed)
+    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels),
+         model.encode_text(tokens), model.logit_scale)

@@ -185,8 +185,8 @@ static void test_a_weight_file_stands_for_its_directory(void **state)
     test_directory_link(&d, RESNET, "open_clip_model.safetensors");
     char path[512];
     snprintf(path, sizeof path, "%s/open_clip_model.safetensors", d.path);
-    assert_refused(path, OSPREY_NOT_FOUND, "open_clip_model.safetensors",
-                   "open_clip_config.json is missing");
+    assert_refused(path, OSPREY_UNSUPPORTED, "open_clip_model.safetensors",
+                   "needs an open_clip_config.json beside it");
     assert_refused(HUGGINGFACE "/config.json", OSPREY_UNSUPPORTED, "config.json",
                    "not a file of weights");
     test_directory_free(&d);

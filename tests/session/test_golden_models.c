@@ -28,7 +28,14 @@ static const char *const names[] = {
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",
+    "openai-vit",
+    "openai-rn",
 };
+
+/* Opened by themselves, without their directory. */
+static const struct {
+    const char *name, *file;
+} archives[] = {{"openai-vit", "ViT-tiny.pt"}, {"openai-rn", "RN-tiny.pt"}};
 
 typedef struct golden {
     const char *name;
@@ -58,7 +65,10 @@ static void open_golden(golden *g, const char *name)
 {
     osprey_error error;
     *g = (golden){.name = name};
-    if (osprey_model_open(path_of(g, "."), &g->model, &error) != OSPREY_OK)
+    const char *opened = ".";
+    for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
+        if (strcmp(archives[i].name, name) == 0) opened = archives[i].file;
+    if (osprey_model_open(path_of(g, opened), &g->model, &error) != OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
     g->session = new_session(g->model, 2);
     g->expected = json_load_file(path_of(g, "expected.json"), 0, NULL);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/zoo.h"
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "format/config_values.h"
+
+#include <string.h>
+
+#define GELU_ONLY(name)      NULL
+#define GELU_AND_QUICK(name) name "-quickgelu"
+#define RESNET_HEAD_WIDTH    64 /* of the attention pool, 32 times as wide as the first stage */
+
+#define TEXT_TOWER(text_width, text_layers)                                                        \
+    {                                                                                              \
+        .vocabulary = 49408, .context_length = 77, .width = (text_width), .layers = (text_layers), \
+        .heads = (text_width) / 64, .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F,    \
+        .pooling = OSPREY__POOL_HIGHEST_ID,                                                        \
+    }
+
+#define ZOO_VIT(name, activations, size, patch, vision_width, vision_layers, head_width, mlp,      \
+                embedding, text_width, text_layers)                                                \
+    {.gelu_name = name,                                                                            \
+     .quick_name = activations(name),                                                              \
+     .config = {.layout = "openclip",                                                              \
+                .embed_dim = (embedding),                                                          \
+                .image = {.kind = OSPREY__IMAGE_VIT,                                               \
+                          .image_height = (size),                                                  \
+                          .image_width = (size),                                                   \
+                          .width = (vision_width),                                                 \
+                          .layers = (vision_layers),                                               \
+                          .heads = (vision_width) / (head_width),                                  \
+                          .mlp_width = (mlp),                                                      \
+                          .patch_size = (patch),                                                   \
+                          .layer_norm_epsilon = 1e-5F},                                            \
+                .text = TEXT_TOWER(text_width, text_layers)}},
+
+#define ZOO_RESNET(name, activations, size, vision_width, stage1, stage2, stage3, stage4,          \
+                   embedding, text_width, text_layers)                                             \
+    {.gelu_name = name,                                                                            \
+     .quick_name = activations(name),                                                              \
+     .config = {.layout = "openclip",                                                              \
+                .embed_dim = (embedding),                                                          \
+                .image = {.kind = OSPREY__IMAGE_MODIFIED_RESNET,                                   \
+                          .image_height = (size),                                                  \
+                          .image_width = (size),                                                   \
+                          .width = (vision_width),                                                 \
+                          .layers = (stage1) + (stage2) + (stage3) + (stage4),                     \
+                          .stage_layers = {stage1, stage2, stage3, stage4},                        \
+                          .heads = (vision_width)*32 / RESNET_HEAD_WIDTH,                          \
+                          .activation = OSPREY_ACTIVATION_RELU},                                   \
+                .text = TEXT_TOWER(text_width, text_layers)}},
+
+const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
+#include "model/zoo.def"
+};
+
+osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool quick_gelu)
+{
+    osprey__model_config config = entry->config;
+    const osprey_activation activation =
+        quick_gelu ? OSPREY_ACTIVATION_QUICK_GELU : OSPREY_ACTIVATION_GELU;
+    config.file = quick_gelu ? entry->quick_name : entry->gelu_name;
+    config.text.activation = activation;
+    if (config.image.kind == OSPREY__IMAGE_VIT) config.image.activation = activation;
+    config.preprocessing =
+        osprey__clip_preprocessing(config.image.image_height, config.image.image_width);
+    config.preprocessing.crop_rounds_half_even = true;
+    return config;
+}
+
+/* "ViT-S-32, ..., ViT-B-32[-quickgelu], ..." */
+static osprey_status fail_unknown(const char *name, osprey_error *error)
+{
+    osprey__buffer names = {0};
+    osprey_status status = OSPREY_OK;
+    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES && status == OSPREY_OK; i++)
+        status =
+            osprey__buffer_print(&names, error, "%s%s%s", i ? ", " : "", osprey__zoo[i].gelu_name,
+                                 osprey__zoo[i].quick_name ? "[-quickgelu]" : "");
+    if (status == OSPREY_OK)
+        status = osprey__fail(error, OSPREY_NOT_FOUND, name, "no such architecture; there are %.*s",
+                              (int)names.length, names.bytes);
+    osprey__buffer_free(&names);
+    return status;
+}
+
+osprey_status osprey__zoo_find(const char *name, osprey__model_config *config, osprey_error *error)
+{
+    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
+        const osprey__zoo_entry *entry = &osprey__zoo[i];
+        const bool quick = entry->quick_name && strcmp(entry->quick_name, name) == 0;
+        if (!quick && strcmp(entry->gelu_name, name) != 0) continue;
+        *config = osprey__zoo_config(entry, quick);
+        return OSPREY_OK;
+    }
+    return fail_unknown(name, error);
+}
+
+static bool same_image_shapes(const osprey__image_config *a, const osprey__image_config *b)
+{
+    return a->kind == b->kind && a->image_height == b->image_height && a->width == b->width &&
+           a->layers == b->layers && a->mlp_width == b->mlp_width &&
+           a->patch_size == b->patch_size &&
+           memcmp(a->stage_layers, b->stage_layers, sizeof a->stage_layers) == 0;
+}
+
+static bool same_text_shapes(const osprey__text_config *a, const osprey__text_config *b)
+{
+    return a->vocabulary == b->vocabulary && a->context_length == b->context_length &&
+           a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width;
+}
+
+const osprey__zoo_entry *osprey__zoo_fit(const osprey__model_config *shapes)
+{
+    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
+        const osprey__model_config *config = &osprey__zoo[i].config;
+        if (config->embed_dim == shapes->embed_dim &&
+            same_image_shapes(&config->image, &shapes->image) &&
+            same_text_shapes(&config->text, &shapes->text))
+            return &osprey__zoo[i];
+    }
+    return NULL;
+}
