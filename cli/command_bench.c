@@ -148,6 +148,7 @@ static void write_case(cli_output *output, const cli_options *options, const ben
     json_object_set_new(line, "tower", json_string(tower));
     json_object_set_new(line, "batch", json_integer((json_int_t)c->batch));
     json_object_set_new(line, "precision", json_string(session.precision));
+    json_object_set_new(line, "static_ranges", json_boolean(session.static_ranges));
     json_object_set_new(line, "threads", json_integer((json_int_t)session.threads));
     json_object_set_new(line, "instruction_set", json_string(session.instruction_set));
     json_object_set_new(line, "repetitions", json_integer((json_int_t)m->count));

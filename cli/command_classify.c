@@ -133,9 +133,10 @@ const cli_command cli_classify_command = {
     .arguments = "IMAGE...",
     .summary = "Say which of your labels fits each picture best.",
     .details = "Says which of your labels fits each picture best, without any training. IMAGE is a "
-               "JPEG, PNG or WebP file, a directory (the pictures directly inside, by name), or - "
-               "for a list of files on standard input, one a line. Results come in the order of "
-               "the inputs; a bad picture is named on standard error and does not stop the rest.",
+               "JPEG, PNG or WebP file, a directory (the pictures directly inside, by name), "
+               "@FILE for a list of files, one a line, or - for one on standard input. Results "
+               "come in the order of the inputs; a bad picture is named on standard error and does "
+               "not stop the rest.",
     .example = "  osprey classify --labels cat,dog,car photo.jpg\n"
                "  find photos -name '*.jpg' | osprey classify --labels @labels.txt --json -\n",
     .run = run,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* osprey compile: a model into one file that opens in milliseconds. */
+#include "calibration.h"
 #include "commands.h"
 #include "compile_verify.h"
 #include "loaded_model.h"
@@ -47,19 +48,21 @@ static cli_exit read_prune(const cli_options *options, osprey_engine_options *ho
     return CLI_DONE;
 }
 
-static cli_exit write_engine(const cli_options *options, const osprey_model *model,
-                             const osprey_engine_options *how)
+static cli_exit write_engine(const cli_options *options, const cli_calibration *calibration,
+                             const osprey_model *model, const osprey_engine_options *how)
 {
     osprey_error error;
     osprey_status status = osprey_engine_compile(model, how, options->output, &error);
     if (status == OSPREY_OK) return CLI_DONE;
+    if (cli_calibration_failed_at_image(calibration, &error))
+        return cli_fail_error(CLI_INPUTS_FAILED, &error);
     return cli_fail_error(status == OSPREY_INVALID_ARGUMENT || status == OSPREY_IO ? CLI_WRONG_USE
                                                                                    : CLI_NO_MODEL,
                           &error);
 }
 
 static cli_exit compile(const cli_options *options, const cli_loaded_model *loaded,
-                        const cli_image_inputs *images)
+                        const cli_image_inputs *images, const cli_calibration *calibration)
 {
     osprey_engine_options how = {
         .towers = towers[options->tower],
@@ -68,6 +71,7 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
         .precision = (osprey_precision)options->precision,
         .keep = options->keep.items,
         .keep_count = options->keep.count,
+        .calibration = calibration->how,
         .portable = options->portable,
         .dump_directory = options->dump_graph,
     };
@@ -75,7 +79,7 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
     cli_exit code = read_prune(options, &how);
     if (code == CLI_DONE && images->count)
         code = cli_compile_verify(options, loaded, images, &how, &report);
-    if (code == CLI_DONE) code = write_engine(options, loaded->model, &how);
+    if (code == CLI_DONE) code = write_engine(options, calibration, loaded->model, &how);
     osprey_precision_report_free(report);
     return code;
 }
@@ -127,6 +131,10 @@ static cli_exit report(const char *path, double ms)
             cli_output_print(&output, "  image  cosine with the whole tower: not measured\n");
         if (engine->image.profile_count && engine->text.reduction && !engine->image.reduction)
             cli_output_print(&output, "  image  not pruned: a ResNet has no transformer layers\n");
+        if (engine->calibration != OSPREY_CALIBRATION_NONE)
+            cli_output_print(&output, "  static ranges by %s, from %zu images\n",
+                             osprey_calibration_method_name(engine->calibration),
+                             engine->calibration_images);
         code = cli_output_close(&output, code);
     }
     osprey_model_free(model);
@@ -144,10 +152,13 @@ static cli_exit run(const cli_options *options)
     double start = cli_now_ms();
     cli_loaded_model loaded = {0};
     cli_image_inputs images;
+    cli_calibration calibration = {0};
     cli_exit code = cli_compile_images(options, &images);
+    if (code == CLI_DONE) code = cli_calibration_open(&calibration, options);
     if (code == CLI_DONE) code = cli_model_load(&loaded, options);
-    if (code == CLI_DONE) code = compile(options, &loaded, &images);
+    if (code == CLI_DONE) code = compile(options, &loaded, &images, &calibration);
     cli_model_unload(&loaded);
+    cli_calibration_close(&calibration);
     cli_image_inputs_free(&images);
     return code == CLI_DONE ? report(options->output, cli_now_ms() - start) : code;
 }
@@ -166,6 +177,7 @@ const cli_command cli_compile_command = {
     .example = "  osprey compile -m clip-vit-base-patch32 -o clip.osprey\n"
                "  osprey classify -m clip.osprey --labels cat,dog photo.jpg\n"
                "  osprey compile -m clip-vit-base-patch32 -o clip.osprey --precision int8 \\\n"
-               "      --auto-keep --verify photos/\n",
+               "      --auto-keep --verify photos/\n"
+               "  osprey compile --precision int8 --calibrate photos/ -o int8.osprey\n",
     .run = run,
 };

@@ -230,8 +230,9 @@ const cli_command cli_embed_command = {
     .summary = "Turn pictures or texts into vectors that can be compared.",
     .details = "Turns pictures or texts into vectors that can be compared: of unit length, so that "
                "their products are cosines. IMAGE is a JPEG, PNG or WebP file, a directory (the "
-               "pictures directly inside, by name), or - for a list of files on standard input, "
-               "one a line. A bad picture is named on standard error and does not stop the rest; "
+               "pictures directly inside, by name), @FILE for a list of files, one a line, or - "
+               "for one on standard input. A bad picture is named on standard error and does not "
+               "stop the rest; "
                "its row in an .npy holds NaN, so that rows and inputs stay side by side.",
     .example = "  osprey embed --text \"a dog\" --text \"a cat\" --format npy -o texts.npy\n"
                "  osprey embed photos/ --format npy -o images.npy\n",

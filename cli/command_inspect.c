@@ -183,6 +183,8 @@ static json_t *engine_json(const osprey_engine_info *engine)
     if (engine->cosine_limit > 0)
         json_object_set_new(object, "precision_report", precision_report_json(engine));
     set_bool(object, "portable", engine->portable);
+    set_text(object, "calibration", osprey_calibration_method_name(engine->calibration));
+    set_size(object, "calibration_images", engine->calibration_images);
     set_text(object, "source_layout", engine->source_layout);
     set_text(object, "fingerprint", engine->fingerprint);
     if (engine->image.profile_count)

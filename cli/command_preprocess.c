@@ -65,8 +65,9 @@ const cli_command cli_preprocess_command = {
     .summary = "Write pictures as the model sees them, for NumPy.",
     .details = "Writes pictures as the model sees them (resized, cropped, normalised) as NumPy's "
                "float32 [N,3,H,W], which embed --pixels takes. IMAGE is a JPEG, PNG or WebP file, "
-               "a directory (the pictures directly inside, by name), or - for a list of files on "
-               "standard input. A bad picture is named on standard error; its place holds NaN.",
+               "a directory (the pictures directly inside, by name), @FILE for a list of files, "
+               "one a line, or - for one on standard input. A bad picture is named on standard "
+               "error; its place holds NaN.",
     .example = "  osprey preprocess photo.jpg -o pixels.npy\n",
     .run = run,
 };

@@ -81,10 +81,12 @@ static void add_named(cli_image_inputs *inputs, const char *path, size_t length)
         add_path(inputs, cli_strndup(path, length), NULL);
 }
 
-static cli_exit add_list(cli_image_inputs *inputs)
+/* "-", or "@FILE" */
+static cli_exit add_list(cli_image_inputs *inputs, const char *name)
 {
     cli_lines lines;
-    cli_exit code = cli_lines_read_stdin(&lines);
+    cli_exit code = name[0] == '@' ? cli_lines_read_value(&lines, "the list", name)
+                                   : cli_lines_read_stdin(&lines);
     if (code == CLI_DONE) code = cli_lines_check_strings(&lines);
     for (size_t i = 0; code == CLI_DONE && i < lines.count; i++)
         if (lines.items[i].length) add_named(inputs, lines.items[i].text, lines.items[i].length);
@@ -92,19 +94,27 @@ static cli_exit add_list(cli_image_inputs *inputs)
     return code;
 }
 
+/* A file whose own name begins with @ is that file. */
+static bool is_list(const char *name)
+{
+    struct stat info;
+    return strcmp(name, "-") == 0 || (name[0] == '@' && stat(name, &info) != 0);
+}
+
 cli_exit cli_image_inputs_find(cli_image_inputs *inputs, const cli_strings *named)
 {
     *inputs = (cli_image_inputs){0};
     cli_exit code = CLI_DONE;
     for (size_t i = 0; i < named->count && code == CLI_DONE; i++) {
-        if (strcmp(named->items[i], "-") == 0)
-            code = add_list(inputs);
+        if (is_list(named->items[i]))
+            code = add_list(inputs, named->items[i]);
         else
             add_named(inputs, named->items[i], strlen(named->items[i]));
     }
     if (code == CLI_DONE && inputs->count == 0)
         return cli_fail(CLI_WRONG_USE, NULL,
-                        "no images: name files or directories, or - and a list on standard input");
+                        "no images: name files or directories, @FILE for a list of them, or - for "
+                        "a list on standard input");
     return code;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The image files that a command line names: files, directories (the images directly inside, by
- * name), and "-" for a list on standard input, a path a line.
+ * name), "@FILE" for a list, a path a line, and "-" for one on standard input.
  */
 #ifndef OSPREY_CLI_IMAGE_INPUTS_H
 #define OSPREY_CLI_IMAGE_INPUTS_H

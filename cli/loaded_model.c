@@ -73,6 +73,7 @@ cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cl
         .threads = options->threads,
         .precision = (osprey_precision)options->precision,
         .max_resident_bytes = options->max_resident,
+        .static_ranges = options->static_ranges,
     };
     osprey_error error;
     osprey_status status = osprey_session_create(loaded->model, &how, &loaded->session, &error);

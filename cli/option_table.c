@@ -92,6 +92,18 @@ const cli_option_spec cli_option_table[] = {
      .help = "Leave out that fraction of each transformer layer's attention heads, or of its MLP's "
              "hidden channels: those of the smallest weights. May be given for both. What it costs "
              "is told and kept in the engine."},
+    {"calibrate", 0, CLI_STRINGS, CLI_COMPILE, FIELD(calibrate), .value = "DIR|FILE|@LIST|-",
+     .help = "Find static ranges for the int8 and int4 layers, for --static, from these images: a "
+             "directory, a file, a list of files, one a line (- is standard input). Some hundred, "
+             "such as will be seen in use; of more than 512, 512 are taken, evenly spread. The "
+             "text tower is calibrated with built-in prompts. May be given several times."},
+    {"method", 0, CLI_CHOICE, CLI_COMPILE, FIELD(method), .fallback = "minmax",
+     CHOICES("minmax", "entropy"), .value = "METHOD", .needs = "calibrate",
+     .help = "minmax: a range reaches to the largest magnitude seen. entropy: it is cut where that "
+             "loses least information."},
+    {"static", 0, CLI_FLAG, MODEL_RUNNERS, FIELD(static_ranges),
+     .help = "Quantize the inputs of int8 and int4 layers by the ranges that the engine was "
+             "calibrated with, instead of finding one for each row."},
     {"portable", 0, CLI_FLAG, CLI_COMPILE, FIELD(portable),
      .help = "Keep the weights as published too, so that the engine also runs, after packing them "
              "in memory, where its instruction set is missing."},

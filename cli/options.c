@@ -216,6 +216,28 @@ static cli_exit fill_in(parser *p)
     return code;
 }
 
+/* Whether the command line or the environment gave a flag that takes texts. */
+static bool is_set(const parser *p, const char *name)
+{
+    for (size_t i = 0; i < cli_option_count; i++) {
+        const cli_option_spec *spec = &cli_option_table[i];
+        if (spec->kind == CLI_STRINGS && strcmp(spec->name, name) == 0)
+            return ((const cli_strings *)field_of(p, spec))->count > 0;
+    }
+    return false;
+}
+
+static cli_exit check_needs(const parser *p)
+{
+    for (size_t i = 0; i < cli_option_count; i++) {
+        const cli_option_spec *spec = &cli_option_table[i];
+        if (p->given[i] && spec->needs && !is_set(p, spec->needs))
+            return cli_fail(CLI_WRONG_USE, NULL, "--%s says nothing without --%s", spec->name,
+                            spec->needs);
+    }
+    return CLI_DONE;
+}
+
 static const cli_option_spec *find_option(const parser *p, const char *argument, size_t length)
 {
     for (size_t i = 0; i < cli_option_count; i++) {
@@ -319,6 +341,7 @@ cli_exit cli_options_parse(cli_command_bit command, const char *command_name, in
     p.given = cli_calloc(cli_option_count, sizeof *p.given);
     cli_exit code = read_arguments(&p, count, arguments);
     if (code == CLI_DONE) code = fill_in(&p);
+    if (code == CLI_DONE) code = check_needs(&p);
     cli_free(p.given);
     return code;
 }
@@ -331,5 +354,6 @@ void cli_options_free(cli_options *options)
     cli_free((void *)options->keep.items);
     cli_free((void *)options->verify_images.items);
     cli_free((void *)options->prune.items);
+    cli_free((void *)options->calibrate.items);
     cli_free(options->batches.items);
 }

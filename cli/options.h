@@ -39,10 +39,12 @@ typedef struct cli_sizes {
     size_t count;
 } cli_sizes;
 
-/* The values of --ensemble, --activation, --format and --tower: places in the table's lists. */
+/* The values of --ensemble, --activation, --format, --method and --tower: places in the table's
+ * lists. */
 typedef enum cli_ensemble { CLI_ENSEMBLE_EMBEDDING, CLI_ENSEMBLE_PROBABILITY } cli_ensemble;
 typedef enum cli_activation { CLI_ACTIVATION_SOFTMAX, CLI_ACTIVATION_SIGMOID } cli_activation;
 typedef enum cli_format { CLI_FORMAT_JSON, CLI_FORMAT_NPY, CLI_FORMAT_CSV } cli_format;
+typedef enum cli_method { CLI_METHOD_MINMAX, CLI_METHOD_ENTROPY } cli_method;
 typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_tower;
 
 /* Without --batch. */
@@ -55,17 +57,17 @@ typedef struct cli_options {
     const char *arch, *weights;
     const char *model, *labels, *templates, *texts, *pixels, *output,
         *dump_graph; /* NULL: not given */
-    cli_strings template, text, keep, prune;
+    cli_strings template, text, keep, prune, calibrate;
     cli_strings verify_images; /* of compile; more of them may be in inputs */
     cli_sizes batches;         /* of bench and compile */
-    size_t ensemble, activation, format, tower, precision;
+    size_t ensemble, activation, format, tower, precision, method;
     size_t top, threads;
     size_t cache_limit;  /* MiB; 0: none of the cache */
     size_t batch;        /* 0: not given */
     size_t max_resident; /* bytes; 0: no limit */
     float threshold;
-    bool json, csv, raw, no_exif, portable, no_cache, clear, verify, auto_keep, force, help,
-        version;
+    bool json, csv, raw, no_exif, portable, static_ranges, no_cache, clear, verify, auto_keep,
+        force, help, version;
 } cli_options;
 
 typedef enum cli_option_kind {
@@ -100,6 +102,7 @@ typedef struct cli_option_spec {
     const char *const *choices; /* ends with NULL */
     bool only_here;             /* not an environment variable too */
     bool of_files;              /* says nothing where no input files are named */
+    const char *needs;          /* another flag, without which it says nothing; or NULL */
     cli_rivals rivals;
     const char *help;
 } cli_option_spec;

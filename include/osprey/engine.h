@@ -46,7 +46,35 @@ extern "C" {
 
 typedef struct osprey_precision_report osprey_precision_report;
 
-/* Zero-initialised, or NULL, means: both towers, batches of 1, 8 and 16, fp32, for this machine. */
+#define OSPREY_CALIBRATION_IMAGES_MAX 512 /* more change the ranges very little */
+
+/* How the static range of a layer's input is chosen. */
+typedef enum osprey_calibration_method {
+    OSPREY_CALIBRATION_NONE,    /* none: each row finds its own while running */
+    OSPREY_CALIBRATION_MINMAX,  /* the largest magnitude that came */
+    OSPREY_CALIBRATION_ENTROPY, /* cut where 128 levels tell most of the distribution: Migacz,
+                                   "8-bit Inference with TensorRT", 2017 */
+} osprey_calibration_method;
+
+/* "none", "minmax", "entropy"; "unknown" for any other. Static storage. */
+OSPREY_API const char *osprey_calibration_method_name(osprey_calibration_method method);
+
+/*
+ * Static ranges for the int8 and int4 layers, found by running the fp32 model: the image tower with
+ * these images, the text tower with the 80 ImageNet templates filled in. They depend neither on the
+ * order of the images nor on the number of threads.
+ */
+typedef struct osprey_engine_calibration {
+    osprey_calibration_method method;
+    const char *const *images; /* paths of files that osprey_image_open takes */
+    size_t image_count;        /* 1 to OSPREY_CALIBRATION_IMAGES_MAX; some hundred, such as will be
+                                  seen in use */
+    void (*progress)(void *context, size_t images_done); /* or NULL */
+    void *progress_context;
+} osprey_engine_calibration;
+
+/* Zero-initialised, or NULL, means: both towers, batches of 1, 8 and 16, fp32, for this machine,
+ * without static ranges. */
 typedef struct osprey_engine_options {
     osprey_tower towers;
     const size_t *batches; /* the memory of each is planned; the largest is how many images run at
@@ -55,6 +83,7 @@ typedef struct osprey_engine_options {
     osprey_precision precision; /* these three as in osprey_session_options */
     const char *const *keep;
     size_t keep_count;
+    osprey_engine_calibration calibration;
     bool portable;                /* keeps the weights as published too, so that another machine can
                                      pack them anew in memory */
     float prune_heads, prune_mlp; /* the fraction of each transformer layer's attention heads, and
@@ -71,8 +100,10 @@ typedef struct osprey_engine_options {
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
  * step: temporary file beside it, synced, renamed. Weights are packed and written one by one.
  * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; a tower without transformer layers to
- * prune; the model is an engine already; a report of another precision), OSPREY_IO,
- * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
+ * prune; the model is an engine already; a report of another precision; a calibration without the
+ * image tower, without images, without a layer in int8 or int4, or one that gives values that are
+ * not finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT,
+ * OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as the subject.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,
@@ -178,6 +209,8 @@ typedef struct osprey_engine_info {
     const char *const *keep; /* its exceptions from that precision, "PATTERN=PRECISION" */
     size_t keep_count;
     double cosine_limit; /* that its report was held against; 0: it was compiled without one */
+    osprey_calibration_method calibration; /* of the static ranges, if it has them */
+    size_t calibration_images;             /* that they were found from */
     osprey_engine_tower image, text;
 } osprey_engine_info;
 

@@ -21,6 +21,7 @@
 #include <osprey/error.h>
 #include <osprey/model.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,14 +67,20 @@ typedef struct osprey_session_options {
      * takes already counts, and 32 MiB are left for what the caller takes later.
      */
     size_t max_resident_bytes;
+    /*
+     * int8 and int4 layers quantize their inputs by the ranges that the engine was calibrated with
+     * (osprey_engine_calibration), instead of each row by its own: less work, and less exact.
+     */
+    bool static_ranges;
 } osprey_session_options;
 
 /*
  * The caller frees *session with osprey_session_free, before the model.
  * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, a tower that an engine
- * lacks, a max_resident_bytes that is too low, with the least that would do, ...),
- * OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set, or one that this machine lacks; an
- * engine is for another one), OSPREY_FORMAT (a damaged engine), OSPREY_OUT_OF_MEMORY.
+ * lacks, static ranges of a model that has none, a max_resident_bytes that is too low, with the
+ * least that would do, ...), OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set, or one
+ * that this machine lacks; an engine is for another one), OSPREY_FORMAT (a damaged engine),
+ * OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
                                                const osprey_session_options *options,
@@ -110,6 +117,7 @@ typedef struct osprey_session_info {
     const char *instruction_set; /* "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" */
     const char
         *precision;      /* "fp32", ...: of all layers but those kept; lives as long as the model */
+    bool static_ranges;  /* as asked for */
     size_t weight_bytes; /* packed weights */
     size_t arena_bytes;  /* working memory so far */
     uint64_t read_bytes; /* weights read by all runs so far under max_resident_bytes; 0 without */

@@ -93,7 +93,7 @@ static split begin(const osprey__run *run, const osprey__step *step, size_t m)
                   .c = osprey__step_output(run, step),
                   .ldc = out->stride / osprey__dtype_bytes(out->dtype),
                   .rounded = out->dtype == OSPREY__BF16},
-        .input = {.m = m, .k = step->in_channels},
+        .input = {.m = m, .k = step->in_channels, .range = step->input_range},
     };
 }
 
@@ -191,7 +191,8 @@ static void prepare_patches(const split *s, size_t image, size_t first, size_t c
                                    .k = s->whole.k,
                                    .dtype = OSPREY__F32,
                                    .x = patches,
-                                   .stride = s->whole.k * sizeof(float)};
+                                   .stride = s->whole.k * sizeof(float),
+                                   .range = s->input.range};
     s->step->gemm->prepare(&gathered, rows);
 }
 

@@ -87,7 +87,8 @@ static void prepared_layer_norm_task(void *context, size_t task, size_t thread)
     osprey__gemm_input normal = {.k = r->width,
                                  .dtype = OSPREY__F32,
                                  .x = r->run->scratch + thread * r->run->scratch_floats,
-                                 .stride = r->width * sizeof(float)};
+                                 .stride = r->width * sizeof(float),
+                                 .range = form->range};
     for (; first < end; first += normal.m) {
         normal.m = osprey__smaller(PREPARED_ROWS, end - first);
         layer_norm(r, first, normal.m, (float *)normal.x);

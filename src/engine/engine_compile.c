@@ -4,6 +4,7 @@
 #include "backend/cpu_backend.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/engine_calibrate.h"
 #include "engine/engine_fingerprint.h"
 #include "engine/engine_reductions.h"
 #include "graph/graph_store.h"
@@ -22,6 +23,7 @@ typedef struct compilation {
     osprey__engine_manifest manifest;
     osprey__precision_rules rules;
     osprey__reductions reductions;
+    size_t calibrated; /* layers */
     osprey_error *error;
 } compilation;
 
@@ -107,6 +109,9 @@ static osprey_status write_tower(compilation *c, osprey_tower tower,
     OSPREY_TRY(osprey__tower_graph(c->model, tower, reductions, to.directory ? dump_graph : NULL,
                                    &to, &graph, c->error));
     osprey_status status = osprey__precision_assign(&c->rules, graph, c->error);
+    if (status == OSPREY_OK && c->options.calibration.method != OSPREY_CALIBRATION_NONE)
+        status = osprey__calibrate_tower(c->model, tower, reductions, &c->options.calibration,
+                                         graph, &c->calibrated, c->error);
     if (status == OSPREY_OK && to.directory) status = dump_graph(&to, "precision", graph, c->error);
     if (status == OSPREY_OK) status = write_graph(c, tower, graph);
     if (status != OSPREY_OK) {
@@ -177,6 +182,8 @@ static osprey_status fill_manifest(compilation *c)
     osprey__engine_manifest *m = &c->manifest;
     *m = (osprey__engine_manifest){
         .portable = c->options.portable,
+        .calibration = c->options.calibration.method,
+        .calibration_images = c->options.calibration.image_count,
         .logit_scale = info->logit_scale,
         .logit_bias = info->logit_bias,
         .image.parameters = info->image.parameters,
@@ -229,6 +236,10 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_TEXT));
     OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));
     OSPREY_TRY(osprey__engine_reductions_check(&c->reductions, &c->manifest, c->error));
+    if (c->options.calibration.method != OSPREY_CALIBRATION_NONE && !c->calibrated)
+        return osprey__fail(c->error, OSPREY_INVALID_ARGUMENT, "calibration",
+                            "static ranges are of layers in int8 or int4, and this engine would "
+                            "have none");
     OSPREY_TRY(write_manifest(c));
     return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
@@ -249,6 +260,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
                             "is an engine already; compile the model that it was made from");
     OSPREY_TRY(check_batches(&c.options, error));
     OSPREY_TRY(check_report(&c.options, error));
+    OSPREY_TRY(osprey__calibration_check(&c.options, error));
     OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,
                                             c.options.keep_count, error));
     OSPREY_TRY(osprey__engine_reductions_init(&c.options, &c.reductions, error));

@@ -89,6 +89,7 @@ typedef struct osprey__attributes {
     size_t start, count;          /* slice */
     osprey__shape shape;          /* reshape */
     osprey_precision precision;   /* linear, conv2d: set after the passes */
+    float input_range;            /* linear, conv2d: calibrated largest magnitude of x; 0: none */
 } osprey__attributes;
 
 typedef struct osprey__node {

@@ -34,6 +34,8 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
     if (a->precision)
         OSPREY_TRY(
             osprey__buffer_print(out, error, " precision=%s", osprey_precision_name(a->precision)));
+    if (a->input_range > 0)
+        OSPREY_TRY(osprey__buffer_print(out, error, " range=%g", (double)a->input_range));
     if (a->transposed) OSPREY_TRY(osprey__buffer_print(out, error, " transposed"));
     if (a->epsilon != 0)
         OSPREY_TRY(osprey__buffer_print(out, error, " epsilon=%g", (double)a->epsilon));

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "graph/graph_store.h"
 
+#include <math.h>
 #include <string.h>
 
 /* They keep every product of sizes below 2^63, whatever batch runs. */
@@ -147,6 +148,9 @@ static osprey_status take_attributes(loading *in, osprey__attributes *a)
     a->activation = (osprey_activation)activation;
     OSPREY_TRY(take(in, 1, OSPREY_PRECISIONS - 1, &precision));
     a->precision = (osprey_precision)precision;
+    OSPREY_TRY(take_float(in, &a->input_range));
+    if (!isfinite(a->input_range) || a->input_range < 0)
+        return damaged(in, "a static range is no positive number");
     OSPREY_TRY(take_bool(in, &a->transposed));
     OSPREY_TRY(take_float(in, &a->epsilon));
     OSPREY_TRY(take(in, 8, DIM_MAX, &a->heads));

@@ -100,6 +100,7 @@ static osprey_status put_attributes(const storing *s, const osprey__attributes *
 {
     OSPREY_TRY(put(s, a->activation, 1));
     OSPREY_TRY(put(s, a->precision, 1));
+    OSPREY_TRY(put_float(s, a->input_range));
     OSPREY_TRY(put(s, a->transposed, 1));
     OSPREY_TRY(put_float(s, a->epsilon));
     OSPREY_TRY(put(s, a->heads, 8));

@@ -62,6 +62,8 @@ static const field fields[] = {
     AS_TEXT("source_layout", layout),
     AS_TEXT("weight_dtype", weight_dtype),
     AS_BOOL("portable", portable),
+    AS_ENUM("calibration", calibration, OSPREY_CALIBRATION_ENTROPY),
+    AS_SIZE("calibration_images", calibration_images, 0, OSPREY_CALIBRATION_IMAGES_MAX),
     AS_FLOATS("logit_scale", logit_scale, 1),
     AS_FLOATS("logit_bias", logit_bias, 1),
     AS_SIZE("embed_dim", config.embed_dim, 1, WIDTH),

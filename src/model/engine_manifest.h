@@ -35,7 +35,9 @@ typedef struct osprey__engine_manifest {
     bool portable;
     char keep[OSPREY_KEEP_MAX][OSPREY__EXCEPTION_BYTES];
     size_t keep_count;
-    double cosine_limit; /* of the precision report; 0: there is none */
+    double cosine_limit;                   /* of the precision report; 0: there is none */
+    osprey_calibration_method calibration; /* of the static ranges in the graphs */
+    size_t calibration_images;
     float logit_scale, logit_bias;
     osprey__manifest_tower image, text;
     osprey__model_config config; /* its strings are not stored */

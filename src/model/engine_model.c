@@ -79,6 +79,8 @@ static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
         .keep = engine->keep,
         .keep_count = manifest->keep_count,
         .cosine_limit = manifest->cosine_limit,
+        .calibration = manifest->calibration,
+        .calibration_images = manifest->calibration_images,
     };
     OSPREY_TRY(
         fill_tower(engine, OSPREY_TOWER_IMAGE, &manifest->image, &engine->info.image, error));

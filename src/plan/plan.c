@@ -327,6 +327,18 @@ fail:
     return status;
 }
 
+void osprey__plan_use_ranges(osprey__plan *plan)
+{
+    for (size_t s = 0; s < plan->step_count; s++) {
+        osprey__step *step = &plan->steps[s];
+        if (!step->gemm) continue;
+        osprey__row_form *form = &plan->placements[step->node->inputs[0]].form;
+        step->input_range = step->node->attributes.input_range;
+        /* All that read it have the same range, found from the same values. */
+        if (form->prepared_for == step->gemm) form->range = step->input_range;
+    }
+}
+
 void osprey__plan_free(osprey__plan *plan)
 {
     if (!plan) return;

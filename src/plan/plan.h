@@ -20,6 +20,7 @@ typedef struct osprey__row_form {
     size_t stride;                           /* bytes from one to the next */
     osprey__dtype dtype;                     /* OSPREY__F32 or OSPREY__BF16 */
     const osprey__gemm_kernel *prepared_for; /* as its prepare leaves them; NULL: plain */
+    float range;                             /* that it is prepared with */
 } osprey__row_form;
 
 /* Where a value lies while the plan runs. */
@@ -40,6 +41,7 @@ typedef struct osprey__step {
     osprey__conv_shape conv;         /* conv2d, average_pool (height, width, channels) */
     size_t out_channels;             /* linear, conv2d */
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
+    float input_range;               /* int8, int4: as osprey__gemm_input has it */
 } osprey__step;
 
 /* The place of a packed weight, or of a constant as floats, in the block of weights. */
@@ -94,6 +96,10 @@ void osprey__plan_map(osprey__plan *plan, const void *weights);
  * called again when a step has got another kernel.
  */
 void osprey__plan_arrange(osprey__plan *plan);
+
+/* From now on the plan runs with the static ranges that its graph has, where it has them, until it
+ * is arranged again. */
+void osprey__plan_use_ranges(osprey__plan *plan);
 
 /* Takes NULL. */
 void osprey__plan_free(osprey__plan *plan);

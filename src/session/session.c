@@ -102,6 +102,19 @@ static osprey_status make_rules(const osprey_model *model, const osprey_session_
                                         options->keep_count, error);
 }
 
+static osprey_status use_static_ranges(osprey_session *session, osprey_error *error)
+{
+    const osprey_engine_info *engine = osprey_model_get_engine(session->model);
+    if (!engine || engine->calibration == OSPREY_CALIBRATION_NONE)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, session->model->name,
+                            "has no static ranges; they come with an engine that was compiled in "
+                            "int8 or int4 and with --calibrate");
+    if (session->text.plan) osprey__plan_use_ranges(session->text.plan);
+    if (session->image.plan) osprey__plan_use_ranges(session->image.plan);
+    session->static_ranges = true;
+    return OSPREY_OK;
+}
+
 osprey_status osprey_session_create(const osprey_model *model,
                                     const osprey_session_options *options, osprey_session **session,
                                     osprey_error *error)
@@ -142,6 +155,7 @@ osprey_status osprey__session_create(const osprey_model *model,
     OSPREY_TRY_GOTO(create_towers(made, towers, cpu->level, &rules, reductions,
                                   options ? options->max_resident_bytes : 0, error));
     OSPREY_TRY_GOTO(osprey__precision_rules_check(&rules, error));
+    if (options && options->static_ranges) OSPREY_TRY_GOTO(use_static_ranges(made, error));
     *session = made;
     return OSPREY_OK;
 fail:
@@ -205,6 +219,7 @@ osprey_session_info osprey_session_get_info(const osprey_session *session)
         .threads = osprey__thread_pool_threads(session->pool),
         .instruction_set = session->kernels->instruction_set,
         .precision = session->precision,
+        .static_ranges = session->static_ranges,
         .weight_bytes = weight_bytes,
         .arena_bytes = session->arena_bytes + session->scratch_bytes,
         .read_bytes = osprey__weight_stream_read_bytes(session->image.stream) +

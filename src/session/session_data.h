@@ -36,6 +36,7 @@ typedef struct osprey__text_batch {
 struct osprey_session {
     const osprey_model *model;
     const char *precision; /* as osprey_session_info has it */
+    bool static_ranges;
     osprey__thread_pool *pool;
     osprey__tower image, text;
     osprey__text_batch text_batch;

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_calibrate.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "engine/precision_samples.h"
+#include "plan/calibration.h"
+#include "session/session_data.h"
+
+#include <string.h>
+
+#define IMAGES_AT_ONCE 8
+
+typedef struct calibration {
+    const osprey_engine_calibration *how;
+    osprey__graph *graph;
+    osprey__histogram **histograms; /* one a node; NULL of those that keep floats */
+    osprey_session *session;
+    osprey_error *error;
+} calibration;
+
+osprey_status osprey__calibration_check(const osprey_engine_options *options, osprey_error *error)
+{
+    const osprey_engine_calibration *how = &options->calibration;
+    if (how->method == OSPREY_CALIBRATION_NONE) return OSPREY_OK;
+    if ((unsigned)how->method > OSPREY_CALIBRATION_ENTROPY)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "calibration",
+                            "%d is no value of osprey_calibration_method", (int)how->method);
+    if (!(options->towers & OSPREY_TOWER_IMAGE))
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "calibration",
+                            "images calibrate the image tower, which is left out of this engine");
+    if (how->image_count < 1 || how->image_count > OSPREY_CALIBRATION_IMAGES_MAX)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "calibration",
+                            "%zu images; 1 to %d would be right", how->image_count,
+                            OSPREY_CALIBRATION_IMAGES_MAX);
+    return OSPREY_OK;
+}
+
+/* A step observer: counts what the step will read. The session's graph has the same nodes. */
+static void observe(void *context, const osprey__run *run, size_t step)
+{
+    const calibration *c = context;
+    if (step == run->plan->step_count || !c->histograms[step]) return;
+    osprey__value_id input = run->plan->steps[step].node->inputs[0];
+    const osprey__value *value = &run->plan->graph->values[input];
+    const osprey__row_form *form = &run->plan->placements[input].form;
+    const char *rows = osprey__run_value(run, input);
+    /* Floats in any case, perhaps with gaps: that is how fp32 prepares them. */
+    size_t count = osprey__value_elements(value, run->sequences, run->tokens) / form->width;
+    for (size_t row = 0; row < count; row++)
+        osprey__histogram_add(c->histograms[step], (const float *)(rows + row * form->stride),
+                              form->width);
+}
+
+static osprey_status make_histograms(calibration *c, size_t *count)
+{
+    size_t nodes = c->graph->node_count;
+    c->histograms = osprey__calloc(nodes, sizeof *c->histograms);
+    if (!c->histograms) return osprey__fail_memory(c->error, nodes * sizeof *c->histograms);
+    for (size_t n = 0; n < nodes; n++) {
+        if (c->graph->nodes[n].attributes.precision < OSPREY_PRECISION_INT8) continue;
+        c->histograms[n] = osprey__calloc(1, sizeof **c->histograms);
+        if (!c->histograms[n]) return osprey__fail_memory(c->error, sizeof **c->histograms);
+        ++*count;
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status read_image(const calibration *c, const char *path, float *pixels)
+{
+    const osprey_preprocessing *how = &c->session->model->info.preprocessing;
+    osprey_image *image;
+    OSPREY_TRY(osprey_image_open(path, NULL, &image, c->error));
+    osprey_status status = osprey_image_preprocess(image, how, pixels, c->error);
+    osprey_image_free(image);
+    return status;
+}
+
+static osprey_status run_images(calibration *c)
+{
+    const osprey_model_info *info = &c->session->model->info;
+    size_t image_floats = 3 * info->image_height * info->image_width;
+    size_t floats = IMAGES_AT_ONCE * (image_floats + info->embed_dim);
+    float *pixels = osprey__calloc(floats, sizeof *pixels);
+    if (!pixels) return osprey__fail_memory(c->error, floats * sizeof *pixels);
+    float *embeddings = pixels + IMAGES_AT_ONCE * image_floats;
+    osprey_status status = OSPREY_OK;
+    for (size_t done = 0, count; done < c->how->image_count && status == OSPREY_OK; done += count) {
+        size_t left = c->how->image_count - done;
+        count = left < IMAGES_AT_ONCE ? left : IMAGES_AT_ONCE;
+        for (size_t i = 0; i < count && status == OSPREY_OK; i++)
+            status = read_image(c, c->how->images[done + i], pixels + i * image_floats);
+        if (status == OSPREY_OK)
+            status = osprey_session_embed_pixels(c->session, pixels, count, OSPREY_EMBED_RAW,
+                                                 embeddings, c->error);
+        if (c->how->progress) c->how->progress(c->how->progress_context, done + count);
+    }
+    osprey__free(pixels);
+    return status;
+}
+
+static osprey_status run_prompts(calibration *c)
+{
+    osprey__samples prompts;
+    float *embeddings = NULL;
+    osprey_status status;
+    OSPREY_TRY_GOTO(osprey__samples_of_prompts(&prompts, c->error));
+    size_t floats = prompts.count * c->session->model->info.embed_dim;
+    embeddings = osprey__calloc(floats, sizeof *embeddings);
+    if (!embeddings) {
+        status = osprey__fail_memory(c->error, floats * sizeof *embeddings);
+        goto fail;
+    }
+    status = osprey_session_embed_texts(c->session, (const char *const *)prompts.prompts,
+                                        prompts.count, OSPREY_EMBED_RAW, embeddings, c->error);
+fail:
+    osprey__free(embeddings);
+    osprey__samples_free(&prompts);
+    return status;
+}
+
+static osprey_status set_ranges(const calibration *c)
+{
+    for (size_t n = 0; n < c->graph->node_count; n++) {
+        const osprey__histogram *seen = c->histograms[n];
+        osprey__node *node = &c->graph->nodes[n];
+        if (!seen) continue;
+        if (seen->not_finite)
+            return osprey__fail(c->error, OSPREY_INVALID_ARGUMENT,
+                                c->graph->values[node->output].name,
+                                "the images or prompts that calibrate give this layer NaN or "
+                                "infinity in fp32");
+        node->attributes.input_range = osprey__histogram_range(seen, c->how->method);
+    }
+    return OSPREY_OK;
+}
+
+static osprey_status run_tower(calibration *c, const osprey_model *model, osprey_tower tower,
+                               osprey__reductions reductions)
+{
+    const osprey_session_options options = {.towers = tower};
+    reductions.reduced = NULL; /* which the compiler's own graph has reported */
+    OSPREY_TRY(osprey__session_create(model, &options, &reductions, &c->session, c->error));
+    c->session->observer = observe;
+    c->session->observer_context = c;
+    OSPREY_TRY(tower == OSPREY_TOWER_IMAGE ? run_images(c) : run_prompts(c));
+    return set_ranges(c);
+}
+
+osprey_status osprey__calibrate_tower(const osprey_model *model, osprey_tower tower,
+                                      const osprey__reductions *reductions,
+                                      const osprey_engine_calibration *how, osprey__graph *graph,
+                                      size_t *calibrated, osprey_error *error)
+{
+    calibration c = {.how = how, .graph = graph, .error = error};
+    size_t count = 0;
+    osprey_status status = make_histograms(&c, &count);
+    if (status == OSPREY_OK && count) status = run_tower(&c, model, tower, *reductions);
+    if (status == OSPREY_OK) *calibrated += count;
+    for (size_t n = 0; c.histograms && n < graph->node_count; n++) osprey__free(c.histograms[n]);
+    osprey__free(c.histograms);
+    osprey_session_free(c.session);
+    return status;
+}
