@@ -91,9 +91,10 @@ OSPREY__INLINE vec load_up_to(const float *p, size_t count)
     return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
 }
 
-OSPREY__INLINE void store_result(const osprey__gemm_args *args, size_t at, size_t count, vec x)
+OSPREY__INLINE void store_result(const osprey__gemm_args *args, size_t at, size_t count, vec x,
+                                 const bool rounded)
 {
-    if (args->rounded)
+    if (rounded)
         vec_store_bf16((uint16_t *)args->c + at, count < VEC_FLOATS ? count : VEC_FLOATS, x);
     else if (count >= VEC_FLOATS)
         vec_store((float *)args->c + at, x);
@@ -101,9 +102,10 @@ OSPREY__INLINE void store_result(const osprey__gemm_args *args, size_t at, size_
         vec_store_first((float *)args->c + at, count, x);
 }
 
-/* activation and kind are constants at every call. */
-OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const finish_job *job,
-                                const sum_kind kind, const osprey_activation activation)
+/* kind, activation and rounded are constants at every call. */
+OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *job,
+                              const sum_kind kind, const osprey_activation activation,
+                              const bool rounded)
 {
     for (size_t i = 0; i < TILE_COLUMNS && job->column + i < args->n; i += VEC_FLOATS) {
         size_t column = job->column + i, count = args->n - column;
@@ -116,9 +118,19 @@ OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const finish_job 
             vec x = vec_load(job->sums + row * TILE_COLUMNS + i);
             x = sum_to_float(x, tail, column_scale, kind) + bias;
             if (args->residual) x += load_up_to(args->residual + at, count);
-            store_result(args, at, count, vec_activate(activation, x));
+            x = rounded ? vec_activate_short(activation, x) : vec_activate(activation, x);
+            store_result(args, at, count, x, rounded);
         }
     }
+}
+
+OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const finish_job *job,
+                                const sum_kind kind, const osprey_activation activation)
+{
+    if (args->rounded)
+        finish_as(args, job, kind, activation, true);
+    else
+        finish_as(args, job, kind, activation, false);
 }
 
 /* The epilogue. */

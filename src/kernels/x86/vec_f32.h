@@ -241,6 +241,16 @@ OSPREY__INLINE vec vec_max(vec x, vec y)
     return VEC_AVX(max_ps)(x, y);
 }
 
+/* 1 / x within 2^-11 * 0.75 of itself; of infinity 0. */
+OSPREY__INLINE vec vec_reciprocal_estimate(vec x)
+{
+#if defined(__AVX512F__)
+    return _mm512_rcp14_ps(x);
+#else
+    return _mm256_rcp_ps(x);
+#endif
+}
+
 OSPREY__INLINE vec vec_absolute(vec x)
 {
     return VEC_AVX(andnot_ps)(vec_set(-0.0f), x);

@@ -77,6 +77,57 @@ OSPREY__INLINE vec vec_gelu_tanh(vec x)
     return vec_times_sigmoid(x, x * cubic);
 }
 
+/*
+ * For results that are rounded to bfloat16s: within 2e-4 * |exact| + 1e-5. The sigmoid's reciprocal
+ * is the processor's estimate, within 2^-11 * 0.75 of itself. Below -50 all are zero.
+ */
+OSPREY__INLINE vec vec_times_sigmoid_short(vec x, vec bits)
+{
+    return x * vec_reciprocal_estimate(vec_set(1.0f) + vec_exp2_short(bits));
+}
+
+OSPREY__INLINE vec vec_quick_gelu_short(vec x)
+{
+    x = vec_max(vec_set(-50.0f), x);
+    return vec_times_sigmoid_short(x, x * vec_set(-2.45546696f));
+}
+
+OSPREY__INLINE vec vec_gelu_tanh_short(vec x)
+{
+    x = vec_max(vec_set(-10.0f), x);
+    vec cubic = vec_fma(x * x, vec_set(-0.102943240f), vec_set(-2.30220819f));
+    return vec_times_sigmoid_short(x, x * cubic);
+}
+
+/* As vec_gelu, with a polynomial of log2 Phi. */
+OSPREY__INLINE vec vec_gelu_short(vec x)
+{
+    vec y = vec_min(vec_set(5.5f), vec_absolute(x));
+    vec p = vec_set(0.0038662981f);
+    p = vec_fma(p, y, vec_set(-0.044079464f));
+    p = vec_fma(p, y, vec_set(-0.46801448f));
+    p = vec_fma(p, y, vec_set(-1.1473725f));
+    p = vec_fma(p, y, vec_set(-1.0004796f));
+    return vec_fma(-y, vec_exp2_short(p), vec_max(vec_set(0.0f), x));
+}
+
+OSPREY__INLINE vec vec_activate_short(osprey_activation activation, vec x)
+{
+    switch (activation) {
+    case OSPREY_ACTIVATION_NONE:
+        break;
+    case OSPREY_ACTIVATION_RELU:
+        return vec_max(vec_set(0.0f), x);
+    case OSPREY_ACTIVATION_GELU:
+        return vec_gelu_short(x);
+    case OSPREY_ACTIVATION_GELU_TANH:
+        return vec_gelu_tanh_short(x);
+    case OSPREY_ACTIVATION_QUICK_GELU:
+        return vec_quick_gelu_short(x);
+    }
+    return x;
+}
+
 OSPREY__INLINE vec vec_activate(osprey_activation activation, vec x)
 {
     switch (activation) {

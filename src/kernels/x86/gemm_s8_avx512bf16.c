@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define OSPREY__LANES "kernels/x86/lanes_u8_quads.h"
+
+#include "kernels/kernel_list.h"
+#include "kernels/x86/gemm_s8_x86.h"
+
+size_t osprey__gemm_s8_row_bytes__avx512bf16(size_t k)
+{
+    return row_bytes(k);
+}
+
+void osprey__gemm_s8_prepare__avx512bf16(const osprey__gemm_input *input, void *rows)
+{
+    prepare(input, rows);
+}
+
+void osprey__gemm_s8__avx512bf16(const osprey__gemm_args *args)
+{
+    multiply(args);
+}
