@@ -8,13 +8,15 @@ import onnxruntime
 import peer_loop
 
 
+MODEL = "model.onnx"
+
+
 def exported(job, precision):
-    return Path(job["folder"]) / "onnx" / f"{job['tower']}-{precision}.onnx"
+    return Path(job["folder"]) / "onnx" / f"{job['tower']}-{precision}"
 
 
 def prepare(job):
     full = exported(job, "fp32")
-    full.parent.mkdir(exist_ok=True)
     if not full.exists():
         import torch
 
@@ -22,26 +24,28 @@ def prepare(job):
 
         torch.backends.mha.set_fastpath_enabled(False)
         batch = torch.export.Dim("batch", min=1, max=1024)
-        with torch.inference_mode():
+        with peer_loop.new_folder(full) as folder, torch.inference_mode():
             torch.onnx.export(
-                towers.load(job), (towers.example(job),), full, dynamo=True, external_data=True,
-                input_names=["inputs"], dynamic_shapes=({0: batch},), verbose=False)
+                towers.load(job), (towers.example(job),), folder / MODEL, dynamo=True,
+                external_data=True, input_names=["inputs"], dynamic_shapes=({0: batch},),
+                verbose=False)
     quantised = exported(job, "int8")
     if job["precision"] == "int8" and not quantised.exists():
         import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        model = onnx.load(full)
+        model = onnx.load(full / MODEL)
         # The exporter leaves the shapes that weights had before it transposed them.
         del model.graph.value_info[:]
-        quantize_dynamic(model, quantised, op_types_to_quantize=["MatMul", "Gemm"],
-                         weight_type=QuantType.QInt8, use_external_data_format=True)
+        with peer_loop.new_folder(quantised) as folder:
+            quantize_dynamic(model, folder / MODEL, op_types_to_quantize=["MatMul", "Gemm"],
+                             weight_type=QuantType.QInt8, use_external_data_format=True)
 
 
 def load(job):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = job["threads"]
-    session = onnxruntime.InferenceSession(exported(job, job["precision"]), options,
+    session = onnxruntime.InferenceSession(exported(job, job["precision"]) / MODEL, options,
                                            providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 

@@ -15,8 +15,11 @@ HINTS = {"fp32": {"INFERENCE_PRECISION_HINT": "f32"}, "bf16": {"INFERENCE_PRECIS
          "int8": {}}
 
 
+MODEL = "model.xml"
+
+
 def converted(job, precision):
-    return Path(job["folder"]) / "openvino" / f"{job['tower']}-{precision}.xml"
+    return Path(job["folder"]) / "openvino" / f"{job['tower']}-{precision}"
 
 
 def prepare(job):
@@ -29,7 +32,8 @@ def prepare(job):
         torch.backends.mha.set_fastpath_enabled(False)
         with torch.inference_mode():
             model = openvino.convert_model(towers.load(job), example_input=towers.example(job))
-        openvino.save_model(model, full, compress_to_fp16=False)
+        with peer_loop.new_folder(full) as folder:
+            openvino.save_model(model, folder / MODEL, compress_to_fp16=False)
     quantised = converted(job, "int8")
     if job["precision"] == "int8" and not quantised.exists():
         import nncf
@@ -38,15 +42,16 @@ def prepare(job):
         items = (inputs.pixels(CALIBRATION_ITEMS) if job["tower"] == "image" else
                  np.load(inputs.folder / "tokens-1.npy")[:CALIBRATION_ITEMS])
         model = nncf.quantize(
-            openvino.Core().read_model(full), nncf.Dataset(np.split(items, len(items))),
+            openvino.Core().read_model(full / MODEL), nncf.Dataset(np.split(items, len(items))),
             model_type=nncf.ModelType.TRANSFORMER, subset_size=len(items))
-        openvino.save_model(model, quantised, compress_to_fp16=False)
+        with peer_loop.new_folder(quantised) as folder:
+            openvino.save_model(model, folder / MODEL, compress_to_fp16=False)
 
 
 def load(job):
     core = openvino.Core()
     precision = job["precision"]
-    path = converted(job, "int8" if precision == "int8" else "fp32")
+    path = converted(job, "int8" if precision == "int8" else "fp32") / MODEL
     settings = {"INFERENCE_NUM_THREADS": job["threads"], "NUM_STREAMS": 1,
                 "PERFORMANCE_HINT": "LATENCY"} | HINTS[precision]
 

@@ -27,8 +27,10 @@ The first is a batch of images, or of texts in the text tower; the second a labe
 sample. `embedding` is that of the first item, so that nobody is quick by leaving work out.
 """
 
+import contextlib
 import json
 import resource
+import shutil
 import statistics
 import sys
 import time
@@ -46,6 +48,16 @@ def peak_rss_bytes():
 
 def unit(rows):
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+@contextlib.contextmanager
+def new_folder(folder):
+    """For what a conversion writes. It has its name once it is whole: a run may be killed."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    partial.rename(folder)
 
 
 class Inputs:
