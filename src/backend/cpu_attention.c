@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/cpu_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Tasks a thread where there are many short texts: of one head of one of them it would be 1 us. */
@@ -14,6 +15,7 @@ typedef struct attention {
     size_t parts_a_task; /* neighbours, so that the heads of a sequence share what is in cache */
     bool ragged;         /* keys and values are those of texts, each of its own length */
     bool one_query;      /* of each text: its last row asks */
+    const float *sizes;  /* of the keys' rows; or NULL */
 } attention;
 
 /* Copies the keys and values of the text that ends at row `last` into scratch, in its order. */
@@ -50,6 +52,15 @@ static void choose_text(const attention *a, size_t text, osprey__attention_f32_a
     }
 }
 
+/* The keys' biases into the front of the thread's scratch. */
+static void fill_key_bias(const float *sizes, osprey__attention_f32_args *args)
+{
+    float *bias = args->scratch;
+    for (size_t key = 0; key < args->key_rows; key++) bias[key] = logf(sizes[key]);
+    args->key_bias = bias;
+    args->scratch += osprey__cpu_key_bias_floats(args->key_rows);
+}
+
 /* One head of one sequence. */
 static void attend(const attention *a, size_t part, size_t thread)
 {
@@ -67,6 +78,7 @@ static void attend(const attention *a, size_t part, size_t thread)
         args.k += sequence * args.key_rows * args.kv_stride;
         args.v += sequence * args.key_rows * args.kv_stride;
         args.out += sequence * args.query_rows * args.out_stride;
+        if (a->sizes) fill_key_bias(a->sizes + sequence * args.key_rows, &args);
     }
     a->run->plan->kernels->attention_f32.run(&args);
 }
@@ -103,6 +115,7 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
         .parts = run->sequences * attributes->heads,
         .ragged = ragged,
         .one_query = q->extent == OSPREY__PER_SEQUENCE,
+        .sizes = osprey__step_input(run, step, 3),
     };
     size_t tasks = TASKS_PER_THREAD * osprey__thread_pool_threads(run->pool);
     a.parts_a_task = ragged && a.parts > tasks ? osprey__divide_up(a.parts, tasks) : 1;

@@ -8,12 +8,15 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
     size_t floats = osprey__cpu_product_scratch_floats(plan);
     size_t norm = osprey__cpu_layer_norm_scratch_floats(plan);
     if (norm > floats) floats = norm;
+    size_t tokens = osprey__cpu_token_scratch_floats(plan);
+    if (tokens > floats) floats = tokens;
     if (plan->largest_head_dim) {
         const osprey__kernels *kernels = plan->kernels;
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
         size_t attention =
             kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim) +
-            osprey__gathered_floats(longest_text, plan->largest_head_dim);
+            osprey__gathered_floats(longest_text, plan->largest_head_dim) +
+            osprey__cpu_key_bias_floats(plan->largest_sequence);
         if (attention > floats) floats = attention;
         rows = plan->largest_sequence;
         attention = kernels->attention_bf16.scratch_floats(rows, rows, plan->largest_head_dim);
@@ -128,6 +131,15 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         break;
     case OSPREY__OP_GATHER:
         osprey__cpu_gather(run, step);
+        break;
+    case OSPREY__OP_TOKEN_MATCH:
+        osprey__cpu_token_match(run, step);
+        break;
+    case OSPREY__OP_TOKEN_MERGE:
+        osprey__cpu_token_merge(run, step);
+        break;
+    case OSPREY__OP_TOKEN_SIZES:
+        osprey__cpu_token_sizes(run, step);
         break;
     case OSPREY__OP_RESHAPE:
         break; /* shares its input's memory */

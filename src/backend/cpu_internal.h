@@ -41,6 +41,9 @@ void osprey__cpu_mean(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_gather(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_token_match(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_token_merge(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_token_sizes(const osprey__run *run, const osprey__step *step);
 
 /* Floats of scratch, in whole cache lines, for keys and values of a text that shares rows. */
 static inline size_t osprey__gathered_floats(size_t key_rows, size_t head_dim)
@@ -53,5 +56,14 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_layer_norm. */
 size_t osprey__cpu_layer_norm_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_token_match and osprey__cpu_token_merge. */
+size_t osprey__cpu_token_scratch_floats(const osprey__plan *plan);
+
+/* Before the kernel's own scratch, the biases of as many keys. */
+static inline size_t osprey__cpu_key_bias_floats(size_t keys)
+{
+    return osprey__divide_up(keys, 16) * 16;
+}
 
 #endif

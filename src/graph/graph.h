@@ -58,7 +58,8 @@ typedef struct osprey__value {
     X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
     X(LAYER_NORM, "layer_norm")     /* x, [scale], [shift] */                                      \
-    X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim], or `columns` of wider */ \
+    X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim], or `columns` of wider;   \
+                                       [sizes]: how many tokens each of k's rows stands for */     \
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
@@ -66,7 +67,10 @@ typedef struct osprey__value {
     X(CONCAT, "concat")             /* x [m][c], y [n][c] -> [m + n][c]; either may be constant */ \
     X(SLICE, "slice")               /* x [rows][c] -> [count][c], from row `start` */              \
     X(GATHER, "gather")             /* table, index: a row of the table for each index */          \
-    X(RESHAPE, "reshape")           /* x, to other dims of as many elements */
+    X(RESHAPE, "reshape")           /* x, to other dims of as many elements */                     \
+    X(TOKEN_MATCH, "token_match") /* k as of an attention: which `count` rows merge into which */  \
+    X(TOKEN_MERGE, "token_merge") /* x [rows][c], match, [sizes] -> [rows - count][c], averaged */ \
+    X(TOKEN_SIZES, "token_sizes") /* match, [sizes] -> [rows - count][1], summed */
 
 typedef enum osprey__op {
 #define OSPREY__OP_ENUM(name, text) OSPREY__OP_##name,
@@ -79,14 +83,15 @@ typedef struct osprey__attributes {
     osprey_activation activation; /* linear, conv2d: after bias and residual */
     bool transposed;              /* linear: the weight is stored as [in][out] */
     float epsilon;                /* batch_norm, layer_norm */
-    size_t heads, head_dim;       /* attention */
-    size_t columns[3];            /* attention: where q, k and v begin in a row of their input */
+    size_t heads, head_dim;       /* attention, token_match */
+    size_t columns[3];            /* attention: where q, k and v begin in a row of their input;
+                                     token_match: k in the first */
     float scale;                  /* attention: of q . k */
     bool causal;                  /* attention */
     size_t stride, padding;       /* conv2d */
     bool planar;                  /* conv2d: x is [c][h][w] */
     size_t size;                  /* average_pool */
-    size_t start, count;          /* slice */
+    size_t start, count;          /* slice; token_match: count */
     osprey__shape shape;          /* reshape */
     osprey_precision precision;   /* linear, conv2d: set after the passes */
     float input_range;            /* linear, conv2d: calibrated largest magnitude of x; 0: none */

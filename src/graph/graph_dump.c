@@ -39,9 +39,10 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
     if (a->transposed) OSPREY_TRY(osprey__buffer_print(out, error, " transposed"));
     if (a->epsilon != 0)
         OSPREY_TRY(osprey__buffer_print(out, error, " epsilon=%g", (double)a->epsilon));
-    if (a->heads)
-        OSPREY_TRY(osprey__buffer_print(out, error, " heads=%zu scale=%g%s", a->heads,
-                                        (double)a->scale, a->causal ? " causal" : ""));
+    if (a->heads) OSPREY_TRY(osprey__buffer_print(out, error, " heads=%zu", a->heads));
+    if (node->op == OSPREY__OP_ATTENTION)
+        OSPREY_TRY(osprey__buffer_print(out, error, " scale=%g%s", (double)a->scale,
+                                        a->causal ? " causal" : ""));
     if (a->columns[0] || a->columns[1] || a->columns[2])
         OSPREY_TRY(osprey__buffer_print(out, error, " columns=%zu,%zu,%zu", a->columns[0],
                                         a->columns[1], a->columns[2]));
@@ -51,6 +52,8 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
     if (a->size) OSPREY_TRY(osprey__buffer_print(out, error, " size=%zu", a->size));
     if (node->op == OSPREY__OP_SLICE)
         OSPREY_TRY(osprey__buffer_print(out, error, " rows=%zu+%zu", a->start, a->count));
+    if (node->op == OSPREY__OP_TOKEN_MATCH)
+        OSPREY_TRY(osprey__buffer_print(out, error, " merged=%zu", a->count));
     return OSPREY_OK;
 }
 
@@ -63,6 +66,12 @@ static const char *input_label(const osprey__node *node, size_t i)
         return i == 2 ? "bias=" : i == 3 ? "residual=" : "";
     case OSPREY__OP_LAYER_NORM:
         return i == 1 ? "scale=" : i == 2 ? "shift=" : "";
+    case OSPREY__OP_ATTENTION:
+        return i == 3 ? "sizes=" : "";
+    case OSPREY__OP_TOKEN_MERGE:
+        return i == 2 ? "sizes=" : "";
+    case OSPREY__OP_TOKEN_SIZES:
+        return i == 1 ? "sizes=" : "";
     default:
         return "";
     }

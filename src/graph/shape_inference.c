@@ -81,6 +81,15 @@ static osprey_status infer_norm(const inference *in, size_t vectors, bool option
     return OSPREY_OK;
 }
 
+/* Input i, if there, says of each of as many rows of a sequence how many tokens it stands for. */
+static osprey_status check_sizes(const inference *in, size_t i, size_t rows)
+{
+    const osprey__shape *sizes = input(in, i);
+    const osprey__shape wanted = {OSPREY__PER_SEQUENCE, 2, {rows, 1}};
+    if (sizes && !osprey__shape_equal(sizes, &wanted)) return wrong(in, "not a size for each row");
+    return OSPREY_OK;
+}
+
 static osprey_status infer_attention(const inference *in, osprey__shape *out)
 {
     const osprey__shape *q = input(in, 0), *k = input(in, 1), *v = input(in, 2);
@@ -97,6 +106,9 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
         if (a->columns[i] > row || a->head_dim > (row - a->columns[i]) / a->heads)
             return wrong(in, "the heads are wider than q, k and v");
     }
+    if (input(in, 3) && k->extent != OSPREY__PER_SEQUENCE)
+        return wrong(in, "the tokens of texts have no sizes");
+    OSPREY_TRY(check_sizes(in, 3, k->dims[0]));
     *out = *q;
     out->dims[rank - 1] = a->heads * a->head_dim;
     return OSPREY_OK;
@@ -153,15 +165,54 @@ static osprey_status infer_gather(const inference *in, osprey__shape *out)
     return OSPREY_OK;
 }
 
+static osprey_status infer_token_match(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *k = input(in, 0);
+    const osprey__attributes *a = &in->node->attributes;
+    if (k->extent != OSPREY__PER_SEQUENCE || k->rank != 2) return wrong(in, "k has no rows");
+    if (!a->heads || !a->head_dim || a->columns[0] > k->dims[1] ||
+        a->head_dim > (k->dims[1] - a->columns[0]) / a->heads)
+        return wrong(in, "the heads are not within k");
+    if (!a->count || k->dims[0] < 3 || a->count > (k->dims[0] - 1) / 2)
+        return wrong(in, "every second row but the first can be merged, and no more");
+    *out = (osprey__shape){k->extent, 2, {k->dims[0], 1}};
+    return OSPREY_OK;
+}
+
+/* What token_merge and token_sizes of `width` leave of the rows that input i, a match, speaks of.
+ */
+static osprey_status infer_merged(const inference *in, size_t i, size_t width, osprey__shape *out)
+{
+    const osprey__graph *graph = in->graph;
+    size_t producer = osprey__graph_producer(graph, in->node->inputs[i]);
+    /* Nothing else may say where rows go. */
+    if (producer == SIZE_MAX || graph->nodes[producer].op != OSPREY__OP_TOKEN_MATCH)
+        return wrong(in, "no token_match says which rows are merged");
+    size_t rows = input(in, i)->dims[0];
+    OSPREY_TRY(check_sizes(in, i + 1, rows));
+    *out = (osprey__shape){
+        OSPREY__PER_SEQUENCE, 2, {rows - graph->nodes[producer].attributes.count, width}};
+    return OSPREY_OK;
+}
+
+static osprey_status infer_token_merge(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0), *match = input(in, 1);
+    if (x->extent != OSPREY__PER_SEQUENCE || x->rank != 2 || x->dims[0] != match->dims[0])
+        return wrong(in, "x has other rows than the match");
+    return infer_merged(in, 1, x->dims[1], out);
+}
+
 osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey__node *node,
                                         osprey__shape *shape, osprey_error *error)
 {
     static const size_t required_inputs[] = {
-        [OSPREY__OP_LINEAR] = 2,     [OSPREY__OP_CONV2D] = 2,       [OSPREY__OP_BATCH_NORM] = 5,
-        [OSPREY__OP_LAYER_NORM] = 1, [OSPREY__OP_ATTENTION] = 3,    [OSPREY__OP_ACTIVATION] = 1,
-        [OSPREY__OP_ADD] = 2,        [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
-        [OSPREY__OP_CONCAT] = 2,     [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
-        [OSPREY__OP_RESHAPE] = 1,
+        [OSPREY__OP_LINEAR] = 2,      [OSPREY__OP_CONV2D] = 2,       [OSPREY__OP_BATCH_NORM] = 5,
+        [OSPREY__OP_LAYER_NORM] = 1,  [OSPREY__OP_ATTENTION] = 3,    [OSPREY__OP_ACTIVATION] = 1,
+        [OSPREY__OP_ADD] = 2,         [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
+        [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
+        [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,  [OSPREY__OP_TOKEN_MERGE] = 2,
+        [OSPREY__OP_TOKEN_SIZES] = 1,
     };
     const inference in = {graph, node, error};
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
@@ -202,6 +253,12 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
             osprey__shape_elements(shape) != osprey__shape_elements(input(&in, 0)))
             return wrong(&in, "another number of elements");
         return OSPREY_OK;
+    case OSPREY__OP_TOKEN_MATCH:
+        return infer_token_match(&in, shape);
+    case OSPREY__OP_TOKEN_MERGE:
+        return infer_token_merge(&in, shape);
+    case OSPREY__OP_TOKEN_SIZES:
+        return infer_merged(&in, 0, 1, shape);
     }
     return wrong(&in, "unknown operator");
 }

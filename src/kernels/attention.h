@@ -3,7 +3,9 @@
  * Scaled dot-product attention of one head over one sequence:
  *     out[i] = sum over j of softmax_j(scale * q[i] . k[j]) * v[j]
  * (Vaswani et al., 2017). With causal, the queries are those of the last rows, and row i sees only
- * the keys 0..key_rows - query_rows + i; then query_rows <= key_rows.
+ * the keys 0..key_rows - query_rows + i; then query_rows <= key_rows. key_bias[j], where there is
+ * one, is added to the scores of key j: the logarithm of how many tokens it stands for, after Bolya
+ * et al., "Token Merging", 2023.
  */
 #ifndef OSPREY_KERNELS_ATTENTION_H
 #define OSPREY_KERNELS_ATTENTION_H
@@ -22,7 +24,8 @@ typedef struct osprey__attention_f32_args {
     size_t out_stride;
     float scale;
     bool causal;
-    float *scratch; /* as many floats as scratch_floats() says, 64-byte aligned */
+    const float *key_bias; /* [key_rows], or NULL */
+    float *scratch;        /* as many floats as scratch_floats() says, 64-byte aligned */
 } osprey__attention_f32_args;
 
 typedef void osprey__attention_f32_function(const osprey__attention_f32_args *args);

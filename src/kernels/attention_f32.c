@@ -38,6 +38,7 @@ void osprey__attention_f32__portable(const osprey__attention_f32_args *args)
             float dot = 0;
             for (size_t d = 0; d < args->head_dim; d++) dot += q[d] * k[d];
             scores[j] = dot * args->scale;
+            if (args->key_bias) scores[j] += args->key_bias[j];
         }
         float sum = exponentials(keys, scores);
         float *out = args->out + i * args->out_stride;

@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 #include "kernels/image_ops.h"
 #include "kernels/row_ops.h"
+#include "kernels/token_merge.h"
 
 #define OSPREY__LEVEL(level, suffix)
 #define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, depth, takes)             \

@@ -15,6 +15,7 @@
 #include "kernels/gemm.h"
 #include "kernels/image_ops.h"
 #include "kernels/row_ops.h"
+#include "kernels/token_merge.h"
 
 typedef struct osprey__kernels {
     const char *instruction_set; /* "portable", "avx2", "avx512" */
@@ -25,6 +26,7 @@ typedef struct osprey__kernels {
     osprey__activation_f32_function *activation_f32;
     osprey__add_f32_function *add_f32;
     osprey__average_pool_f32_function *average_pool_f32;
+    osprey__token_match_f32_function *token_match_f32;
 } osprey__kernels;
 
 /* The table for a level that the machine supports. Static storage. */

@@ -10,6 +10,8 @@
 typedef struct problem {
     size_t queries, keys, dim, q_stride, kv_stride, out_stride;
     guarded q, k, v, out; /* out: what lies there before */
+    guarded bias;         /* of the keys; with_bias: it counts */
+    bool with_bias;
     float scale;
     bool causal;
 } problem;
@@ -26,6 +28,8 @@ static problem problem_new(size_t queries, size_t keys, size_t dim, bool causal)
     p.k = guarded_random((keys - 1) * p.kv_stride + dim, 2);
     p.v = guarded_random((keys - 1) * p.kv_stride + dim, 2);
     p.out = guarded_random((queries - 1) * p.out_stride + dim, 1);
+    p.bias = guarded_random(keys, 3);
+    p.with_bias = !causal && random_below(2);
     return p;
 }
 
@@ -35,6 +39,7 @@ static void problem_free(problem *p)
     guarded_free(&p->k);
     guarded_free(&p->v);
     guarded_free(&p->out);
+    guarded_free(&p->bias);
 }
 
 /* Rows first to first + rows of the result; behind a causal mask with the keys that they see. */
@@ -57,6 +62,7 @@ static void run_rows(const problem *p, const osprey__attention_f32_kernel *kerne
         .out_stride = p->out_stride,
         .scale = p->scale,
         .causal = p->causal,
+        .key_bias = p->with_bias ? p->bias.floats : NULL,
         .scratch = scratch.floats,
     };
     kernel->run(&args);
@@ -76,7 +82,7 @@ static double score(const problem *p, size_t query, size_t key)
     for (size_t d = 0; d < p->dim; d++)
         dot += (double)p->q.floats[query * p->q_stride + d] *
                (double)p->k.floats[key * p->kv_stride + d];
-    return dot * (double)p->scale;
+    return dot * (double)p->scale + (p->with_bias ? (double)p->bias.floats[key] : 0);
 }
 
 static guarded exact_result(const problem *p)

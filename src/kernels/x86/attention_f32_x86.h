@@ -99,6 +99,14 @@ static float exponentials(float *scores, size_t count, float scale)
     return vec_sum(sum);
 }
 
+/* Scales count scores and adds the keys' biases. Written in whole vectors, like the scores. */
+static void add_key_bias(float *scores, size_t count, float scale, const float *bias)
+{
+    vec factor = vec_set(scale);
+    for (size_t i = 0; i < count; i += VEC_FLOATS)
+        vec_store(scores + i, vec_fma(vec_load(scores + i), factor, load_elements(bias, i, count)));
+}
+
 /* out = sums * factor[row] for one panel of the head's dimensions */
 static void store_weighted(const float *sums, const float *factors, size_t rows, size_t columns,
                            float *out, size_t out_stride)
@@ -135,7 +143,8 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
     for (size_t row = 0; row < rows; row++) {
         float *scores = scratch->scores + row * padded;
         size_t seen = args->causal ? before + first + row + 1 : keys;
-        factors[row] = 1 / exponentials(scores, seen, args->scale);
+        if (args->key_bias) add_key_bias(scores, seen, args->scale, args->key_bias);
+        factors[row] = 1 / exponentials(scores, seen, args->key_bias ? 1 : args->scale);
         size_t written = osprey__round_up(seen, VEC_FLOATS);
         if (written < keys) memset(scores + written, 0, (keys - written) * sizeof *scores);
     }
