@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* osprey compile: a model into one file that opens in milliseconds. */
 #include "calibration.h"
+#include "cli_memory.h"
 #include "commands.h"
 #include "compile_verify.h"
 #include "loaded_model.h"
@@ -72,15 +73,18 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
         .keep = options->keep.items,
         .keep_count = options->keep.count,
         .calibration = calibration->how,
+        .token_merge = options->token_merge,
         .portable = options->portable,
         .dump_directory = options->dump_graph,
     };
     osprey_precision_report *report = NULL;
+    float *pixels = NULL;
     cli_exit code = read_prune(options, &how);
     if (code == CLI_DONE && images->count)
-        code = cli_compile_verify(options, loaded, images, &how, &report);
+        code = cli_compile_verify(options, loaded, images, &how, &report, &pixels);
     if (code == CLI_DONE) code = write_engine(options, calibration, loaded->model, &how);
     osprey_precision_report_free(report);
+    cli_free(pixels);
     return code;
 }
 
@@ -92,18 +96,30 @@ static void write_tower(cli_output *output, const char *name, const osprey_engin
                      (double)tower->constant_bytes / (1 << 20));
 }
 
+/* What was left out, and what that costs and gains. */
 static void write_reduction(cli_output *output, const char *name, size_t parameters,
-                            const osprey_engine_reduction *reduction)
+                            const osprey_engine_tower *tower)
 {
-    if (!reduction) return;
-    cli_output_print(output, "  %-6s pruned from %.3f to %.3f million parameters\n", name,
-                     (double)reduction->parameters / 1e6, (double)parameters / 1e6);
-    if (reduction->samples)
+    const osprey_engine_reduction *r = tower->reduction;
+    if (!r) return;
+    if (r->prune_heads > 0 || r->prune_mlp > 0)
+        cli_output_print(output, "  %-6s pruned from %.3f to %.3f million parameters\n", name,
+                         (double)r->parameters / 1e6, (double)parameters / 1e6);
+    if (r->token_merge)
+        cli_output_print(output, "  %-6s each layer merges %zu tokens\n", name, r->token_merge);
+    if (!r->samples)
+        cli_output_print(output, "  %-6s what that costs was not measured; --verify IMAGES does\n",
+                         name);
+    else
         cli_output_print(output,
-                         "  %-6s cosine with the whole tower over %zu prompts: least %.4f, mean "
-                         "%.4f\n",
-                         name, reduction->samples, (double)reduction->least_cosine,
-                         (double)reduction->mean_cosine);
+                         "  %-6s cosine with the whole tower, of %zu: least %.4f, mean %.4f\n",
+                         name, r->samples, (double)r->least_cosine, (double)r->mean_cosine);
+    if (r->ms[0] > 0)
+        cli_output_print(output,
+                         "  %-6s ms an image: %.2f instead of %.2f alone, %.2f instead of %.2f in "
+                         "a batch of 8\n",
+                         name, (double)r->ms[0], (double)r->whole_ms[0], (double)r->ms[1],
+                         (double)r->whole_ms[1]);
 }
 
 /* Opens what was written: the report is about the file, not about what was meant. */
@@ -125,10 +141,8 @@ static cli_exit report(const char *path, double ms)
         write_tower(&output, "image", &engine->image);
         write_tower(&output, "text", &engine->text);
         const osprey_model_info *info = osprey_model_get_info(model);
-        write_reduction(&output, "image", info->image.parameters, engine->image.reduction);
-        write_reduction(&output, "text", info->text.parameters, engine->text.reduction);
-        if (engine->image.reduction && !engine->image.reduction->samples)
-            cli_output_print(&output, "  image  cosine with the whole tower: not measured\n");
+        write_reduction(&output, "image", info->image.parameters, &engine->image);
+        write_reduction(&output, "text", info->text.parameters, &engine->text);
         if (engine->image.profile_count && engine->text.reduction && !engine->image.reduction)
             cli_output_print(&output, "  image  not pruned: a ResNet has no transformer layers\n");
         if (engine->calibration != OSPREY_CALIBRATION_NONE)
@@ -168,12 +182,13 @@ const cli_command cli_compile_command = {
     .bit = CLI_COMPILE,
     .arguments = "-o FILE [--verify IMAGE...]",
     .summary = "Turn a model into one file that opens in milliseconds.",
-    .details = "Compiles a model for this machine: its graph rewritten, its weights in the order "
-               "in which the kernels read them, its tokenizer, in one file. Every command takes "
-               "the file with -m, gives the same results, and starts at once; processes share "
-               "its pages. With --verify, the precision's losses are measured first, layer by "
-               "layer; where they are too large nothing is written, the layer to keep is named, "
-               "and the exit code is 1. --prune makes a model smaller and less exact.",
+    .details =
+        "Compiles a model for this machine: its graph rewritten, its weights in the order "
+        "in which the kernels read them, its tokenizer, in one file. Every command takes "
+        "the file with -m, gives the same results, and starts at once; processes share "
+        "its pages. With --verify, the precision's losses are measured first, layer by "
+        "layer; where they are too large nothing is written, the layer to keep is named, "
+        "and the exit code is 1. --prune and --token-merge make a model faster and less exact.",
     .example = "  osprey compile -m clip-vit-base-patch32 -o clip.osprey\n"
                "  osprey classify -m clip.osprey --labels cat,dog photo.jpg\n"
                "  osprey compile -m clip-vit-base-patch32 -o clip.osprey --precision int8 \\\n"

@@ -107,16 +107,29 @@ static json_t *tokenizer_json(const osprey_tokenizer *tokenizer)
     return object;
 }
 
+/* Of batches of 1 and 8. */
+static json_t *times_json(const float ms[2])
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < 2; i++) json_array_append_new(list, cli_json_number((double)ms[i]));
+    return list;
+}
+
 static json_t *reduction_json(const osprey_engine_reduction *reduction)
 {
     json_t *object = json_object();
     set_number(object, "prune_heads", reduction->prune_heads);
     set_number(object, "prune_mlp", reduction->prune_mlp);
+    set_size(object, "token_merge", reduction->token_merge);
     set_size(object, "whole_parameters", reduction->parameters);
     set_size(object, "samples", reduction->samples);
     if (reduction->samples) {
         set_number(object, "least_cosine", reduction->least_cosine);
         set_number(object, "mean_cosine", reduction->mean_cosine);
+    }
+    if (reduction->ms[0] > 0) {
+        json_object_set_new(object, "whole_ms", times_json(reduction->whole_ms));
+        json_object_set_new(object, "ms", times_json(reduction->ms));
     }
     return object;
 }

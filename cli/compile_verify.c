@@ -132,13 +132,13 @@ static cli_exit fail_limit(const osprey_precision_report *report)
 
 /* Reads the images, compares and prints. */
 static cli_exit verify(const cli_options *options, const cli_loaded_model *loaded,
-                       const cli_image_inputs *images, const osprey_engine_options *how,
-                       cli_output *output, osprey_precision_report **report)
+                       const cli_image_inputs *images, osprey_engine_options *how,
+                       cli_output *output, osprey_precision_report **report, float **pixels)
 {
     const osprey_preprocessing *input = &loaded->info->preprocessing;
     pixel_rows rows = {.floats = 3 * input->crop_height * input->crop_width};
     osprey_error error;
-    rows.pixels = cli_calloc(images->count * rows.floats, sizeof *rows.pixels);
+    *pixels = rows.pixels = cli_calloc(images->count * rows.floats, sizeof *rows.pixels);
     const cli_image_job job = {.options = options,
                                .inputs = images,
                                .loaded = loaded,
@@ -146,6 +146,8 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
                                .row = take_pixels,
                                .context = &rows};
     cli_exit code = cli_image_job_run(&job);
+    how->sample_pixels = rows.pixels;
+    how->sample_count = rows.count;
     if (code == CLI_DONE) {
         const osprey_verification on = {
             .pixels = rows.pixels, .image_count = rows.count, .auto_keep = options->auto_keep};
@@ -156,17 +158,16 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
             code = cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
                                   &error);
     }
-    cli_free(rows.pixels);
     return code;
 }
 
 cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *loaded,
                             const cli_image_inputs *images, osprey_engine_options *how,
-                            osprey_precision_report **report)
+                            osprey_precision_report **report, float **pixels)
 {
     cli_output output;
     cli_exit code = cli_output_open(&output, NULL);
-    if (code == CLI_DONE) code = verify(options, loaded, images, how, &output, report);
+    if (code == CLI_DONE) code = verify(options, loaded, images, how, &output, report, pixels);
     code = cli_output_close(&output, code);
     if (code != CLI_DONE) return code;
     how->report = *report;

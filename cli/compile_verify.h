@@ -15,10 +15,11 @@ cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images
 /*
  * Compares, prints what was found, and notes it in *how, with the exceptions that were found.
  * CLI_INPUTS_FAILED where the limit is missed and --force is not given, or an image cannot be
- * read. The caller frees *report once it is done with *how.
+ * read. The images' pixels are *how's samples, too. The caller frees *report, and *pixels with
+ * cli_free, once it is done with *how.
  */
 cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *loaded,
                             const cli_image_inputs *images, osprey_engine_options *how,
-                            osprey_precision_report **report);
+                            osprey_precision_report **report, float **pixels);
 
 #endif

@@ -62,6 +62,7 @@ typedef struct cli_options {
     cli_sizes batches;         /* of bench and compile */
     size_t ensemble, activation, format, tower, precision, method;
     size_t top, threads;
+    size_t token_merge;  /* 0: not given */
     size_t cache_limit;  /* MiB; 0: none of the cache */
     size_t batch;        /* 0: not given */
     size_t max_resident; /* bytes; 0: no limit */

@@ -90,8 +90,15 @@ typedef struct osprey_engine_options {
                                      of its MLP's hidden channels, that is left out, those of the
                                      smallest weights first; below 1; 0: none. At least one of a
                                      layer stays; beside a text tower, a ResNet stays as it is */
-    const char *dump_directory;   /* an existing directory for the text of each tower's graph, as
-                                     built and after each pass; NULL: none */
+    size_t token_merge; /* that many tokens of a ViT's image are merged into others by each layer,
+                           those most alike (Bolya et al., "Token Merging: Your ViT But Faster",
+                           2023); fewer where a layer has not twice as many left; 0: none */
+    const float *sample_pixels; /* [sample_count, 3, image_height, image_width], preprocessed: on
+                                   these is measured what it costs the image tower that something
+                                   is left out, and what it gains; or NULL */
+    size_t sample_count;
+    const char *dump_directory; /* an existing directory for the text of each tower's graph, as
+                                   built and after each pass; NULL: none */
     const osprey_precision_report *report; /* of osprey_precision_verify, for the same precision and
                                               exceptions, to be noted in the engine; or NULL */
 } osprey_engine_options;
@@ -99,11 +106,12 @@ typedef struct osprey_engine_options {
 /*
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
  * step: temporary file beside it, synced, renamed. Weights are packed and written one by one.
- * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; a tower without transformer layers to
- * prune; the model is an engine already; a report of another precision; a calibration without the
- * image tower, without images, without a layer in int8 or int4, or one that gives values that are
- * not finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT,
- * OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as the subject.
+ * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; no transformer layers to prune, no ViT
+ * whose tokens could be merged, or more tokens than a layer can merge; the model is an engine
+ * already; a report of another precision; a calibration without the image tower, without images,
+ * without a layer in int8 or int4, or one that gives values that are not finite), OSPREY_IO,
+ * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image,
+ * those of osprey_image_open, with its path as the subject.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,
@@ -181,10 +189,14 @@ typedef struct osprey_engine_profile {
  * whole model. The text tower's samples are prompts that osprey has built in.
  */
 typedef struct osprey_engine_reduction {
-    float prune_heads, prune_mlp; /* as in osprey_engine_options */
-    size_t parameters;            /* of the whole tower; osprey_model_get_info has what is left */
-    size_t samples;               /* 0: not measured, and the cosines are 0 */
+    float prune_heads, prune_mlp; /* these three as in osprey_engine_options */
+    size_t token_merge;
+    size_t parameters; /* of the whole tower; osprey_model_get_info has what is left */
+    size_t samples;    /* 0: not measured, and what follows is 0 */
     float least_cosine, mean_cosine;
+    float whole_ms[2],
+        ms[2]; /* an image, in batches of 1 and 8, before and after, in the engine's
+                  precision on all cores of the machine that compiled it; of texts 0 */
 } osprey_engine_reduction;
 
 typedef struct osprey_engine_tower {

@@ -132,8 +132,8 @@ static osprey_status write_reduced_tower(compilation *c, osprey_tower tower)
     osprey__reductions how = c->reductions;
     how.reduced = &reduced;
     OSPREY_TRY(write_tower(c, tower, &how));
-    return osprey__engine_reductions_report(c->model, tower, &c->reductions, &reduced, &c->manifest,
-                                            c->error);
+    return osprey__engine_reductions_report(c->model, &c->options, tower, &c->reductions, &reduced,
+                                            &c->manifest, c->error);
 }
 
 static osprey_status write_tokenizer(compilation *c)
@@ -263,7 +263,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     OSPREY_TRY(osprey__calibration_check(&c.options, error));
     OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,
                                             c.options.keep_count, error));
-    OSPREY_TRY(osprey__engine_reductions_init(&c.options, &c.reductions, error));
+    OSPREY_TRY(osprey__engine_reductions_init(model, &c.options, &c.reductions, error));
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_reductions.h"
 
-#include "base/memory.h"
 #include "base/status.h"
-#include "engine/precision_samples.h"
-#include "session/session_data.h"
+#include "engine/reduction_cost.h"
 
 static osprey_status check_fraction(const char *what, float fraction, osprey_error *error)
 {
@@ -14,82 +12,61 @@ static osprey_status check_fraction(const char *what, float fraction, osprey_err
                         (double)fraction);
 }
 
-osprey_status osprey__engine_reductions_init(const osprey_engine_options *options,
+static osprey_status check_token_merge(const osprey_model *model,
+                                       const osprey_engine_options *options, osprey_error *error)
+{
+    bool has_image = !options->towers || options->towers & OSPREY_TOWER_IMAGE;
+    if (!options->token_merge) return OSPREY_OK;
+    if (!has_image)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
+                            "merges tokens of the image tower, which is left out of this engine");
+    if (model->config.image.kind != OSPREY__IMAGE_VIT)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
+                            "merges tokens of a vision transformer, and the image tower of this "
+                            "model is a ResNet");
+    return OSPREY_OK;
+}
+
+osprey_status osprey__engine_reductions_init(const osprey_model *model,
+                                             const osprey_engine_options *options,
                                              osprey__reductions *reductions, osprey_error *error)
 {
-    *reductions =
-        (osprey__reductions){.heads = options->prune_heads, .channels = options->prune_mlp};
+    *reductions = (osprey__reductions){
+        .heads = options->prune_heads,
+        .channels = options->prune_mlp,
+        .merged_tokens = options->token_merge,
+    };
     OSPREY_TRY(check_fraction("heads", options->prune_heads, error));
-    return check_fraction("mlp", options->prune_mlp, error);
+    OSPREY_TRY(check_fraction("mlp", options->prune_mlp, error));
+    return check_token_merge(model, options, error);
 }
 
-static osprey_status embed_samples(const osprey_model *model, const osprey__reductions *reductions,
-                                   const osprey__samples *samples, float *embeddings,
-                                   osprey_error *error)
+static osprey_status measure(const osprey_model *model, const osprey_engine_options *options,
+                             osprey_tower tower, const osprey__reductions *reductions,
+                             osprey_engine_reduction *cost, osprey_error *error)
 {
-    const osprey_session_options options = {.towers = samples->tower};
-    osprey_session *session;
-    OSPREY_TRY(osprey__session_create(model, &options, reductions, &session, error));
+    const osprey__image_config *image = &model->config.image;
+    osprey__samples samples = {
+        .tower = OSPREY_TOWER_IMAGE,
+        .count = options->sample_count,
+        .pixels = options->sample_pixels,
+        .image_floats = 3 * image->image_height * image->image_width,
+    };
     osprey_status status = OSPREY_OK;
-    for (size_t i = 0; i < samples->count && status == OSPREY_OK; i++)
-        status = osprey__sample_embed(samples, i, session, embeddings + i * model->config.embed_dim,
-                                      error);
-    osprey_session_free(session);
+    if (tower == OSPREY_TOWER_TEXT) status = osprey__samples_of_prompts(&samples, error);
+    if (status == OSPREY_OK && samples.count)
+        status = osprey__reduction_cost_measure(model, options, reductions, &samples, cost, error);
+    osprey__samples_free(&samples);
     return status;
 }
 
-/* Of unit-length rows. */
-static void compare(const float *whole, const float *reduced, size_t count, size_t width,
-                    osprey_engine_reduction *cost)
+osprey_status
+osprey__engine_reductions_report(const osprey_model *model, const osprey_engine_options *options,
+                                 osprey_tower tower, const osprey__reductions *reductions,
+                                 const osprey__reduced *reduced, osprey__engine_manifest *manifest,
+                                 osprey_error *error)
 {
-    double sum = 0, least = 1;
-    for (size_t i = 0; i < count; i++) {
-        double cosine = 0;
-        for (size_t j = 0; j < width; j++)
-            cosine += (double)whole[i * width + j] * (double)reduced[i * width + j];
-        if (cosine < least) least = cosine;
-        sum += cosine;
-    }
-    cost->samples = count;
-    cost->least_cosine = (float)least;
-    cost->mean_cosine = (float)(sum / (double)count);
-}
-
-static osprey_status measure_samples(const osprey_model *model,
-                                     const osprey__reductions *reductions,
-                                     const osprey__samples *samples, osprey_engine_reduction *cost,
-                                     osprey_error *error)
-{
-    size_t width = model->config.embed_dim, floats = samples->count * width;
-    float *whole = osprey__calloc(2 * floats, sizeof *whole);
-    if (!whole) return osprey__fail_memory(error, 2 * floats * sizeof *whole);
-    osprey_status status;
-    OSPREY_TRY_GOTO(embed_samples(model, NULL, samples, whole, error));
-    OSPREY_TRY_GOTO(embed_samples(model, reductions, samples, whole + floats, error));
-    compare(whole, whole + floats, samples->count, width, cost);
-fail:
-    osprey__free(whole);
-    return status;
-}
-
-static osprey_status measure_prompts(const osprey_model *model,
-                                     const osprey__reductions *reductions,
-                                     osprey_engine_reduction *cost, osprey_error *error)
-{
-    osprey__samples prompts;
-    osprey_status status = osprey__samples_of_prompts(&prompts, error);
-    if (status == OSPREY_OK) status = measure_samples(model, reductions, &prompts, cost, error);
-    osprey__samples_free(&prompts);
-    return status;
-}
-
-osprey_status osprey__engine_reductions_report(const osprey_model *model, osprey_tower tower,
-                                               const osprey__reductions *reductions,
-                                               const osprey__reduced *reduced,
-                                               osprey__engine_manifest *manifest,
-                                               osprey_error *error)
-{
-    if (!reduced->parameters) return OSPREY_OK;
+    if (!reduced->parameters && !reduced->tokens) return OSPREY_OK;
     bool image = tower == OSPREY_TOWER_IMAGE;
     osprey__manifest_tower *to = image ? &manifest->image : &manifest->text;
     size_t *heads = image ? &manifest->config.image.heads : &manifest->config.text.heads;
@@ -98,12 +75,13 @@ osprey_status osprey__engine_reductions_report(const osprey_model *model, osprey
     to->reduction = (osprey_engine_reduction){
         .prune_heads = reductions->heads,
         .prune_mlp = reductions->channels,
+        .token_merge = reduced->tokens ? reductions->merged_tokens : 0,
         .parameters = to->parameters,
     };
     to->parameters -= reduced->parameters;
     *heads -= reduced->heads;
     *mlp -= reduced->channels;
-    return image ? OSPREY_OK : measure_prompts(model, reductions, &to->reduction, error);
+    return measure(model, options, tower, reductions, &to->reduction, error);
 }
 
 osprey_status osprey__engine_reductions_check(const osprey__reductions *reductions,

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a compilation leaves out of its towers, and what that costs. */
+/* What a compilation leaves out of its towers. */
 #ifndef OSPREY_ENGINE_ENGINE_REDUCTIONS_H
 #define OSPREY_ENGINE_ENGINE_REDUCTIONS_H
 
 #include "model/engine_manifest.h"
+#include "model/model_data.h"
 #include "passes/reductions.h"
 
 #include <osprey/engine.h>
 
-/* Errors: OSPREY_INVALID_ARGUMENT (a fraction). */
-osprey_status osprey__engine_reductions_init(const osprey_engine_options *options,
+/* Errors: OSPREY_INVALID_ARGUMENT (a fraction; tokens to be merged by what is no ViT). */
+osprey_status osprey__engine_reductions_init(const osprey_model *model,
+                                             const osprey_engine_options *options,
                                              osprey__reductions *reductions, osprey_error *error);
 
 /*
- * Says in the manifest what was removed from the tower, and what it cost: the embeddings of prompts
- * in fp32, beside those of the whole model.
+ * Says in the manifest what was left out of the tower, and what that cost: on the options' samples,
+ * or on prompts. Where nothing was left out it says nothing.
  */
-osprey_status osprey__engine_reductions_report(const osprey_model *model, osprey_tower tower,
-                                               const osprey__reductions *reductions,
-                                               const osprey__reduced *reduced,
-                                               osprey__engine_manifest *manifest,
-                                               osprey_error *error);
+osprey_status
+osprey__engine_reductions_report(const osprey_model *model, const osprey_engine_options *options,
+                                 osprey_tower tower, const osprey__reductions *reductions,
+                                 const osprey__reduced *reduced, osprey__engine_manifest *manifest,
+                                 osprey_error *error);
 
 /* After all towers. Errors: OSPREY_INVALID_ARGUMENT (nothing could be removed from any). */
 osprey_status osprey__engine_reductions_check(const osprey__reductions *reductions,

@@ -20,7 +20,7 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
         .keep_count = options->keep_count,
     };
     const osprey__reductions *how = &mixed->reductions;
-    OSPREY_TRY(osprey__engine_reductions_init(options, &mixed->reductions, error));
+    OSPREY_TRY(osprey__engine_reductions_init(model, options, &mixed->reductions, error));
     OSPREY_TRY(
         osprey__session_create(model, &asked, how, &mixed->sessions[OSPREY__AS_ASKED], error));
     return osprey__session_create(model, &exact, how, &mixed->sessions[OSPREY__AS_FP32], error);

@@ -109,16 +109,22 @@ static const field fields[] = {
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
 
-#define REDUCTION(key, member, kind)                                                               \
+#define REDUCTION(key, member, kind, count)                                                        \
     {                                                                                              \
-        key, kind, offsetof(osprey_engine_reduction, member), 0, INT64_MAX, 1                      \
+        key, kind, offsetof(osprey_engine_reduction, member), 0, INT64_MAX, count                  \
     }
 
 /* The keys of image_reduction and text_reduction, which a whole tower does not have. */
 static const field reduction_fields[] = {
-    REDUCTION("prune_heads", prune_heads, FLOAT),   REDUCTION("prune_mlp", prune_mlp, FLOAT),
-    REDUCTION("parameters", parameters, SIZE),      REDUCTION("samples", samples, SIZE),
-    REDUCTION("least_cosine", least_cosine, FLOAT), REDUCTION("mean_cosine", mean_cosine, FLOAT),
+    REDUCTION("prune_heads", prune_heads, FLOAT, 1),
+    REDUCTION("prune_mlp", prune_mlp, FLOAT, 1),
+    REDUCTION("token_merge", token_merge, SIZE, 1),
+    REDUCTION("parameters", parameters, SIZE, 1),
+    REDUCTION("samples", samples, SIZE, 1),
+    REDUCTION("least_cosine", least_cosine, FLOAT, 1),
+    REDUCTION("mean_cosine", mean_cosine, FLOAT, 1),
+    REDUCTION("whole_ms", whole_ms, FLOAT, 2),
+    REDUCTION("ms", ms, FLOAT, 2),
 };
 
 #define REDUCTION_FIELD_COUNT (sizeof reduction_fields / sizeof *reduction_fields)

@@ -237,8 +237,9 @@ static void test_prune(void **state)
         run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "heads=0.5", "--prune", "mlp=.25");
     assert_int_equal(run.code, 0);
     assert_non_null(strstr(run.out, "  text   pruned from "));
-    assert_non_null(strstr(run.out, "  text   cosine with the whole tower over "));
+    assert_non_null(strstr(run.out, "  text   cosine with the whole tower, of 80: "));
     assert_non_null(strstr(run.out, "  image  pruned from "));
+    assert_non_null(strstr(run.out, "  image  what that costs was not measured; --verify"));
     cli_run_free(&run);
     run = run_cli("inspect", "-m", engine, "--json");
     json_t *facts = cli_json_line(&run, 0);
@@ -262,6 +263,34 @@ static void test_prune(void **state)
                      "removes none of the 2 heads");
     assert_cli_fails(run_cli("compile", "-m", engine, "-o", engine, "--prune", "mlp=0.1"), 2,
                      "is an engine already");
+}
+
+static void test_token_merge(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("merged.osprey");
+    cli_run run =
+        run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "2", "--verify", PICTURE);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "  image  each layer merges 2 tokens\n"));
+    assert_non_null(strstr(run.out, "  image  cosine with the whole tower, of 1: least "));
+    assert_non_null(strstr(run.out, "  image  ms an image: "));
+    assert_null(strstr(run.out, "  text   cosine with"));
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine, "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    const json_t *image = json_object_get(json_object_get(facts, "engine"), "image");
+    assert_has(json_object_get(image, "reduction"),
+               (const char *const[]){"token_merge", "samples", "whole_ms", "ms", NULL});
+    json_decref(facts);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "0"), 2,
+                     "is not a whole number from 1");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "3"), 2,
+                     "at most 2 of the image tower's 5 tokens");
+    assert_cli_fails(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "1", "--tower", "text"), 2,
+        "left out of this engine");
 }
 
 static void test_wrong_compilations(void **state)
@@ -378,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_max_resident),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_token_merge),
         cmocka_unit_test(test_image_tower_alone),
         cmocka_unit_test(test_wrong_compilations),
         cmocka_unit_test(test_calibrate),

@@ -162,6 +162,19 @@ def hf_vit_p14_f16_config_dict(folder):
     golden_vocabulary.save_fast(folder, *SMALL)
 
 
+def hf_vit_p8_deep(folder):
+    """Layers and tokens enough for token merging (make_token_merge.py)."""
+    model = hf_model(18, 40, 16,
+                     {"hidden_size": 8, "intermediate_size": 24, "num_hidden_layers": 1,
+                      "num_attention_heads": 1, "max_position_embeddings": 32},
+                     {"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 4,
+                      "num_attention_heads": 3, "image_size": 40, "patch_size": 8})
+    model.save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": 40},
+                          crop_size={"height": 40, "width": 40}).save_pretrained(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
+
+
 def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None):
     """config and preprocessing: model_cfg and preprocess_cfg of open_clip_config.json."""
     model = randomise(open_clip.CLIP(**config), seed, logit_scale)
@@ -230,6 +243,7 @@ MODELS = {
     "openclip-vit-p14-quickgelu-builtin": (openclip_vit_p14_quickgelu_builtin,
                                            golden_expect.openclip),
     "openclip-rn": (openclip_rn, golden_expect.openclip),
+    "hf-vit-p8-deep": (hf_vit_p8_deep, golden_expect.huggingface),
 }
 
 
