@@ -137,7 +137,7 @@ typedef struct osprey_layer_loss {
 struct osprey_precision_report {
     osprey_precision precision; /* of all layers but the exceptions */
     double limit; /* the cosine that each embedding should have: fp32 0.99999, bf16 and
-                     fp16 0.9995, int8 0.995, int4 0.95 */
+                     fp16 0.9995, int8 0.995, int4 0.9 */
     bool passed;  /* each has */
     osprey_cosines image, text;
     const osprey_layer_loss *layers; /* the lowest own cosine first */

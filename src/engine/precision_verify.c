@@ -11,13 +11,14 @@
 #define SUSPECTS 8
 
 /*
- * An int8 model at its limit loses about half a point of top-1. int4 is allowed two points, and
- * errors of that size: ViT-B/32 with random weights, harsher than trained ones, has 0.966.
+ * int4 is allowed two points of top-1 where int8 is allowed half of one. ViT-B/32 and B/16 with
+ * random weights, harsher than trained ones, have a least of 0.90 to 0.95 in int4, the model in the
+ * box has 0.995; a layer that cannot be quantised goes far below.
  */
 static const double limits[OSPREY_PRECISIONS] = {
     [OSPREY_PRECISION_FP32] = 0.99999, [OSPREY_PRECISION_BF16] = 0.9995,
     [OSPREY_PRECISION_FP16] = 0.9995,  [OSPREY_PRECISION_INT8] = 0.995,
-    [OSPREY_PRECISION_INT4] = 0.95,
+    [OSPREY_PRECISION_INT4] = 0.9,
 };
 
 /* One tower being compared. */

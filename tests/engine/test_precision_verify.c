@@ -106,7 +106,7 @@ static const osprey_layer_loss *find_layer(const osprey_precision_report *report
 static void test_every_precision_is_measured(void **state)
 {
     (void)state;
-    static const double limits[OSPREY_PRECISIONS] = {0.99999, 0.9995, 0.9995, 0.995, 0.95};
+    static const double limits[OSPREY_PRECISIONS] = {0.99999, 0.9995, 0.9995, 0.995, 0.9};
     osprey_model *model = open_model(golden_model(PLAIN));
     for (int p = 0; p < OSPREY_PRECISIONS; p++) {
         const osprey_engine_options options = {.precision = (osprey_precision)p};
