@@ -155,7 +155,8 @@ typedef struct osprey_verification {
 
 /*
  * Holds a model as these options would compile it against itself in fp32: the image tower on the
- * images given, the text tower on 80 prompts of its own (the templates of the CLIP paper).
+ * images given, the text tower on 80 prompts of its own (the templates of the CLIP paper). What the
+ * options prune is left out of both: this is about the precision alone.
  *
  * auto_keep: a layer's cost is what the embedding loses where this layer alone has its precision
  * and the others are fp32. The shortest prefix of the costliest layers is kept with which the limit

@@ -310,6 +310,51 @@ static void test_an_engine_holds_its_report(void **state)
     osprey_model_free(model);
 }
 
+/* Raw embedding of the first image by an engine of these options; freed by the caller. */
+static float *embed_compiled(const osprey_model *model, const osprey_engine_options *options)
+{
+    osprey_error error;
+    const char *path = in_directory("pruned.osprey");
+    assert_int_equal(osprey_engine_compile(model, options, path, &error), OSPREY_OK);
+    osprey_model *engine = open_model(path);
+    osprey_session *session = open_session(engine, OSPREY_TOWER_IMAGE);
+    float *embedding = calloc(osprey_model_get_info(model)->embed_dim, sizeof *embedding);
+    assert_int_equal(osprey_session_embed_pixels(session, pixels.data, 1, OSPREY_EMBED_UNIT_LENGTH,
+                                                 embedding, &error),
+                     OSPREY_OK);
+    osprey_session_free(session);
+    osprey_model_free(engine);
+    return embedding;
+}
+
+/* Pruning costs far more than int8 here, and is no part of what int8 costs. */
+static void test_pruned_models_are_compared_with_themselves(void **state)
+{
+    (void)state;
+    osprey_model *model = open_model(golden_model(PLAIN));
+    osprey_engine_options options = {.towers = OSPREY_TOWER_IMAGE, .prune_mlp = 0.5F};
+    const osprey_verification how = {.pixels = pixels.data, .image_count = 1};
+    osprey_error error;
+    float *fp32 = embed_compiled(model, &options);
+    options.precision = OSPREY_PRECISION_INT8;
+    float *int8 = embed_compiled(model, &options);
+    osprey_precision_report *report = NULL;
+    assert_int_equal(osprey_precision_verify(model, &options, &how, &report, &error), OSPREY_OK);
+    double cosine = 0;
+    for (size_t d = 0; d < osprey_model_get_info(model)->embed_dim; d++)
+        cosine += (double)fp32[d] * (double)int8[d];
+    assert_true(fabs(report->image.least - cosine) < 1e-6);
+    assert_true(report->passed && cosine < 1);
+    osprey_precision_report_free(report);
+    options.prune_mlp = 2;
+    assert_int_equal(osprey_precision_verify(model, &options, &how, &report, &error),
+                     OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.subject, "prune");
+    free(fp32);
+    free(int8);
+    osprey_model_free(model);
+}
+
 static void test_wrong_use_is_refused(void **state)
 {
     (void)state;
@@ -385,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_just_the_layers_to_blame_are_kept),
         cmocka_unit_test(test_no_more_is_kept_than_it_takes),
         cmocka_unit_test(test_an_engine_holds_its_report),
+        cmocka_unit_test(test_pruned_models_are_compared_with_themselves),
         cmocka_unit_test(test_wrong_use_is_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
