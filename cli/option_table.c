@@ -79,10 +79,12 @@ const cli_option_spec cli_option_table[] = {
      .help = "Another precision for the layers whose name fits the pattern, such as "
              "'*.mlp.*=bf16'. May be given several times; the last that fits counts."},
     {"verify", 0, CLI_STRINGS, CLI_COMPILE, FIELD(verify_images), .value = "IMAGES",
-     .help = "Compare with fp32 on these images (files, a directory, or - for a list on standard "
-             "input; what stands on the command line besides is an image too) and on 80 prompts. "
-             "Embeddings with a cosine below the limit stop the compilation: fp32 0.99999, bf16 "
-             "and fp16 0.9995, int8 0.995, int4 0.9."},
+     .help =
+         "Compare with fp32 on these images (files, a directory, @FILE for a list, or - for one on "
+         "standard input; what stands on the command line besides is an image too) and on 80 "
+         "prompts. "
+         "Embeddings with a cosine below the limit stop the compilation: fp32 0.99999, bf16 "
+         "and fp16 0.9995, int8 0.995, int4 0.9."},
     {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep),
      .help = "With --verify: find the fewest layers that have to be kept in bf16, or fp32, to "
              "reach the limit, and keep them."},

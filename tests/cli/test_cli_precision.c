@@ -211,6 +211,13 @@ static void test_verify(void **state)
     assert_non_null(strstr(run.out, "least cosine 1.000000, mean 1.000000, of 1 images"));
     assert_null(strstr(run.out, "prompts"));
     cli_run_free(&run);
+    char list[512];
+    write_text(temporary_path("pictures.txt"), PICTURE "\n" PICTURE "\n");
+    snprintf(list, sizeof list, "@%s", temporary_path("pictures.txt"));
+    run = succeed(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image", "--verify", list));
+    assert_non_null(strstr(run.out, "of 2 images"));
+    cli_run_free(&run);
 }
 
 static void test_limit(void **state)
