@@ -103,7 +103,8 @@ static void write_reduction(cli_output *output, const char *name, size_t paramet
     const osprey_engine_reduction *r = tower->reduction;
     if (!r) return;
     if (r->prune_heads > 0 || r->prune_mlp > 0)
-        cli_output_print(output, "  %-6s pruned from %.3f to %.3f million parameters\n", name,
+        cli_output_print(output, "  %-6s pruned by %s, from %.3f to %.3f million parameters\n",
+                         name, r->by_activation ? "activation" : "magnitude",
                          (double)r->parameters / 1e6, (double)parameters / 1e6);
     if (r->token_merge)
         cli_output_print(output, "  %-6s each layer merges %zu tokens\n", name, r->token_merge);

@@ -120,6 +120,7 @@ static json_t *reduction_json(const osprey_engine_reduction *reduction)
     json_t *object = json_object();
     set_number(object, "prune_heads", reduction->prune_heads);
     set_number(object, "prune_mlp", reduction->prune_mlp);
+    set_bool(object, "by_activation", reduction->by_activation);
     set_size(object, "token_merge", reduction->token_merge);
     set_size(object, "whole_parameters", reduction->parameters);
     set_size(object, "samples", reduction->samples);

@@ -92,15 +92,17 @@ const cli_option_spec cli_option_table[] = {
      .help = "With --verify: write the engine also where the limit is not reached."},
     {"prune", 0, CLI_STRINGS, CLI_COMPILE, FIELD(prune), .value = "heads|mlp=FRACTION",
      .help = "Leave out that fraction of each transformer layer's attention heads, or of its MLP's "
-             "hidden channels: those of the smallest weights. May be given for both. What it costs "
-             "is told and kept in the engine."},
+             "hidden channels: those of the smallest weights or, with --calibrate IMAGES, those "
+             "that the result needs least. May be given for both. What it costs is told and kept "
+             "in the engine."},
     {"token-merge", 0, CLI_SIZE, CLI_COMPILE, FIELD(token_merge), .value = "R", .least = 1,
      .most = 65536,
      .help = "Merge R of an image's tokens into others by each layer of a ViT, those most alike. "
              "With --verify IMAGES what this and --prune cost the image tower, and what they gain, "
              "is measured."},
     {"calibrate", 0, CLI_STRINGS, CLI_COMPILE, FIELD(calibrate), .value = "DIR|FILE|@LIST|-",
-     .help = "Find static ranges for the int8 and int4 layers, for --static, from these images: a "
+     .help = "Find static ranges for the int8 and int4 layers, for --static, and what to --prune, "
+             "from these images: a "
              "directory, a file, a list of files, one a line (- is standard input). Some hundred, "
              "such as will be seen in use; of more than 512, 512 are taken, evenly spread. The "
              "text tower is calibrated with built-in prompts. May be given several times."},

@@ -60,9 +60,10 @@ typedef enum osprey_calibration_method {
 OSPREY_API const char *osprey_calibration_method_name(osprey_calibration_method method);
 
 /*
- * Static ranges for the int8 and int4 layers, found by running the fp32 model: the image tower with
- * these images, the text tower with the 80 ImageNet templates filled in. They depend neither on the
- * order of the images nor on the number of threads.
+ * Static ranges for the int8 and int4 layers, and what pruning leaves out, found by running the
+ * fp32 model: the image tower with these images, the text tower with the 80 ImageNet templates
+ * filled in. An engine that is pruned need not have such layers. Ranges depend neither on the order
+ * of the images nor on the number of threads.
  */
 typedef struct osprey_engine_calibration {
     osprey_calibration_method method;
@@ -87,8 +88,10 @@ typedef struct osprey_engine_options {
     bool portable;                /* keeps the weights as published too, so that another machine can
                                      pack them anew in memory */
     float prune_heads, prune_mlp; /* the fraction of each transformer layer's attention heads, and
-                                     of its MLP's hidden channels, that is left out, those of the
-                                     smallest weights first; below 1; 0: none. At least one of a
+                                     of its MLP's hidden channels, that is left out; below 1; 0:
+                                     none. First go those of the smallest weights or, with a
+                                     calibration, those without which the layer's result changes
+                                     least once their mean is kept in its bias. At least one of a
                                      layer stays; beside a text tower, a ResNet stays as it is */
     size_t token_merge; /* that many tokens of a ViT's image are merged into others by each layer,
                            those most alike (Bolya et al., "Token Merging: Your ViT But Faster",
@@ -109,9 +112,9 @@ typedef struct osprey_engine_options {
  * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; no transformer layers to prune, no ViT
  * whose tokens could be merged, or more tokens than a layer can merge; the model is an engine
  * already; a report of another precision; a calibration without the image tower, without images,
- * without a layer in int8 or int4, or one that gives values that are not finite), OSPREY_IO,
- * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image,
- * those of osprey_image_open, with its path as the subject.
+ * without a layer in int8 or int4 or something to prune, or one that gives values that are not
+ * finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT,
+ * OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as the subject.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,
@@ -187,10 +190,12 @@ typedef struct osprey_engine_profile {
 
 /*
  * What was left out of a tower, and what it cost: cosines of embeddings in fp32 with those of the
- * whole model. The text tower's samples are prompts that osprey has built in.
+ * whole model. The text tower's samples are the prompts that calibrate, too; the image tower's are
+ * those of the options, or up to 64 of the images that calibrate.
  */
 typedef struct osprey_engine_reduction {
     float prune_heads, prune_mlp; /* these three as in osprey_engine_options */
+    bool by_activation; /* what was pruned was chosen with a calibration, not by its weights */
     size_t token_merge;
     size_t parameters; /* of the whole tower; osprey_model_get_info has what is left */
     size_t samples;    /* 0: not measured, and what follows is 0 */

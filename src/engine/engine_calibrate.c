@@ -3,13 +3,11 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "engine/precision_samples.h"
+#include "engine/calibration_run.h"
 #include "plan/calibration.h"
 #include "session/session_data.h"
 
 #include <string.h>
-
-#define IMAGES_AT_ONCE 8
 
 typedef struct calibration {
     const osprey_engine_calibration *how;
@@ -66,59 +64,6 @@ static osprey_status make_histograms(calibration *c, size_t *count)
     return OSPREY_OK;
 }
 
-static osprey_status read_image(const calibration *c, const char *path, float *pixels)
-{
-    const osprey_preprocessing *how = &c->session->model->info.preprocessing;
-    osprey_image *image;
-    OSPREY_TRY(osprey_image_open(path, NULL, &image, c->error));
-    osprey_status status = osprey_image_preprocess(image, how, pixels, c->error);
-    osprey_image_free(image);
-    return status;
-}
-
-static osprey_status run_images(calibration *c)
-{
-    const osprey_model_info *info = &c->session->model->info;
-    size_t image_floats = 3 * info->image_height * info->image_width;
-    size_t floats = IMAGES_AT_ONCE * (image_floats + info->embed_dim);
-    float *pixels = osprey__calloc(floats, sizeof *pixels);
-    if (!pixels) return osprey__fail_memory(c->error, floats * sizeof *pixels);
-    float *embeddings = pixels + IMAGES_AT_ONCE * image_floats;
-    osprey_status status = OSPREY_OK;
-    for (size_t done = 0, count; done < c->how->image_count && status == OSPREY_OK; done += count) {
-        size_t left = c->how->image_count - done;
-        count = left < IMAGES_AT_ONCE ? left : IMAGES_AT_ONCE;
-        for (size_t i = 0; i < count && status == OSPREY_OK; i++)
-            status = read_image(c, c->how->images[done + i], pixels + i * image_floats);
-        if (status == OSPREY_OK)
-            status = osprey_session_embed_pixels(c->session, pixels, count, OSPREY_EMBED_RAW,
-                                                 embeddings, c->error);
-        if (c->how->progress) c->how->progress(c->how->progress_context, done + count);
-    }
-    osprey__free(pixels);
-    return status;
-}
-
-static osprey_status run_prompts(calibration *c)
-{
-    osprey__samples prompts;
-    float *embeddings = NULL;
-    osprey_status status;
-    OSPREY_TRY_GOTO(osprey__samples_of_prompts(&prompts, c->error));
-    size_t floats = prompts.count * c->session->model->info.embed_dim;
-    embeddings = osprey__calloc(floats, sizeof *embeddings);
-    if (!embeddings) {
-        status = osprey__fail_memory(c->error, floats * sizeof *embeddings);
-        goto fail;
-    }
-    status = osprey_session_embed_texts(c->session, (const char *const *)prompts.prompts,
-                                        prompts.count, OSPREY_EMBED_RAW, embeddings, c->error);
-fail:
-    osprey__free(embeddings);
-    osprey__samples_free(&prompts);
-    return status;
-}
-
 static osprey_status set_ranges(const calibration *c)
 {
     for (size_t n = 0; n < c->graph->node_count; n++) {
@@ -143,7 +88,7 @@ static osprey_status run_tower(calibration *c, const osprey_model *model, osprey
     OSPREY_TRY(osprey__session_create(model, &options, &reductions, &c->session, c->error));
     c->session->observer = observe;
     c->session->observer_context = c;
-    OSPREY_TRY(tower == OSPREY_TOWER_IMAGE ? run_images(c) : run_prompts(c));
+    OSPREY_TRY(osprey__calibration_run(c->how, c->session, tower, c->error));
     return set_ranges(c);
 }
 

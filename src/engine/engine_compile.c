@@ -22,7 +22,7 @@ typedef struct compilation {
     osprey__engine_writer writer;
     osprey__engine_manifest manifest;
     osprey__precision_rules rules;
-    osprey__reductions reductions;
+    osprey__engine_reductions reductions;
     size_t calibrated; /* layers */
     osprey_error *error;
 } compilation;
@@ -129,11 +129,11 @@ static osprey_status write_tower(compilation *c, osprey_tower tower,
 static osprey_status write_reduced_tower(compilation *c, osprey_tower tower)
 {
     osprey__reduced reduced = {0};
-    osprey__reductions how = c->reductions;
+    osprey__reductions how = c->reductions.how;
     how.reduced = &reduced;
     OSPREY_TRY(write_tower(c, tower, &how));
-    return osprey__engine_reductions_report(c->model, &c->options, tower, &c->reductions, &reduced,
-                                            &c->manifest, c->error);
+    return osprey__engine_reductions_report(c->model, &c->options, tower, &c->reductions.how,
+                                            &reduced, &c->manifest, c->error);
 }
 
 static osprey_status write_tokenizer(compilation *c)
@@ -226,6 +226,18 @@ static osprey_status check_batches(const osprey_engine_options *options, osprey_
     return OSPREY_OK;
 }
 
+/* Images that found no static ranges have found what to prune, or they were of no use. */
+static osprey_status check_calibration(compilation *c)
+{
+    if (c->options.calibration.method == OSPREY_CALIBRATION_NONE || c->calibrated) return OSPREY_OK;
+    c->manifest.calibration = OSPREY_CALIBRATION_NONE;
+    c->manifest.calibration_images = 0;
+    if (c->reductions.how.activity_count) return OSPREY_OK;
+    return osprey__fail(c->error, OSPREY_INVALID_ARGUMENT, "calibration",
+                        "static ranges are of layers in int8 or int4, and this engine would "
+                        "have none");
+}
+
 static osprey_status write_engine(compilation *c, const char *path, osprey__durability durability)
 {
     osprey_tower towers = c->options.towers;
@@ -235,11 +247,8 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_IMAGE));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_TEXT));
     OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));
-    OSPREY_TRY(osprey__engine_reductions_check(&c->reductions, &c->manifest, c->error));
-    if (c->options.calibration.method != OSPREY_CALIBRATION_NONE && !c->calibrated)
-        return osprey__fail(c->error, OSPREY_INVALID_ARGUMENT, "calibration",
-                            "static ranges are of layers in int8 or int4, and this engine would "
-                            "have none");
+    OSPREY_TRY(osprey__engine_reductions_check(&c->reductions.how, &c->manifest, c->error));
+    OSPREY_TRY(check_calibration(c));
     OSPREY_TRY(write_manifest(c));
     return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
@@ -263,12 +272,13 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     OSPREY_TRY(osprey__calibration_check(&c.options, error));
     OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,
                                             c.options.keep_count, error));
-    OSPREY_TRY(osprey__engine_reductions_init(model, &c.options, &c.reductions, error));
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;
-    osprey_status status = write_engine(&c, path, durability);
+    osprey_status status = osprey__engine_reductions_init(model, &c.options, &c.reductions, error);
+    if (status == OSPREY_OK) status = write_engine(&c, path, durability);
     osprey__engine_writer_close(&c.writer);
+    osprey__engine_reductions_free(&c.reductions);
     return status;
 }
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_reductions.h"
 
+#include "base/memory.h"
 #include "base/status.h"
+#include "engine/calibration_run.h"
 #include "engine/reduction_cost.h"
+
+#define SAMPLES_MAX 64 /* of the images that calibrate */
 
 static osprey_status check_fraction(const char *what, float fraction, osprey_error *error)
 {
@@ -27,18 +31,51 @@ static osprey_status check_token_merge(const osprey_model *model,
     return OSPREY_OK;
 }
 
+static bool prunes(const osprey__reductions *how)
+{
+    return how->heads > 0 || how->channels > 0;
+}
+
 osprey_status osprey__engine_reductions_init(const osprey_model *model,
                                              const osprey_engine_options *options,
-                                             osprey__reductions *reductions, osprey_error *error)
+                                             osprey__engine_reductions *reductions,
+                                             osprey_error *error)
 {
-    *reductions = (osprey__reductions){
-        .heads = options->prune_heads,
-        .channels = options->prune_mlp,
-        .merged_tokens = options->token_merge,
-    };
+    osprey_tower towers = options->towers ? options->towers : OSPREY_TOWER_BOTH;
+    *reductions = (osprey__engine_reductions){.how = {.heads = options->prune_heads,
+                                                      .channels = options->prune_mlp,
+                                                      .merged_tokens = options->token_merge}};
     OSPREY_TRY(check_fraction("heads", options->prune_heads, error));
     OSPREY_TRY(check_fraction("mlp", options->prune_mlp, error));
-    return check_token_merge(model, options, error);
+    OSPREY_TRY(check_token_merge(model, options, error));
+    if (!prunes(&reductions->how) || options->calibration.method == OSPREY_CALIBRATION_NONE)
+        return OSPREY_OK;
+    OSPREY_TRY(osprey__activities_measure(model, towers, &options->calibration,
+                                          &reductions->activities, error));
+    reductions->how.activities = reductions->activities.items;
+    reductions->how.activity_count = reductions->activities.count;
+    return OSPREY_OK;
+}
+
+void osprey__engine_reductions_free(osprey__engine_reductions *reductions)
+{
+    osprey__activities_free(&reductions->activities);
+}
+
+/* Some of the images that calibrate, evenly spread, into *pixels. */
+static osprey_status read_samples(const osprey_model *model, const osprey_engine_calibration *how,
+                                  osprey__samples *samples, float **pixels, osprey_error *error)
+{
+    size_t count = how->image_count < SAMPLES_MAX ? how->image_count : SAMPLES_MAX;
+    *pixels = osprey__calloc(count * samples->image_floats, sizeof **pixels);
+    if (!*pixels)
+        return osprey__fail_memory(error, count * samples->image_floats * sizeof **pixels);
+    samples->pixels = *pixels;
+    for (; samples->count < count; samples->count++)
+        OSPREY_TRY(
+            osprey__calibration_read(model, how->images[samples->count * how->image_count / count],
+                                     *pixels + samples->count * samples->image_floats, error));
+    return OSPREY_OK;
 }
 
 static osprey_status measure(const osprey_model *model, const osprey_engine_options *options,
@@ -52,11 +89,17 @@ static osprey_status measure(const osprey_model *model, const osprey_engine_opti
         .pixels = options->sample_pixels,
         .image_floats = 3 * image->image_height * image->image_width,
     };
+    float *pixels = NULL;
+    bool calibrates = options->calibration.method != OSPREY_CALIBRATION_NONE;
     osprey_status status = OSPREY_OK;
-    if (tower == OSPREY_TOWER_TEXT) status = osprey__samples_of_prompts(&samples, error);
+    if (tower == OSPREY_TOWER_TEXT)
+        status = osprey__samples_of_prompts(&samples, error);
+    else if (!samples.count && calibrates)
+        status = read_samples(model, &options->calibration, &samples, &pixels, error);
     if (status == OSPREY_OK && samples.count)
         status = osprey__reduction_cost_measure(model, options, reductions, &samples, cost, error);
     osprey__samples_free(&samples);
+    osprey__free(pixels);
     return status;
 }
 
@@ -75,6 +118,7 @@ osprey__engine_reductions_report(const osprey_model *model, const osprey_engine_
     to->reduction = (osprey_engine_reduction){
         .prune_heads = reductions->heads,
         .prune_mlp = reductions->channels,
+        .by_activation = reductions->activity_count > 0,
         .token_merge = reduced->tokens ? reductions->merged_tokens : 0,
         .parameters = to->parameters,
     };
@@ -88,8 +132,8 @@ osprey_status osprey__engine_reductions_check(const osprey__reductions *reductio
                                               const osprey__engine_manifest *manifest,
                                               osprey_error *error)
 {
-    bool wanted = reductions->heads > 0 || reductions->channels > 0;
-    if (!wanted || manifest->image.is_reduced || manifest->text.is_reduced) return OSPREY_OK;
+    if (!prunes(reductions) || manifest->image.is_reduced || manifest->text.is_reduced)
+        return OSPREY_OK;
     return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
                         "heads and MLPs are parts of transformer layers, and this engine would "
                         "have none");

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "engine/engine_reductions.h"
 
 #include <assert.h>
 #include <string.h>
@@ -19,7 +18,7 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
         .keep = options->keep,
         .keep_count = options->keep_count,
     };
-    const osprey__reductions *how = &mixed->reductions;
+    const osprey__reductions *how = &mixed->reductions.how;
     OSPREY_TRY(osprey__engine_reductions_init(model, options, &mixed->reductions, error));
     OSPREY_TRY(
         osprey__session_create(model, &asked, how, &mixed->sessions[OSPREY__AS_ASKED], error));
@@ -31,13 +30,14 @@ osprey_status osprey__mixed_model_need_bf16(osprey__mixed_model *mixed, osprey_e
     const osprey_session_options bf16 = {.towers = mixed->options->towers,
                                          .precision = OSPREY_PRECISION_BF16};
     if (mixed->sessions[OSPREY__AS_BF16]) return OSPREY_OK;
-    return osprey__session_create(mixed->model, &bf16, &mixed->reductions,
+    return osprey__session_create(mixed->model, &bf16, &mixed->reductions.how,
                                   &mixed->sessions[OSPREY__AS_BF16], error);
 }
 
 void osprey__mixed_model_close(osprey__mixed_model *mixed)
 {
     for (size_t f = 0; f < OSPREY__FORMS; f++) osprey_session_free(mixed->sessions[f]);
+    osprey__engine_reductions_free(&mixed->reductions);
     *mixed = (osprey__mixed_model){0};
 }
 

@@ -7,6 +7,7 @@
 #ifndef OSPREY_ENGINE_MIXED_TOWER_H
 #define OSPREY_ENGINE_MIXED_TOWER_H
 
+#include "engine/engine_reductions.h"
 #include "session/session_data.h"
 
 #include <osprey/engine.h>
@@ -23,7 +24,7 @@ typedef enum osprey__form {
 typedef struct osprey__mixed_model {
     const osprey_model *model;
     const osprey_engine_options *options;
-    osprey__reductions reductions;           /* the same in all */
+    osprey__engine_reductions reductions;    /* the same in all */
     osprey_session *sessions[OSPREY__FORMS]; /* that of bf16 is made when it is needed */
 } osprey__mixed_model;
 

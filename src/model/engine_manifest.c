@@ -118,6 +118,7 @@ static const field fields[] = {
 static const field reduction_fields[] = {
     REDUCTION("prune_heads", prune_heads, FLOAT, 1),
     REDUCTION("prune_mlp", prune_mlp, FLOAT, 1),
+    REDUCTION("by_activation", by_activation, BOOL, 1),
     REDUCTION("token_merge", token_merge, SIZE, 1),
     REDUCTION("parameters", parameters, SIZE, 1),
     REDUCTION("samples", samples, SIZE, 1),

@@ -236,9 +236,9 @@ static void test_prune(void **state)
     cli_run run =
         run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "heads=0.5", "--prune", "mlp=.25");
     assert_int_equal(run.code, 0);
-    assert_non_null(strstr(run.out, "  text   pruned from "));
+    assert_non_null(strstr(run.out, "  text   pruned by magnitude, from "));
     assert_non_null(strstr(run.out, "  text   cosine with the whole tower, of 80: "));
-    assert_non_null(strstr(run.out, "  image  pruned from "));
+    assert_non_null(strstr(run.out, "  image  pruned by magnitude, from "));
     assert_non_null(strstr(run.out, "  image  what that costs was not measured; --verify"));
     cli_run_free(&run);
     run = run_cli("inspect", "-m", engine, "--json");
@@ -250,6 +250,14 @@ static void test_prune(void **state)
     assert_int_equal(json_integer_value(json_object_get(json_object_get(facts, "image"), "heads")),
                      1);
     json_decref(facts);
+    cli_run_free(&run);
+    /* Images say what matters; the cost is measured on them. fp32 needs no ranges. */
+    run =
+        run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "mlp=.25", "--calibrate", PICTURE);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "  image  pruned by activation, from "));
+    assert_non_null(strstr(run.out, "  image  cosine with the whole tower, of 1: least "));
+    assert_null(strstr(run.out, "static ranges"));
     cli_run_free(&run);
     static const char *const wrong[] = {"heads=0", "heads=1", "mlp=-1", "mlp=x",
                                         "mlp=",    "mlp",     "0.5",    "layers=0.5"};

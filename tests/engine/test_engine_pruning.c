@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Engines with heads and channels left out. */
 #include "base/cpu/cpu_features.h"
+#include "base/memory.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define VIT     "hf-vit-p14-bf16-sparse" /* an image tower of 5 heads, a text tower of 8 */
+#define SMALL   "hf-vit-p32-quickgelu"
 #define RESNET  "openclip-rn"
 #define SKIPPED 77
 
@@ -99,6 +101,85 @@ static void test_a_pruned_engine_is_smaller(void **state)
     osprey_model_free(whole);
 }
 
+static const char *const pictures[] = {
+    OSPREY_TEST_DIR "/golden/pictures/picture.png",
+    OSPREY_TEST_DIR "/golden/images/420.jpg",
+    OSPREY_TEST_DIR "/golden/images/cmyk.jpg",
+};
+
+static osprey_engine_reduction reduction_of(const osprey_engine_options *options)
+{
+    const char *path = in_directory("reduction.osprey");
+    compile_golden(VIT, options, path);
+    osprey_model *model = open_model(path);
+    const osprey_engine_info *info = osprey_model_get_engine(model);
+    assert_int_equal(info->calibration, OSPREY_CALIBRATION_NONE);
+    assert_int_equal(info->calibration_images, 0);
+    osprey_engine_reduction reduction = *info->image.reduction;
+    osprey_model_free(model);
+    return reduction;
+}
+
+/* Chosen by what it does, less is lost than chosen by its weights. */
+static void test_images_say_what_matters(void **state)
+{
+    (void)state;
+    const osprey_engine_calibration calibration = {
+        .method = OSPREY_CALIBRATION_MINMAX, .images = pictures, .image_count = 3};
+    osprey_model *whole = open_model(golden_model(VIT));
+    float *pixels = some_pixels(whole);
+    osprey_engine_options options = {.towers = OSPREY_TOWER_IMAGE,
+                                     .prune_heads = 0.2F,
+                                     .prune_mlp = 0.25F,
+                                     .sample_pixels = pixels,
+                                     .sample_count = 1};
+    const osprey_engine_reduction by_magnitude = reduction_of(&options);
+    options.calibration = calibration;
+    const osprey_engine_reduction by_activation = reduction_of(&options);
+    assert_false(by_magnitude.by_activation);
+    assert_true(by_activation.by_activation);
+    assert_int_equal(by_activation.samples, 1);
+    print_message("cosine by magnitude %.4f, by activation %.4f\n",
+                  (double)by_magnitude.mean_cosine, (double)by_activation.mean_cosine);
+    assert_true(by_activation.mean_cosine > by_magnitude.mean_cosine);
+    /* Without samples it is measured on the images that calibrate. */
+    options.sample_count = 0;
+    assert_int_equal(reduction_of(&options).samples, 3);
+    free(pixels);
+    osprey_model_free(whole);
+}
+
+static bool fail_at(size_t bytes, void *context)
+{
+    (void)bytes;
+    return (*(size_t *)context)-- != 0;
+}
+
+/* Many an allocation fails once: an error, no engine, and no leak. */
+static void test_allocations_may_fail(void **state)
+{
+    (void)state;
+    const char *path = in_directory("memory.osprey");
+    osprey_error error = {0};
+    osprey_model *model = open_model(golden_model(SMALL));
+    const osprey_engine_options options = {
+        .calibration = {.method = OSPREY_CALIBRATION_MINMAX, .images = pictures, .image_count = 1},
+        .prune_heads = 0.5F,
+        .prune_mlp = 0.25F,
+        .token_merge = 1,
+    };
+    osprey_status status = OSPREY_OUT_OF_MEMORY;
+    for (size_t n = 0; status != OSPREY_OK; n += n < 400 ? 1 : 23) {
+        size_t left = n;
+        osprey__set_memory_hook(fail_at, &left);
+        status = osprey_engine_compile(model, &options, path, &error);
+        osprey__set_memory_hook(NULL, NULL);
+        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
+        assert_int_equal(osprey__file_exists(path), status == OSPREY_OK);
+    }
+    osprey_model_free(model);
+}
+
 static void test_whole_engines_say_nothing_of_it(void **state)
 {
     (void)state;
@@ -164,6 +245,8 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pruned_engine_is_smaller),
+        cmocka_unit_test(test_images_say_what_matters),
+        cmocka_unit_test(test_allocations_may_fail),
         cmocka_unit_test(test_whole_engines_say_nothing_of_it),
         cmocka_unit_test(test_a_resnet_has_nothing_to_prune),
         cmocka_unit_test(test_wrong_fractions),
