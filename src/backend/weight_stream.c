@@ -13,7 +13,7 @@
 /* Smaller steps share a part. */
 #define PART_BYTES ((size_t)2 << 20)
 
-/* The window that is wanted, in parts: one in use, one that waits, one being read. */
+/* The window that is wanted, in parts: one in use, two being read so that the disk never waits. */
 #define PARTS_AT_ONCE 3
 
 typedef struct part {
@@ -27,6 +27,10 @@ typedef struct part {
 /*
  * Parts are counted on from run to run: part number n is parts[n % part_count]. The reader brings
  * them in that order and never more than one round ahead.
+ *
+ * What is given back stays in the system's cache of files, from where it comes again at the cost of
+ * a page fault, if there is memory for that. If there is not, it would drive out what is to stay:
+ * so once a part has to be read from the disk for a second time, parts are dropped from the cache.
  */
 struct osprey__weight_stream {
     const osprey__plan *plan;
@@ -39,9 +43,11 @@ struct osprey__weight_stream {
     pthread_cond_t arrived, room;
     pthread_t reader;
     bool started, reads, rests;
-    size_t entered, brought; /* parts so far: by the run, by the reader */
-    size_t held_bytes;       /* of the window */
-    uint64_t read_bytes;
+    bool drops;                     /* from the system's cache, too */
+    size_t entered, begun, brought; /* parts so far: by the run, by the reader */
+    size_t held_bytes;              /* of the window */
+    uint64_t read_bytes;            /* of all parts */
+    uint64_t disk_bytes;            /* that the reader had read from disks after its first round */
 };
 
 /* The first step that reads the place. */
@@ -113,11 +119,60 @@ static void choose_parts(osprey__weight_stream *stream, size_t bytes)
     stream->window_bytes = bytes - staying;
 }
 
-/* Whether the reader may bring the next part: not the one in use once more. */
-static bool has_room(const osprey__weight_stream *stream, const part *p)
+static part *part_number(const osprey__weight_stream *stream, size_t number)
 {
-    if (stream->rests || stream->brought + 1 >= stream->entered + stream->part_count) return false;
+    return &stream->parts[number % stream->part_count];
+}
+
+/* Whether the reader may begin with the next part: not the one in use once more. */
+static bool has_room(const osprey__weight_stream *stream)
+{
+    const part *p = part_number(stream, stream->begun);
+    if (stream->rests || stream->begun + 1 >= stream->entered + stream->part_count) return false;
     return p->stays || stream->held_bytes + p->bytes <= stream->window_bytes;
+}
+
+/* One of the reader's turns, with the lock, which is let go meanwhile. */
+static void begin_part(osprey__weight_stream *stream)
+{
+    const part *p = part_number(stream, stream->begun++);
+    if (p->is_there) return;
+    if (!p->stays) stream->held_bytes += p->bytes;
+    stream->read_bytes += p->bytes;
+    stream->reads = true;
+    pthread_mutex_unlock(&stream->lock);
+    osprey__pages_read_ahead(p->begin, p->bytes);
+    pthread_mutex_lock(&stream->lock);
+    stream->reads = false;
+}
+
+/* After each part: what is read from the disk again shows that the system's cache does not last. */
+static void note_disk(osprey__weight_stream *stream)
+{
+    if (stream->drops || stream->brought < stream->part_count) return;
+    uint64_t disk_bytes = osprey__disk_read_bytes();
+    if (stream->brought == stream->part_count) {
+        stream->disk_bytes = disk_bytes;
+    } else if (disk_bytes - stream->disk_bytes > PART_BYTES) {
+        stream->drops = true;
+        /* What is to stay has gone as well: it is brought once more. */
+        for (size_t i = 0; i < stream->part_count; i++) stream->parts[i].is_there = false;
+    }
+}
+
+static void bring_part(osprey__weight_stream *stream)
+{
+    part *p = part_number(stream, stream->brought);
+    if (!p->is_there) {
+        stream->reads = true;
+        pthread_mutex_unlock(&stream->lock);
+        osprey__pages_bring(p->begin, p->bytes, &stream->stop);
+        pthread_mutex_lock(&stream->lock);
+        stream->reads = false;
+        p->is_there = p->stays;
+    }
+    stream->brought++;
+    note_disk(stream);
 }
 
 static void *read_parts(void *argument)
@@ -125,22 +180,12 @@ static void *read_parts(void *argument)
     osprey__weight_stream *stream = argument;
     pthread_mutex_lock(&stream->lock);
     while (!atomic_load(&stream->stop)) {
-        part *p = &stream->parts[stream->brought % stream->part_count];
-        if (!has_room(stream, p)) {
+        if (has_room(stream))
+            begin_part(stream);
+        else if (stream->brought < stream->begun)
+            bring_part(stream);
+        else
             pthread_cond_wait(&stream->room, &stream->lock);
-            continue;
-        }
-        if (!p->is_there) {
-            stream->reads = true;
-            pthread_mutex_unlock(&stream->lock);
-            osprey__pages_bring(p->begin, p->bytes, &stream->stop);
-            pthread_mutex_lock(&stream->lock);
-            stream->reads = false;
-            stream->read_bytes += p->bytes;
-            p->is_there = p->stays;
-            if (!p->stays) stream->held_bytes += p->bytes;
-        }
-        stream->brought++;
         pthread_cond_signal(&stream->arrived);
     }
     pthread_mutex_unlock(&stream->lock);
@@ -152,6 +197,7 @@ osprey_status osprey__weight_stream_start(osprey__weight_stream *stream, size_t 
                                           osprey_error *error)
 {
     choose_parts(stream, bytes);
+    stream->drops = osprey__available_bytes() < stream->plan->weight_bytes;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -220,7 +266,10 @@ static void leave_part(osprey__weight_stream *stream)
     if (!stream->next) return;
     const part *p = &stream->parts[stream->next - 1];
     if (p->stays) return;
-    osprey__pages_give_back(p->begin, p->bytes);
+    pthread_mutex_lock(&stream->lock);
+    bool drops = stream->drops;
+    pthread_mutex_unlock(&stream->lock);
+    (drops ? osprey__pages_drop : osprey__pages_give_back)(p->begin, p->bytes);
     pthread_mutex_lock(&stream->lock);
     stream->held_bytes -= p->bytes;
     pthread_cond_signal(&stream->room);
@@ -261,7 +310,7 @@ void osprey__weight_stream_rest(osprey__weight_stream *stream)
         while (stream->reads) pthread_cond_wait(&stream->arrived, &stream->lock);
         osprey__pages_give_back(stream->plan->block, stream->plan->weight_bytes);
         for (size_t i = 0; i < stream->part_count; i++) stream->parts[i].is_there = false;
-        stream->entered = stream->brought = stream->held_bytes = 0;
+        stream->entered = stream->begun = stream->brought = stream->held_bytes = 0;
     }
     pthread_mutex_unlock(&stream->lock);
 }

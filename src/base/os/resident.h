@@ -9,9 +9,16 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What of this process is in memory; 0 where the system does not tell. */
 size_t osprey__resident_bytes(void);
+
+/* What of the machine's memory could be had now; SIZE_MAX where the system does not tell. */
+size_t osprey__available_bytes(void);
+
+/* What the calling thread has read from disks so far; 0 where the system does not tell. */
+uint64_t osprey__disk_read_bytes(void);
 
 /*
  * Touching a page brings its neighbours along, up to such a boundary, if they are at hand: what
@@ -24,10 +31,16 @@ size_t osprey__page_bytes(void);
 /* Will be read from front to back, and not again soon. */
 void osprey__pages_pass_once(const void *begin, size_t bytes);
 
-/* Reads all of it in; gives up as soon as *stop. */
+/* Begins to read all of it, without waiting. */
+void osprey__pages_read_ahead(const void *begin, size_t bytes);
+
+/* Waits until all of it is there; gives up as soon as *stop. */
 void osprey__pages_bring(const void *begin, size_t bytes, const atomic_bool *stop);
 
 /* The whole pages in it. Of a read-only file mapping only: elsewhere contents would be lost. */
 void osprey__pages_give_back(const void *begin, size_t bytes);
+
+/* The same, and takes them out of the system's cache unless another process uses them. */
+void osprey__pages_drop(const void *begin, size_t bytes);
 
 #endif
