@@ -398,6 +398,7 @@ static void test_sharing_changes_nothing(void **state)
             osprey_session *sessions[3], *alone = new_session(model, 1, precisions[p]);
             for (size_t s = 0; s < 3; s++) sessions[s] = new_session(model, s + 1, precisions[p]);
             for (size_t l = 0; l < LISTS; l++) {
+                if (lists[l].fill == fill_many && m > 0) continue; /* one model does */
                 text_list list = list_new();
                 lists[l].fill(&list, context);
                 float *wanted = embed_one_by_one(alone, &list);
