@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "golden"))
 import golden_vocabulary
+import torch_archive
 from golden_weights import randomise, settle_batch_norms
 
 logging.disable_progress_bar()
@@ -41,7 +42,28 @@ HUGGINGFACE = {
     "vit-h-14": lambda: hf_config(1024, "gelu", (1024, 24, 16), (1280, 32, 16, 14)),
 }
 OPENCLIP = {"rn50x4": "RN50x4"}
-NAMES = [*HUGGINGFACE, *OPENCLIP]
+# TorchScript archives in half precision: name, file, shapes.
+OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
+          "rn50x4-pt": ("RN50x4.pt", "RN50x4-quickgelu")}
+NAMES = [*HUGGINGFACE, *OPENCLIP, *OPENAI]
+
+
+def path(name, folder):
+    """What is given to osprey -m."""
+    return folder / OPENAI[name][0] if name in OPENAI else folder
+
+
+def openclip_model(architecture):
+    config = open_clip.get_model_config(architecture)
+    model = randomise(open_clip.CLIP(**config), seed=1, logit_scale=100)
+    settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed=1)
+    # A ResNet's pool has an input that is not normalised: with weights as sharp as behind a layer
+    # norm, PyTorch's own rounding (fp32 against fp64) would come to 3e-5; so to 9e-6.
+    if hasattr(model.visual, "attnpool"):
+        with torch.no_grad():
+            for parameter in model.visual.attnpool.q_proj.parameters():
+                parameter *= 0.25
+    return model, config
 
 
 def make(name, folder):
@@ -57,15 +79,11 @@ def make(name, folder):
         CLIPImageProcessorPil().save_pretrained(folder)
         golden_vocabulary.save_plain(folder, *golden_vocabulary.builtin())
         golden_vocabulary.save_special_tokens(folder, 77)
+    elif name in OPENAI:
+        file, architecture = OPENAI[name]
+        torch_archive.save(openclip_model(architecture)[0], folder / file)
     else:
-        config = open_clip.get_model_config(OPENCLIP[name])
-        model = randomise(open_clip.CLIP(**config), seed=1, logit_scale=100)
-        settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed=1)
-        # The pool's input is not normalised: with weights as sharp as behind a layer norm,
-        # PyTorch's own rounding (fp32 against fp64) would come to 3e-5; so to 9e-6.
-        with torch.no_grad():
-            for parameter in model.visual.attnpool.q_proj.parameters():
-                parameter *= 0.25
+        model, config = openclip_model(OPENCLIP[name])
         save_file(model.state_dict(), folder / "open_clip_model.safetensors",
                   metadata={"format": "pt"})
         preprocessing = {"mean": open_clip.OPENAI_DATASET_MEAN,

@@ -61,7 +61,16 @@ def reference(name, model_dir, work):
             import open_clip
 
             source = f"local-dir:{model_dir}"
-            model, preprocess = open_clip.create_model_from_pretrained(source, precision="fp32")
+            if name in full_size_models.OPENAI:
+                model = open_clip.load_openai_model(str(full_size_models.path(name, model_dir)),
+                                                    precision="fp32", device="cpu")
+                size = model.visual.image_size
+                preprocess = open_clip.image_transform(
+                    size[0] if isinstance(size, tuple) else size, is_train=False)
+                source = "RN50"  # whose tokenizer is that of all of them
+            else:
+                model, preprocess = open_clip.create_model_from_pretrained(source,
+                                                                           precision="fp32")
             model.eval()
             embed = model.encode_image
             seen = preprocess(Image.open(photo))[None]
@@ -107,7 +116,7 @@ class Row:
 
     def __str__(self):
         between = "" if np.isnan(self.between_inputs) else f"{self.between_inputs:.3f}"
-        return (f"{self.model:10} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
+        return (f"{self.model:11} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
                 f"{self.max_difference:9.1e} {between:>8}  {self.verdict}")
 
 
@@ -143,10 +152,11 @@ def check(name, binary, work, keep):
 
     texts = work / "texts.txt"
     texts.write_text("\n".join(TEXTS) + "\n", "utf-8")
-    embed = ["embed", "-m", model_dir, "--format", "npy"]
+    model = next(model_dir.glob("*.pt"), model_dir)  # an archive stands by itself
+    embed = ["embed", "-m", model, "--format", "npy"]
     osprey(binary, *embed, "--pixels", work / "reference-pixels.npy", "-o", work / "images.npy")
     osprey(binary, *embed, "--texts", f"@{texts}", "-o", work / "texts.npy")
-    osprey(binary, "preprocess", "-m", model_dir, work / "photo.jpg", "-o", work / "photo.npy")
+    osprey(binary, "preprocess", "-m", model, work / "photo.jpg", "-o", work / "photo.npy")
     osprey(binary, *embed, work / "photo.jpg", "-o", work / "photo-embedding.npy")
 
     def load(stem):
@@ -162,7 +172,7 @@ def check(name, binary, work, keep):
 
 
 def main():
-    names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4"]
+    names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")
@@ -176,7 +186,7 @@ def main():
         parser.error(f"{options.osprey} is missing: run make first")
     options.work.mkdir(parents=True, exist_ok=True)
 
-    print(f"{'model':10} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
+    print(f"{'model':11} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
           f"{'between':>8}  (cosine >= {MIN_COSINE}; between: of two different inputs)")
     failed = False
     for name in chosen:

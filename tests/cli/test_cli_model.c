@@ -58,6 +58,39 @@ static void test_inspect(void **state)
     cli_run_free(&run);
 }
 
+/* A file by itself, what it still needs, and the choice between several. */
+static void test_weight_files(void **state)
+{
+    (void)state;
+    const char *archive = OSPREY_TEST_DIR "/golden/models/openai-vit/ViT-tiny.pt";
+    const char *bare = OSPREY_TEST_DIR "/golden/torch/openclip-rn/open_clip_pytorch_model.bin";
+    const char *old = OSPREY_TEST_DIR "/golden/torch/refused/legacy.pt";
+    cli_run run = run_cli("inspect", "-m", archive, "--json");
+    assert_int_equal(run.code, 0);
+    json_t *model = cli_json_line(&run, 0);
+    static const char *const facts[][2] = {
+        {"name", "ViT-tiny"},
+        {"layout", "openai"},
+        {"weight_format", "TorchScript archive"},
+        {"identified_by", "names and shapes, as OpenAI's own loader"}};
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(json_string_value(json_object_get(model, facts[i][0])), facts[i][1]);
+    json_decref(model);
+    cli_run_free(&run);
+
+    assert_cli_fails(run_cli("inspect", "-m", bare), 3, "needs an open_clip_config.json beside it");
+    assert_cli_fails(run_cli("inspect", "-m", bare, "--arch", "RN50"), 3, "RN50 asks for");
+    assert_cli_fails(run_cli("inspect", "-m", bare, "--arch", "RN51"), 3, "no such architecture");
+    assert_cli_fails(run_cli("inspect", "-m", MODEL, "--arch", "ViT-B-32"), 2, "config.json has");
+    assert_cli_fails(run_cli("inspect", "-m", old), 3, "torch.save(torch.load(FILE), NEW)");
+    assert_cli_fails(run_cli("inspect", "-m", MODEL, "--weights", "nowhere.bin"), 3,
+                     "no such file of weights");
+    const char *other = OSPREY_TEST_DIR "/golden/torch/hf-vit-p32-quickgelu/pytorch_model.bin";
+    run = run_cli("embed", "-m", MODEL, "--weights", other, "--text", "a", "--no-cache");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+}
+
 static void test_bench(void **state)
 {
     (void)state;
@@ -410,6 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_weight_files),
         cmocka_unit_test(test_bench),
         cmocka_unit_test(test_compile),
         cmocka_unit_test(test_max_resident),

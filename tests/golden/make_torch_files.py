@@ -11,7 +11,6 @@ archives are models of their own, tests/golden/models/openai-*.
 
 import json
 import shutil
-import warnings
 from pathlib import Path
 
 import open_clip
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 
 import golden_expect
 import golden_vocabulary
+import torch_archive
 from golden_weights import randomise, settle_batch_norms
 
 HERE = Path(__file__).resolve().parent
@@ -82,51 +82,20 @@ def unusual_storages(tensors):
 
 
 def openai_model(seed, vision):
-    """Under the names and with the buffers of OpenAI's CLIP."""
-    model = open_clip.CLIP(
+        model = open_clip.CLIP(
         embed_dim=24, quick_gelu=True, vision_cfg=vision,
         text_cfg={"context_length": 32, "vocab_size": len(SMALL[0]), "width": 64, "heads": 1,
                   "layers": 1})
     randomise(model, seed, logit_scale=60)
     settle_batch_norms(model.visual, vision["image_size"], seed)
-    # A constant of the traced program, as in OpenAI's, and no buffer.
-    vars(model)["attn_mask"] = model._buffers.pop("attn_mask")
-    for name, value in {"input_resolution": vision["image_size"], "context_length": 32,
-                        "vocab_size": len(SMALL[0])}.items():
-        vars(model).pop(name, None)  # open_clip has two of them as plain numbers
-        model.register_buffer(name, torch.tensor(value))
     return model
 
 
-def without_debug(archive, path):
-    """The archive without code/*.debug_pkl, which name files of the machine that made it."""
-    reader = torch._C.PyTorchFileReader(str(archive))
-    writer = torch._C.PyTorchFileWriter(str(path))
-    for record in reader.get_all_records():
-        if record.endswith(".debug_pkl") or record in ("version", "byteorder"):
-            continue
-        if record != ".data/serialization_id":
-            content = reader.get_record(record)
-            writer.write_record(record, content, len(content))
-    writer.write_end_of_file()
-
-
 def save_archive(name, file, model):
-    """Traced, in half precision but for what OpenAI's convert_weights leaves, and saved."""
     folder = HERE / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    size = int(model.input_resolution)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        traced = torch.jit.trace(model, (torch.zeros(1, 3, size, size),
-                                         torch.zeros(1, 32, dtype=torch.int64)), strict=False)
-        for parameter, tensor in traced.named_parameters():
-            if not any(part in parameter for part in ("ln_", "bn", "embedding", "logit_scale")):
-                tensor.data = tensor.data.half()
-        torch.jit.save(traced, folder / "whole.pt")
-    without_debug(folder / "whole.pt", folder / file)
-    (folder / "whole.pt").unlink()
+    torch_archive.save(model, folder / file)
     golden_vocabulary.save_plain(folder, *SMALL)
     golden_vocabulary.save_special_tokens(folder, 32)
     return folder

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which weight file is taken, and what a bare one is taken for. */
+#include "cmocka_all.h"
+#include "format/format_files.h"
+#include "model/zoo.h"
+#include "test_directory.h"
+
+#include <osprey/model.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MODELS      OSPREY_TEST_DIR "/golden/models/"
+#define TORCH       OSPREY_TEST_DIR "/golden/torch/"
+#define HUGGINGFACE "hf-vit-p32-quickgelu"
+
+static osprey_model *open_with(const char *path, const char *arch, const char *weights)
+{
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    const osprey_model_options options = {.arch = arch, .weights = weights};
+    if (osprey_model_open_with(path, &options, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    return model;
+}
+
+static void refuse(const char *path, const char *arch, const char *weights, osprey_status wanted,
+                   const char *subject, const char *words)
+{
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    const osprey_model_options options = {.arch = arch, .weights = weights};
+    assert_refused(osprey_model_open_with(path, &options, &model, &error), &error, wanted, subject,
+                   words);
+    assert_null(model);
+}
+
+/* Whether the model's weights are of that format, and what its note says ("" for none). */
+static void assert_used(osprey_model *model, const char *format, const char *note)
+{
+    const osprey_model_info *info = osprey_model_get_info(model);
+    assert_string_equal(info->weight_format, format);
+    if (!*note) assert_null(info->note);
+    if (*note && (!info->note || !strstr(info->note, note)))
+        fail_msg("the note is \"%s\", without \"%s\"", info->note ? info->note : "", note);
+    osprey_model_free(model);
+}
+
+/* Everything but weights of the golden Hugging Face model. */
+static void create(test_directory *d)
+{
+    test_directory_create(d);
+    test_directory_link(d, MODELS HUGGINGFACE, "config.json");
+    test_directory_link(d, MODELS HUGGINGFACE, "preprocessor_config.json");
+    test_directory_link(d, MODELS HUGGINGFACE, "tokenizer.json");
+}
+
+static void write_damaged(const test_directory *d, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs("PK\x03\x04 and no more", file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_the_safest_sound_file_is_used(void **state)
+{
+    (void)state;
+    test_directory d;
+    create(&d);
+    test_directory_link(&d, TORCH HUGGINGFACE, "pytorch_model.bin");
+    assert_used(open_with(d.path, NULL, NULL), "PyTorch checkpoint", "");
+    test_directory_link(&d, MODELS HUGGINGFACE, "model.safetensors");
+    assert_used(open_with(d.path, NULL, NULL), "safetensors",
+                "of 2 weight files, model.safetensors is used");
+    assert_used(open_with(d.path, NULL, "pytorch_model.bin"), "PyTorch checkpoint", "");
+
+    test_directory_remove(&d, "model.safetensors");
+    write_damaged(&d, "model.safetensors");
+    assert_used(open_with(d.path, NULL, NULL), "PyTorch checkpoint",
+                "is the file cut off?); pytorch_model.bin is used");
+    refuse(d.path, NULL, "model.safetensors", OSPREY_FORMAT, "model.safetensors", "cut off");
+    test_directory_remove(&d, "pytorch_model.bin");
+    write_damaged(&d, "pytorch_model.bin");
+    refuse(d.path, NULL, NULL, OSPREY_FORMAT, "/model.safetensors", "cut off");
+    assert_used(open_with(d.path, NULL, MODELS HUGGINGFACE "/model.safetensors"), "safetensors",
+                "");
+    test_directory_free(&d);
+}
+
+static void test_options_that_do_not_go_with_the_model(void **state)
+{
+    (void)state;
+    const char *directory = MODELS HUGGINGFACE, *file = MODELS HUGGINGFACE "/model.safetensors";
+    refuse(directory, NULL, "none.bin", OSPREY_NOT_FOUND, "none.bin", "no such file of weights");
+    refuse(directory, NULL, "config.json", OSPREY_UNSUPPORTED, "config.json", "not a file of");
+    refuse(file, NULL, "model.safetensors", OSPREY_INVALID_ARGUMENT, "model.safetensors",
+           "the model is a file itself");
+    refuse(file, "ViT-B-32", NULL, OSPREY_INVALID_ARGUMENT, "ViT-B-32", "config.json has it");
+    refuse("some.osprey", "ViT-B-32", NULL, OSPREY_INVALID_ARGUMENT, "some.osprey",
+           "an engine has its architecture");
+    refuse(MODELS "openclip-rn", "RN-50", NULL, OSPREY_NOT_FOUND, "RN-50",
+           "there are ViT-S-32, ViT-S-32-alt");
+    refuse(MODELS "openclip-rn", "RN50", NULL, OSPREY_FORMAT, "open_clip_model.safetensors",
+           "but RN50 asks for [32, 3, 3, 3]");
+}
+
+/* A file with the tensors from which shapes are found: names and dims, F16, all zeros. */
+static void write_shapes(const char *name, const char *const *tensors)
+{
+    char header[8192];
+    size_t used = (size_t)snprintf(header, sizeof header, "{"), bytes = 0;
+    for (; *tensors; tensors += 2) {
+        size_t elements = 1;
+        for (char *at = (char *)(uintptr_t)tensors[1]; *at; at += *at == ',')
+            elements *= strtoull(at, &at, 10);
+        used +=
+            (size_t)snprintf(header + used, sizeof header - used,
+                             "%s\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":"
+                             "[%zu,%zu]}",
+                             bytes ? "," : "", tensors[0], tensors[1], bytes, bytes + 2 * elements);
+        bytes += 2 * elements;
+    }
+    used += (size_t)snprintf(header + used, sizeof header - used, "}");
+    FILE *file = fopen(in_directory(name), "wb");
+    assert_non_null(file);
+    for (size_t i = 0; i < 8; i++) fputc((int)(used >> 8 * i & 0xff), file);
+    fputs(header, file);
+    fflush(file);
+    assert_int_equal(ftruncate(fileno(file), (off_t)(8 + used + bytes)), 0); /* a hole */
+    assert_int_equal(fclose(file), 0);
+}
+
+#define BLOCK(tower, n) tower "transformer.resblocks." n ".attn.in_proj_weight", "1"
+#define BLOCKS(tower)                                                                              \
+    BLOCK(tower, "0"), BLOCK(tower, "1"), BLOCK(tower, "2"), BLOCK(tower, "3"), BLOCK(tower, "4"), \
+        BLOCK(tower, "5"), BLOCK(tower, "6"), BLOCK(tower, "7"), BLOCK(tower, "8"),                \
+        BLOCK(tower, "9"), BLOCK(tower, "10"), BLOCK(tower, "11")
+#define VIT_B_32                                                                                   \
+    "visual.proj", "768,512", "visual.conv1.weight", "768,3,32,32", "visual.positional_embedding", \
+        "50,768", "visual.transformer.resblocks.0.mlp.c_fc.weight", "3072,768", BLOCKS("visual."), \
+        "token_embedding.weight", "49408,512", "positional_embedding", "77,512",                   \
+        "transformer.resblocks.0.mlp.c_fc.weight", "2048,512", "text_projection", "512,512",       \
+        BLOCKS("")
+
+static void test_weights_that_fit_two_architectures(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {VIT_B_32, NULL};
+    static const char *const openai[] = {VIT_B_32, "input_resolution", "1", "context_length",
+                                         "1",      "vocab_size",       "1", NULL};
+    write_shapes("plain.safetensors", plain);
+    refuse(in_directory("plain.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED, "plain.safetensors",
+           "its shapes fit ViT-B-32 and ViT-B-32-quickgelu, which differ in the activation: name "
+           "one with --arch");
+    /* Named, or with OpenAI's marks, it goes on to the tensors that this file lacks. */
+    refuse(in_directory("plain.safetensors"), "ViT-B-32", NULL, OSPREY_NOT_FOUND,
+           "plain.safetensors", "tensor \"logit_scale\" is missing");
+    write_shapes("openai.safetensors", openai);
+    refuse(in_directory("openai.safetensors"), NULL, NULL, OSPREY_NOT_FOUND, "openai.safetensors",
+           "tensor \"logit_scale\" is missing");
+}
+
+static void test_towers_of_others_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *words;
+    } towers[] = {
+        {"visual.trunk.patch_embed.proj.weight", "an image tower of timm"},
+        {"text_decoder.ln_final.weight", "a caption decoder (CoCa)"},
+        {"visual.attn_pool.query", "an attention pooler (CoCa)"},
+        {"text.transformer.embeddings.word_embeddings.weight", "a text tower of transformers"},
+        {"model.layers.0.weight", "of no model that osprey knows"},
+    };
+    for (size_t i = 0; i < sizeof towers / sizeof *towers; i++) {
+        write_shapes("other.safetensors", (const char *const[]){towers[i].name, "1", NULL});
+        refuse(in_directory("other.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED,
+               "other.safetensors", towers[i].words);
+    }
+}
+
+/* Each published shape is told from every other; both names of it lead to it. */
+static void test_zoo(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
+        const osprey__zoo_entry *entry = &osprey__zoo[i];
+        assert_ptr_equal(osprey__zoo_fit(&entry->config), entry);
+        osprey__model_config config;
+        assert_int_equal(osprey__zoo_find(entry->gelu_name, &config, NULL), OSPREY_OK);
+        assert_int_equal(config.text.activation, OSPREY_ACTIVATION_GELU);
+        assert_int_equal(config.text.width, 64 * config.text.heads);
+        assert_int_equal(config.preprocessing.crop_width, config.image.image_width);
+        assert_string_equal(config.file, entry->gelu_name);
+        if (!entry->quick_name) continue;
+        assert_int_equal(osprey__zoo_find(entry->quick_name, &config, NULL), OSPREY_OK);
+        assert_int_equal(config.text.activation, OSPREY_ACTIVATION_QUICK_GELU);
+        assert_string_equal(config.file, entry->quick_name);
+    }
+    osprey__model_config config;
+    assert_int_equal(osprey__zoo_find("RN50x4-quickgelu", &config, NULL), OSPREY_OK);
+    assert_int_equal(config.image.heads, 40);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_RELU);
+    assert_int_equal(osprey__zoo_find("ViT-H-14", &config, NULL), OSPREY_OK);
+    assert_int_equal(config.image.heads, 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_safest_sound_file_is_used),
+        cmocka_unit_test(test_options_that_do_not_go_with_the_model),
+        cmocka_unit_test(test_weights_that_fit_two_architectures),
+        cmocka_unit_test(test_towers_of_others_are_named),
+        cmocka_unit_test(test_zoo),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
