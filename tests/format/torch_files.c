@@ -75,7 +75,8 @@ void zip_add(zip_file *zip, const char *name, const void *data, size_t length)
     put_number(&zip->directory, 0x02014b50, 4);
     put_number(&zip->directory, 20, 2);
     put_facts(&zip->directory, name, length);
-    put_number(&zip->directory, 0, 10);
+    put_number(&zip->directory, 0, 8);
+    put_number(&zip->directory, 0, 2);
     put_number(&zip->directory, header, 4);
     put(&zip->directory, name, strlen(name));
     zip->count++;
