@@ -82,7 +82,7 @@ def unusual_storages(tensors):
 
 
 def openai_model(seed, vision):
-        model = open_clip.CLIP(
+    model = open_clip.CLIP(
         embed_dim=24, quick_gelu=True, vision_cfg=vision,
         text_cfg={"context_length": 32, "vocab_size": len(SMALL[0]), "width": 64, "heads": 1,
                   "layers": 1})
