@@ -23,6 +23,7 @@ extern const cli_command cli_inspect_command;
 extern const cli_command cli_bench_command;
 extern const cli_command cli_compile_command;
 extern const cli_command cli_cache_command;
+extern const cli_command cli_score_command;
 
 /* All of them, ending with NULL. */
 extern const cli_command *const cli_commands[];

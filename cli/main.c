@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_classify_command,   &cli_embed_command,   &cli_tokenize_command,
-    &cli_preprocess_command, &cli_inspect_command, &cli_bench_command,
-    &cli_compile_command,    &cli_cache_command,   NULL,
+    &cli_classify_command,   &cli_embed_command,
+    &cli_score_command,      &cli_tokenize_command,
+    &cli_preprocess_command, &cli_inspect_command,
+    &cli_bench_command,      &cli_compile_command,
+    &cli_cache_command,      NULL,
 };
 
 /* Where the caller closed one of the three standard files, the next file opened would take its

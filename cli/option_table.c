@@ -10,10 +10,10 @@
         __VA_ARGS__, NULL                                                                          \
     }
 #define MODEL_COMMANDS   (CLI_ALL_COMMANDS & ~CLI_CACHE)
-#define IMAGE_COMMANDS   (CLI_CLASSIFY | CLI_EMBED | CLI_PREPROCESS)
+#define IMAGE_COMMANDS   (CLI_CLASSIFY | CLI_EMBED | CLI_SCORE | CLI_PREPROCESS)
 #define COMPUTE_THREADS  (IMAGE_COMMANDS | CLI_BENCH)
-#define MODEL_RUNNERS    (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH)
-#define PRECISE_COMMANDS (CLI_CLASSIFY | CLI_EMBED | CLI_BENCH | CLI_COMPILE)
+#define MODEL_RUNNERS    (CLI_CLASSIFY | CLI_EMBED | CLI_SCORE | CLI_BENCH)
+#define PRECISE_COMMANDS (MODEL_RUNNERS | CLI_COMPILE)
 
 const cli_option_spec cli_option_table[] = {
     {"model", 'm', CLI_STRING, MODEL_COMMANDS, FIELD(model), .value = "DIR|FILE",
@@ -50,6 +50,14 @@ const cli_option_spec cli_option_table[] = {
      CHOICES("softmax", "sigmoid"), .value = "HOW",
      .help = "Scores over all labels that sum to 1, or each label by itself (for models trained "
              "so, such as SigLIP)."},
+    {"head", 0, CLI_STRING, CLI_SCORE, FIELD(head), .value = "FILE",
+     .help =
+         "The linear head: PyTorch's state dict or a safetensors file with a matrix [outputs,D] "
+         "and perhaps a bias."},
+    {"embeddings", 0, CLI_STRINGS, CLI_SCORE, FIELD(embeddings), .value = "FILE.npy",
+     .rivals = CLI_RIVAL_INPUTS,
+     .help = "Embeddings to rate: float32 [N,D], as osprey embed --format npy writes them. May be "
+             "given several times."},
     {"text", 0, CLI_STRINGS, CLI_EMBED, FIELD(text), .value = "TEXT", .rivals = CLI_RIVAL_INPUTS,
      .help = "A text to embed. May be given several times."},
     {"texts", 0, CLI_STRING, CLI_EMBED | CLI_TOKENIZE, FIELD(texts), .value = "@FILE",
@@ -118,8 +126,8 @@ const cli_option_spec cli_option_table[] = {
              "in memory, where its instruction set is missing."},
     {"dump-graph", 0, CLI_STRING, CLI_COMPILE, FIELD(dump_graph), .value = "DIR",
      .help = "Write the text of each tower's graph there, as built and after each pass."},
-    {"batch", 0, CLI_SIZE, CLI_CLASSIFY | CLI_EMBED, FIELD(batch), .value = "N", .least = 1,
-     .most = 65536,
+    {"batch", 0, CLI_SIZE, CLI_CLASSIFY | CLI_EMBED | CLI_SCORE, FIELD(batch), .value = "N",
+     .least = 1, .most = 65536,
      .help = "Images or texts that go through the model together (default: 8 images, 512 texts)."},
     {"threads", 0, CLI_SIZE, COMPUTE_THREADS, FIELD(threads), .value = "N", .fallback = "0",
      .most = 256, .help = "Threads for decoding and for the model; 0: one a core."},
@@ -137,8 +145,9 @@ const cli_option_spec cli_option_table[] = {
      .help = "Stay below that much memory (K, M and G are 2^10, 2^20 and 2^30): weights of an "
              "engine that do not fit are read from its file as they are used. 0: no limit."},
     {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear), .help = "Remove all of them first."},
-    {"json", 0, CLI_FLAG, CLI_CLASSIFY | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH | CLI_CACHE,
-     FIELD(json), .rivals = CLI_RIVAL_FORMS, .help = "Machine-readable: one JSON object a line."},
+    {"json", 0, CLI_FLAG,
+     CLI_CLASSIFY | CLI_SCORE | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH | CLI_CACHE, FIELD(json),
+     .rivals = CLI_RIVAL_FORMS, .help = "Machine-readable: one JSON object a line."},
     {"csv", 0, CLI_FLAG, CLI_CLASSIFY, FIELD(csv), .rivals = CLI_RIVAL_FORMS,
      .help = "Comma-separated, with a header line. A failed input has no row."},
     {"output", 'o', CLI_STRING, CLI_COMPILE, FIELD(output), .value = "FILE",

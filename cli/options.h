@@ -26,7 +26,8 @@ typedef enum cli_command_bit {
     CLI_BENCH = 32,
     CLI_COMPILE = 64,
     CLI_CACHE = 128,
-    CLI_ALL_COMMANDS = 255,
+    CLI_SCORE = 256,
+    CLI_ALL_COMMANDS = 511,
 } cli_command_bit;
 
 typedef struct cli_strings {
@@ -57,7 +58,8 @@ typedef struct cli_options {
     const char *arch, *weights;
     const char *model, *labels, *templates, *texts, *pixels, *output,
         *dump_graph; /* NULL: not given */
-    cli_strings template, text, keep, prune, calibrate;
+    const char *head;
+    cli_strings template, text, embeddings, keep, prune, calibrate;
     cli_strings verify_images; /* of compile; more of them may be in inputs */
     cli_sizes batches;         /* of bench and compile */
     size_t ensemble, activation, format, tower, precision, method;

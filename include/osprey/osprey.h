@@ -7,6 +7,7 @@
 #include <osprey/engine.h>
 #include <osprey/error.h>
 #include <osprey/image.h>
+#include <osprey/linear_head.h>
 #include <osprey/model.h>
 #include <osprey/session.h>
 #include <osprey/task.h>
