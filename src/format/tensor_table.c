@@ -9,6 +9,7 @@ const char *osprey__weight_format_name(osprey__weight_format format)
         [OSPREY__SAFETENSORS] = "safetensors",
         [OSPREY__TORCH_CHECKPOINT] = "PyTorch checkpoint",
         [OSPREY__TORCH_SCRIPT] = "TorchScript archive",
+        [OSPREY__NUMPY_ARCHIVE] = "NumPy archive",
     };
     return names[format];
 }

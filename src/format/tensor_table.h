@@ -20,6 +20,7 @@ typedef enum osprey__weight_format {
     OSPREY__SAFETENSORS,
     OSPREY__TORCH_CHECKPOINT, /* a state dict that torch.save wrote */
     OSPREY__TORCH_SCRIPT,     /* modules that torch.jit.save wrote */
+    OSPREY__NUMPY_ARCHIVE,    /* arrays that numpy.savez wrote */
 } osprey__weight_format;
 
 /* "safetensors", "PyTorch checkpoint", ... Static storage. */

@@ -40,9 +40,10 @@ static bool ends_with(const char *text, const char *ending)
 
 static bool is_weight_name(const char *name)
 {
-    static const char *const endings[] = {
-        ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth",
-        ".ckpt"};
+    static const char *const endings[] = {".safetensors", ".safetensors.index.json",
+                                          ".bin",         ".bin.index.json",
+                                          ".pt",          ".pth",
+                                          ".ckpt",        ".npz"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         if (ends_with(name, endings[i])) return true;
     }
@@ -54,10 +55,11 @@ static osprey_status open_named(const char *path, osprey__weight_choice *choice,
 {
     choice->named = true;
     if (!is_weight_name(path))
-        return osprey__fail(error, OSPREY_UNSUPPORTED, path,
-                            "not a file of weights: a .safetensors, .bin, .pt, .pth or .ckpt file, "
-                            "an index of its shards (.index.json), an .osprey engine or the "
-                            "model's directory would fit");
+        return osprey__fail(
+            error, OSPREY_UNSUPPORTED, path,
+            "not a file of weights: a .safetensors, .bin, .pt, .pth, .ckpt or .npz file, "
+            "an index of its shards (.index.json), an .osprey engine or the "
+            "model's directory would fit");
     return osprey__weights_open(path, &choice->weights, error);
 }
 
