@@ -194,7 +194,8 @@ static cli_exit run(const cli_options *options)
                          options->max_resident ? "  read_MiB" : "");
     if (code == CLI_DONE && options->tower != CLI_TOWER_TEXT)
         code = bench_tower(options, &loaded, OSPREY_TOWER_IMAGE, &output);
-    if (code == CLI_DONE && options->tower != CLI_TOWER_IMAGE)
+    if (code == CLI_DONE && (options->tower == CLI_TOWER_TEXT ||
+                             (options->tower == CLI_TOWER_BOTH && loaded.info->text.architecture)))
         code = bench_tower(options, &loaded, OSPREY_TOWER_TEXT, &output);
     if (code != CLI_DONE) cli_output_abandon(&output);
     code = cli_output_close(&output, code);

@@ -6,11 +6,13 @@
 #include "json_text.h"
 #include "prompts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct classification {
     const cli_options *options;
     const osprey_label_set *set;
+    const char *measure;  /* what goes with a score: "cosine", or "logit" of the model's classes */
     osprey_score *scores; /* [labels], work space */
     cli_output *output;
 } classification;
@@ -32,7 +34,7 @@ static void write_json(const classification *c, const char *path, size_t count,
         json_t *result = json_object();
         json_object_set_new(result, "label", cli_json_text(label, strlen(label)));
         json_object_set_new(result, "score", cli_json_number((double)c->scores[i].score));
-        json_object_set_new(result, "cosine", cli_json_number((double)c->scores[i].cosine));
+        json_object_set_new(result, c->measure, cli_json_number((double)c->scores[i].cosine));
         json_array_append_new(results, result);
     }
     json_object_set_new(line, "results", results);
@@ -92,20 +94,53 @@ static cli_exit classify_images(const cli_options *options, const cli_image_inpu
     cli_output output;
     cli_exit code = cli_output_open(&output, options->output);
     if (code != CLI_DONE) return code;
-    classification c = {.options = options, .set = set, .output = &output};
+    const bool own = !options->labels;
+    classification c = {
+        .options = options, .set = set, .measure = own ? "logit" : "cosine", .output = &output};
     c.scores = cli_calloc(osprey_label_set_count(set), sizeof *c.scores);
-    if (options->csv) cli_output_print(&output, "input,rank,label,score,cosine\n");
-    if (!options->csv && !options->json) cli_output_print(&output, "   score   cosine  label\n");
+    if (options->csv) cli_output_print(&output, "input,rank,label,score,%s\n", c.measure);
+    if (!options->csv && !options->json)
+        cli_output_print(&output, "   score  %7s  label\n", c.measure);
     cli_image_job job = {.options = options,
                          .inputs = inputs,
                          .loaded = loaded,
-                         .form = OSPREY_EMBED_UNIT_LENGTH,
+                         .form = own ? OSPREY_EMBED_RAW : OSPREY_EMBED_UNIT_LENGTH,
                          .output = &output,
                          .row = classify_row,
                          .context = &c};
     code = cli_image_job_run(&job);
     cli_free(c.scores);
     return cli_output_close(&output, code);
+}
+
+/* The labels' set, encoded by a session that was started for it; or the model's own classes. */
+static cli_exit make_set(const cli_options *options, const cli_prompts *prompts,
+                         cli_loaded_model *loaded, osprey_label_set **set)
+{
+    const osprey_model_info *info = loaded->info;
+    if (prompts && !info->text.architecture && info->head_classes)
+        return cli_fail(CLI_WRONG_USE, "--labels",
+                        "%s has no text tower, and so knows no labels but its own %zu classes: "
+                        "leave --labels out to have these",
+                        info->name, info->head_classes);
+    if (!info->text.architecture && !info->head_classes)
+        return cli_fail(CLI_WRONG_USE, info->name,
+                        "has neither a text tower, which would read labels, nor classes of its "
+                        "own: embed is what it can do");
+    if (!prompts && !info->head_classes)
+        return cli_fail(CLI_WRONG_USE, "--labels",
+                        "is missing: give the labels to choose from, as a,b,c or @FILE");
+    cli_exit code =
+        cli_model_start(loaded, prompts ? OSPREY_TOWER_BOTH : OSPREY_TOWER_IMAGE, options);
+    if (code != CLI_DONE) return code;
+    if (prompts) return cli_prompts_encode(prompts, options, loaded, set);
+    if (!info->head_labels)
+        fprintf(stderr,
+                "osprey: %s: its %zu classes have no names here: they are numbered from 0\n",
+                info->name, info->head_classes);
+    osprey_error error;
+    if (osprey_label_set_create_classes(loaded->model, set, &error) == OSPREY_OK) return CLI_DONE;
+    return cli_fail_error(CLI_INPUTS_FAILED, &error);
 }
 
 static cli_exit run(const cli_options *options)
@@ -117,8 +152,7 @@ static cli_exit run(const cli_options *options)
     cli_exit code = cli_prompts_read(&prompts, options);
     if (code == CLI_DONE) code = cli_image_inputs_find(&inputs, &options->inputs);
     if (code == CLI_DONE) code = cli_model_load(&loaded, options);
-    if (code == CLI_DONE) code = cli_model_start(&loaded, OSPREY_TOWER_BOTH, options);
-    if (code == CLI_DONE) code = cli_prompts_encode(prompts, options, &loaded, &set);
+    if (code == CLI_DONE) code = make_set(options, prompts, &loaded, &set);
     if (code == CLI_DONE) code = classify_images(options, &inputs, &loaded, set);
     osprey_label_set_free(set);
     cli_model_unload(&loaded);
@@ -136,7 +170,9 @@ const cli_command cli_classify_command = {
                "JPEG, PNG or WebP file, a directory (the pictures directly inside, by name), "
                "@FILE for a list of files, one a line, or - for one on standard input. Results "
                "come in the order of the inputs; a bad picture is named on standard error and does "
-               "not stop the rest.",
+               "not stop the rest. A model with a classification head, such as a ViT of "
+               "google-research's (.npz), has classes of its own: these are meant without "
+               "--labels.",
     .example = "  osprey classify --labels cat,dog,car photo.jpg\n"
                "  find photos -name '*.jpg' | osprey classify --labels @labels.txt --json -\n",
     .run = run,

@@ -16,7 +16,7 @@
 static const osprey_tower towers[] = {
     [CLI_TOWER_IMAGE] = OSPREY_TOWER_IMAGE,
     [CLI_TOWER_TEXT] = OSPREY_TOWER_TEXT,
-    [CLI_TOWER_BOTH] = OSPREY_TOWER_BOTH,
+    [CLI_TOWER_BOTH] = 0, /* both, as far as the model has them */
 };
 
 /* --prune heads=0.1 and mlp=0.25 into the fractions. */

@@ -30,8 +30,7 @@ static cli_exit tokenize(const cli_options *options, const cli_lines *texts,
     const osprey_tokenizer *tokenizer = osprey_model_tokenizer(loaded->model);
     if (!tokenizer)
         return cli_fail(CLI_WRONG_USE, options->model,
-                        "the engine was compiled without its text tower, and so without a "
-                        "tokenizer");
+                        "there is no text tower in it, and so no tokenizer");
     size_t capacity = loaded->info->context_length;
     int32_t *ids = cli_calloc(capacity, sizeof *ids);
     cli_exit code = CLI_DONE;

@@ -29,7 +29,7 @@ const cli_option_spec cli_option_table[] = {
              "the safest that is sound: safetensors before PyTorch's."},
     {"labels", 0, CLI_STRING, CLI_CLASSIFY, FIELD(labels), .value = "A,B,C|@FILE",
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
-             "@- is standard input)."},
+             "@- is standard input). Without it: the classes of the model's own head."},
     {"template", 0, CLI_STRINGS, CLI_CLASSIFY, FIELD(template), .value = "TEXT",
      .rivals = CLI_RIVAL_PROMPTS,
      .help = "Prompt with {} or {label} where the label goes. May be given several times: the "

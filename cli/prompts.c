@@ -29,9 +29,6 @@ static cli_exit split_labels(cli_prompts *prompts, const char *list)
 
 static cli_exit read_labels(cli_prompts *prompts, const char *value)
 {
-    if (!value)
-        return cli_fail(CLI_WRONG_USE, "--labels",
-                        "is missing: give the labels to choose from, as a,b,c or @FILE");
     if (value[0] != '@') return split_labels(prompts, value);
     cli_exit code = cli_lines_read_value(&prompts->labels, "--labels", value);
     if (code != CLI_DONE) return code;
@@ -74,6 +71,11 @@ static cli_exit read_templates(cli_prompts *prompts, const cli_options *options)
 cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options)
 {
     *prompts = NULL;
+    if (!options->labels && (options->template.count || options->templates))
+        return cli_fail(CLI_WRONG_USE, "--labels",
+                        "is missing: templates go with the labels to choose from, as a,b,c or "
+                        "@FILE");
+    if (!options->labels) return CLI_DONE;
     cli_prompts *made = cli_calloc(1, sizeof *made);
     cli_exit code = read_labels(made, options->labels);
     if (code == CLI_DONE) cli_lines_drop_repeated(&made->labels);

@@ -9,8 +9,9 @@
 typedef struct cli_prompts cli_prompts;
 
 /*
- * Reads and checks what was asked for, before a model is loaded. On CLI_WRONG_USE the reason has
- * been printed, and *prompts is NULL.
+ * Reads and checks what was asked for, before a model is loaded. Without --labels *prompts is NULL:
+ * the model's own classes are meant. On CLI_WRONG_USE the reason has been printed, and *prompts is
+ * NULL.
  */
 cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options);
 

@@ -36,6 +36,7 @@ typedef enum osprey_activation {
     OSPREY_ACTIVATION_GELU,       /* x * Phi(x), with erf */
     OSPREY_ACTIVATION_GELU_TANH,  /* the tanh approximation */
     OSPREY_ACTIVATION_QUICK_GELU, /* x * sigmoid(1.702 x), OpenAI's CLIP */
+    OSPREY_ACTIVATION_TANH,
 } osprey_activation;
 
 /* "relu", "gelu", ... Static storage. */
@@ -72,20 +73,27 @@ typedef struct osprey_tower_info {
 typedef struct osprey_model_info {
     const char *name;          /* the last component of the directory, or a bare weight file's name
                                   without its ending; an engine's: of its source's */
-    const char *layout;        /* "huggingface", "openclip", "openai" or "engine" */
+    const char *layout;        /* "huggingface", "openclip", "openai", "vision_transformer" or
+                                  "engine" */
     const char *arch;          /* OpenCLIP's name of it, where a bare file has one; else NULL */
     const char *identified_by; /* what told the architecture: "config.json", "--arch", ... */
-    const char *weight_format; /* "safetensors", "PyTorch checkpoint", "TorchScript archive" or
-                                  "engine" */
-    const char *note; /* NULL; where there are several weight files: which is used, and why the
-                         safer one is not */
-    size_t embed_dim; /* D: elements of an embedding, the same for both towers */
+    const char *weight_format; /* "safetensors", "PyTorch checkpoint", "TorchScript archive",
+                                  "NumPy archive" or "engine" */
+    const char *note;    /* NULL; where there are several weight files: which is used, and why the
+                            safer one is not */
+    size_t embed_dim;    /* D: elements of an embedding, the same for both towers */
+    size_t head_classes; /* of the classification head behind the embeddings
+                            (osprey_label_set_create_classes); 0: the model has none */
+    const char *head_labels; /* what these classes are: "ImageNet-1k" or "ImageNet-21k", known by
+                                their number; NULL where osprey has no names for them */
     size_t image_height, image_width;
-    size_t context_length; /* most tokens of a text, start and end token included */
-    float logit_scale;     /* what the cosine is multiplied by: exp of the stored value */
+    size_t context_length; /* most tokens of a text, start and end token included; 0 without a
+                              text tower */
+    float logit_scale;     /* what the cosine is multiplied by: exp of the stored value; 0 without
+                              a text tower */
     float logit_bias;      /* added to it; 0 but for SigLIP */
     osprey_tower_info image;
-    osprey_tower_info text;
+    osprey_tower_info text; /* architecture NULL, all 0: the model takes pictures only */
     osprey_preprocessing preprocessing;
     const char *weight_dtype; /* of most elements: "F32", "F16", "BF16" */
     size_t file_count;        /* what was read, */
@@ -114,9 +122,12 @@ typedef struct osprey_model_options {
  *
  * A directory's safest file is read, safetensors first; one that is damaged is passed over, and
  * info's note says so. A weight file is known by its content: safetensors, what torch.save wrote (a
- * zip file, PyTorch 1.6 and later; nothing in it is executed), a TorchScript archive. It may be
+ * zip file, PyTorch 1.6 and later; nothing in it is executed), a TorchScript archive, a NumPy
+ * archive (not compressed). It may be
  * - in Hugging Face's or OpenCLIP's layout: its directory has the configuration;
  * - OpenAI's own (ViT-B-32.pt, RN50x4.pt, ...), which needs nothing beside it;
+ * - google-research/vision_transformer's (.npz: ViT-B_16.npz and the like), which needs nothing
+ *   beside it, and has no text tower;
  * - OpenCLIP's alone: the architecture is that of arch, or the only published one that fits.
  * Files without a tokenizer beside them get CLIP's own; files without a configuration the
  * preprocessing of OpenAI's models.
@@ -138,7 +149,7 @@ OSPREY_API osprey_status osprey_model_open_with(const char *path,
 
 OSPREY_API const osprey_model_info *osprey_model_get_info(const osprey_model *model);
 
-/* Lives as long as the model. NULL: an engine without its text tower. */
+/* Lives as long as the model. NULL: a model, or an engine, without a text tower. */
 OSPREY_API const osprey_tokenizer *osprey_model_tokenizer(const osprey_model *model);
 
 /* Takes NULL. */

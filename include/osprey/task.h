@@ -53,6 +53,18 @@ OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
                                                  const osprey_label_set_options *options,
                                                  osprey_label_set **set, osprey_error *error);
 
+/*
+ * The classes of the model's own head (osprey_model_info's head_classes), for models that were
+ * trained to classify. They are scored like labels, but on embeddings as they come,
+ * OSPREY_EMBED_RAW, and with the head's logits in place of scaled cosines. Labels are ImageNet's
+ * names where head_labels says so, else "class 0", "class 1" and so on. The caller frees *set with
+ * osprey_label_set_free. Errors: OSPREY_INVALID_ARGUMENT (the model has no head),
+ * OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_label_set_create_classes(const osprey_model *model,
+                                                         osprey_label_set **set,
+                                                         osprey_error *error);
+
 typedef enum osprey_score_kind {
     OSPREY_SCORE_SOFTMAX, /* over the labels: they sum to 1 */
     OSPREY_SCORE_SIGMOID, /* each label by itself, for models trained so (SigLIP) */
@@ -61,12 +73,13 @@ typedef enum osprey_score_kind {
 typedef struct osprey_score {
     size_t label; /* index into the labels */
     float score;  /* of logit_scale * cosine + logit_bias; 0 to 1 */
-    float cosine; /* of image and label; the mean over templates where probabilities are averaged */
+    float cosine; /* of image and label; the mean over templates where probabilities are averaged;
+                     of a head's class its logit */
 } osprey_score;
 
 /*
- * image: [D], unit length. scores: one for each label, in the labels' order.
- * Errors: OSPREY_INVALID_ARGUMENT (an unknown kind), OSPREY_OUT_OF_MEMORY.
+ * image: [D], unit length (for a head's classes: as it comes). scores: one for each label, in the
+ * labels' order. Errors: OSPREY_INVALID_ARGUMENT (an unknown kind), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_label_set_score(const osprey_label_set *set, const float *image,
                                                 osprey_score_kind kind, osprey_score *scores,
@@ -85,7 +98,8 @@ OSPREY_API size_t osprey_label_set_count(const osprey_label_set *set);
 /* The label of that index, valid as long as the set; NULL behind the last. */
 OSPREY_API const char *osprey_label_set_label(const osprey_label_set *set, size_t index);
 
-/* [label_count, D]: the mean over the templates, of unit length, whatever the ensemble. */
+/* [label_count, D]: the mean over the templates, of unit length, whatever the ensemble; or the rows
+ * of a head. */
 OSPREY_API const float *osprey_label_set_embeddings(const osprey_label_set *set);
 
 /* Takes NULL. */

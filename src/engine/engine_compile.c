@@ -9,7 +9,9 @@
 #include "engine/engine_reductions.h"
 #include "graph/graph_store.h"
 #include "input/text/text_tokenizer.h"
+#include "model/class_head.h"
 #include "model/engine_model.h"
+#include "model/towers.h"
 #include "plan/tower_plan.h"
 
 #include <stdio.h>
@@ -147,6 +149,18 @@ static osprey_status write_tokenizer(compilation *c)
     return status;
 }
 
+static osprey_status write_head(compilation *c)
+{
+    const size_t floats = osprey__class_head_floats(&c->model->config);
+    float *head = osprey__calloc(floats, sizeof *head);
+    if (!head) return osprey__fail_memory(c->error, floats * sizeof *head);
+    osprey__class_head_read(c->model, head);
+    osprey_status status = osprey__engine_writer_section(&c->writer, OSPREY__HEAD_SECTION, head,
+                                                         floats * sizeof *head, c->error);
+    osprey__free(head);
+    return status;
+}
+
 /* A report of other exceptions would say of this engine what is not true. */
 static osprey_status check_report(const osprey_engine_options *options, osprey_error *error)
 {
@@ -244,6 +258,7 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tokenizer(c));
+    if (c->model->config.head_classes) OSPREY_TRY(write_head(c));
     if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_IMAGE));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_reduced_tower(c, OSPREY_TOWER_TEXT));
     OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));
@@ -259,7 +274,6 @@ osprey_status osprey__engine_compile(const osprey_model *model,
 {
     compilation c = {.model = model, .error = error};
     if (options) c.options = *options;
-    if (!c.options.towers) c.options.towers = OSPREY_TOWER_BOTH;
     if (!c.options.batch_count) {
         c.options.batches = default_batches;
         c.options.batch_count = sizeof default_batches / sizeof *default_batches;
@@ -267,6 +281,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     if (model->engine)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,
                             "is an engine already; compile the model that it was made from");
+    OSPREY_TRY(osprey__model_choose_towers(model, c.options.towers, &c.options.towers, error));
     OSPREY_TRY(check_batches(&c.options, error));
     OSPREY_TRY(check_report(&c.options, error));
     OSPREY_TRY(osprey__calibration_check(&c.options, error));

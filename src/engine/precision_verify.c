@@ -6,6 +6,7 @@
 #include "engine/layer_errors.h"
 #include "engine/precision_report.h"
 #include "model/engine_model.h"
+#include "model/towers.h"
 
 /* Layers whose cost is measured where one is to be named: those that err most by themselves. */
 #define SUSPECTS 8
@@ -177,7 +178,7 @@ osprey_status osprey_precision_verify(const osprey_model *model,
 {
     *report = NULL;
     osprey_engine_options resolved = options ? *options : (osprey_engine_options){0};
-    if (!resolved.towers) resolved.towers = OSPREY_TOWER_BOTH;
+    OSPREY_TRY(osprey__model_choose_towers(model, resolved.towers, &resolved.towers, error));
     if (model->engine)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,
                             "is an engine already, which no longer has the weights to compare "

@@ -29,6 +29,7 @@
 #define OSPREY__CONFIG_IMAGE_MAX      16384u
 #define OSPREY__CONFIG_CONTEXT_MAX    65536u
 #define OSPREY__CONFIG_VOCABULARY_MAX 16777216u
+#define OSPREY__CONFIG_CLASSES_MAX    1048576u
 
 typedef enum osprey__image_kind {
     OSPREY__IMAGE_VIT,
@@ -51,13 +52,16 @@ typedef struct osprey__image_config {
     size_t patch_size;                /* 0 in a ResNet */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet */
+    bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
+    bool has_pre_logits;      /* ViT of vision_transformer's: a layer with tanh behind the pooling,
+                                 to the embedding's width */
 } osprey__image_config;
 
 typedef struct osprey__text_config {
     size_t vocabulary;
     size_t context_length;
     size_t width;
-    size_t layers;
+    size_t layers; /* 0: the model has no text tower, and the rest is 0 too */
     size_t heads;
     size_t mlp_width;
     osprey_activation activation;
@@ -67,12 +71,13 @@ typedef struct osprey__text_config {
 } osprey__text_config;
 
 typedef struct osprey__model_config {
-    const char
-        *layout; /* "huggingface", "openclip" or "openai"; static storage, as the names below */
-    const char *file;               /* "config.json", ... */
-    bool bare;                      /* from no file: file is what errors call the source */
+    const char *layout; /* "huggingface", "openclip", "openai" or "vision_transformer"; static
+                           storage, as the names below */
+    const char *file;   /* "config.json", ... */
+    bool bare;          /* from no file: file is what errors call the source */
     const char *preprocessing_file; /* NULL where there is none besides file */
     size_t embed_dim;
+    size_t head_classes; /* of the classification head behind the embedding; 0: none */
     osprey__image_config image;
     osprey__text_config text;
     osprey_preprocessing preprocessing;

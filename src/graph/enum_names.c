@@ -14,6 +14,8 @@ const char *osprey_activation_name(osprey_activation activation)
         return "gelu_tanh";
     case OSPREY_ACTIVATION_QUICK_GELU:
         return "quick_gelu";
+    case OSPREY_ACTIVATION_TANH:
+        return "tanh";
     }
     return "unknown";
 }

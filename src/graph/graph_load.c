@@ -144,7 +144,7 @@ static osprey_status take_constant(loading *in)
 static osprey_status take_attributes(loading *in, osprey__attributes *a)
 {
     size_t activation, precision;
-    OSPREY_TRY(take(in, 1, OSPREY_ACTIVATION_QUICK_GELU, &activation));
+    OSPREY_TRY(take(in, 1, OSPREY_ACTIVATION_TANH, &activation));
     a->activation = (osprey_activation)activation;
     OSPREY_TRY(take(in, 1, OSPREY_PRECISIONS - 1, &precision));
     a->precision = (osprey_precision)precision;

@@ -44,6 +44,8 @@ static float activate(osprey_activation activation, float x)
     case OSPREY_ACTIVATION_QUICK_GELU:
         x = clamp_below(x);
         return x / (1 + expf(-1.702f * x));
+    case OSPREY_ACTIVATION_TANH:
+        return tanhf(x);
     }
     return x;
 }

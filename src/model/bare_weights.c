@@ -3,20 +3,18 @@
 
 #include "base/status.h"
 #include "format/config_values.h"
+#include "model/shape_reader.h"
 #include "model/zoo.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define HEAD_WIDTH 64 /* of every model of OpenAI's */
 
-typedef struct shape_reader {
-    const osprey__weights *weights;
-    const char *file;
+typedef struct bare_file {
+    osprey__shape_reader shapes;
     const char *text; /* prefix of the text tower's names */
-    osprey_error *error;
-} shape_reader;
+} bare_file;
 
 static bool has(const osprey__weights *weights, const char *name)
 {
@@ -71,117 +69,96 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
                         "\"vision_model.embeddings.patch_embedding.weight\" (Hugging Face)");
 }
 
-/* Dimension index of a tensor of that rank, at most limit. */
-static osprey_status read_dim(const shape_reader *r, const char *name, size_t rank, size_t index,
-                              size_t limit, size_t *dim)
-{
-    const osprey__tensor *tensor;
-    OSPREY_TRY(osprey__weights_get(r->weights, name, &tensor, r->error));
-    if (tensor->rank != rank || tensor->dims[index] == 0)
-        return osprey__fail(r->error, OSPREY_FORMAT, r->file,
-                            "tensor \"%s\" has to have %zu dimensions, none of them 0", name, rank);
-    *dim = tensor->dims[index];
-    if (*dim <= limit) return OSPREY_OK;
-    return osprey__fail(r->error, OSPREY_LIMIT, r->file,
-                        "tensor \"%s\" has a dimension of %zu; at most %zu are allowed", name, *dim,
-                        limit);
-}
-
-/* How many blocks there are: prefix, number from 0, suffix. */
-static size_t count_blocks(const shape_reader *r, const char *prefix, const char *suffix)
-{
-    for (size_t count = 0; count < OSPREY__CONFIG_LAYERS_MAX; count++) {
-        char name[256];
-        snprintf(name, sizeof name, "%s%zu%s", prefix, count, suffix);
-        if (!has(r->weights, name)) return count;
-    }
-    return OSPREY__CONFIG_LAYERS_MAX;
-}
-
-static osprey_status check_heads(const shape_reader *r, const char *tower, size_t width)
+static osprey_status check_heads(const bare_file *r, const char *tower, size_t width)
 {
     if (width % HEAD_WIDTH == 0) return OSPREY_OK;
-    return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+    return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
                         "its %s tower is %zu wide, which heads of %u, as OpenAI's models have "
                         "them, do not divide: it needs an open_clip_config.json beside it",
                         tower, width, HEAD_WIDTH);
 }
 
 /* Positions are those of a square, and a class token or the mean. */
-static osprey_status read_grid(const shape_reader *r, const char *name, size_t *side)
+static osprey_status read_grid(const bare_file *r, const char *name, size_t *side)
 {
     const size_t most = (size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX;
     size_t positions = 0;
-    OSPREY_TRY(read_dim(r, name, 2, 0, most, &positions));
-    *side = (size_t)lround(sqrt((double)(positions - 1)));
-    if (*side > 0 && *side * *side == positions - 1) return OSPREY_OK;
-    return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, name, 2, 0, most, &positions));
+    *side = osprey__shape_square_side(positions - 1);
+    if (*side > 0) return OSPREY_OK;
+    return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
                         "tensor \"%s\" has %zu positions, which are no square and one: it needs an "
                         "open_clip_config.json beside it",
                         name, positions);
 }
 
-static osprey_status read_vit(const shape_reader *r, osprey__image_config *image)
+static osprey_status read_vit(const bare_file *r, osprey__image_config *image)
 {
     size_t side = 0;
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT, .layer_norm_epsilon = 1e-5F};
-    OSPREY_TRY(read_dim(r, "visual.conv1.weight", 4, 0, OSPREY__CONFIG_WIDTH_MAX, &image->width));
-    OSPREY_TRY(
-        read_dim(r, "visual.conv1.weight", 4, 3, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
-    OSPREY_TRY(read_dim(r, "visual.transformer.resblocks.0.mlp.c_fc.weight", 2, 0,
-                        OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, "visual.conv1.weight", 4, 0, OSPREY__CONFIG_WIDTH_MAX,
+                                 &image->width));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, "visual.conv1.weight", 4, 3, OSPREY__CONFIG_IMAGE_MAX,
+                                 &image->patch_size));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, "visual.transformer.resblocks.0.mlp.c_fc.weight", 2, 0,
+                                 OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
     OSPREY_TRY(read_grid(r, "visual.positional_embedding", &side));
-    image->layers = count_blocks(r, "visual.transformer.resblocks.", ".attn.in_proj_weight");
+    image->layers =
+        osprey__shape_blocks(&r->shapes, "visual.transformer.resblocks.", ".attn.in_proj_weight");
     image->image_height = side * image->patch_size;
     return OSPREY_OK;
 }
 
-static osprey_status read_resnet(const shape_reader *r, osprey__image_config *image)
+static osprey_status read_resnet(const bare_file *r, osprey__image_config *image)
 {
     size_t side = 0;
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_MODIFIED_RESNET,
                                     .activation = OSPREY_ACTIVATION_RELU};
-    OSPREY_TRY(read_dim(r, "visual.layer1.0.conv1.weight", 4, 0, OSPREY__CONFIG_WIDTH_MAX / 32,
-                        &image->width));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, "visual.layer1.0.conv1.weight", 4, 0,
+                                 OSPREY__CONFIG_WIDTH_MAX / 32, &image->width));
     OSPREY_TRY(read_grid(r, "visual.attnpool.positional_embedding", &side));
     for (size_t stage = 0; stage < 4; stage++) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "visual.layer%zu.", stage + 1);
-        image->stage_layers[stage] = count_blocks(r, prefix, ".conv1.weight");
+        image->stage_layers[stage] = osprey__shape_blocks(&r->shapes, prefix, ".conv1.weight");
         image->layers += image->stage_layers[stage];
     }
     image->image_height = side * 32;
     return OSPREY_OK;
 }
 
-static osprey_status read_text(const shape_reader *r, osprey__text_config *text)
+static osprey_status read_text(const bare_file *r, osprey__text_config *text)
 {
     char name[128];
     *text = (osprey__text_config){.layer_norm_epsilon = 1e-5F};
     snprintf(name, sizeof name, "%stoken_embedding.weight", r->text);
-    OSPREY_TRY(read_dim(r, name, 2, 0, OSPREY__CONFIG_VOCABULARY_MAX, &text->vocabulary));
-    OSPREY_TRY(read_dim(r, name, 2, 1, OSPREY__CONFIG_WIDTH_MAX, &text->width));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, name, 2, 0, OSPREY__CONFIG_VOCABULARY_MAX,
+                                 &text->vocabulary));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, name, 2, 1, OSPREY__CONFIG_WIDTH_MAX, &text->width));
     snprintf(name, sizeof name, "%spositional_embedding", r->text);
-    OSPREY_TRY(read_dim(r, name, 2, 0, OSPREY__CONFIG_CONTEXT_MAX, &text->context_length));
+    OSPREY_TRY(osprey__shape_dim(&r->shapes, name, 2, 0, OSPREY__CONFIG_CONTEXT_MAX,
+                                 &text->context_length));
     snprintf(name, sizeof name, "%stransformer.resblocks.0.mlp.c_fc.weight", r->text);
-    OSPREY_TRY(read_dim(r, name, 2, 0, OSPREY__CONFIG_WIDTH_MAX, &text->mlp_width));
+    OSPREY_TRY(
+        osprey__shape_dim(&r->shapes, name, 2, 0, OSPREY__CONFIG_WIDTH_MAX, &text->mlp_width));
     snprintf(name, sizeof name, "%stransformer.resblocks.", r->text);
-    text->layers = count_blocks(r, name, ".attn.in_proj_weight");
+    text->layers = osprey__shape_blocks(&r->shapes, name, ".attn.in_proj_weight");
     return OSPREY_OK;
 }
 
 /* All that shapes can tell: everything but heads and activations. */
-static osprey_status read_shapes(const shape_reader *r, osprey__model_config *config)
+static osprey_status read_shapes(const bare_file *r, osprey__model_config *config)
 {
     *config = (osprey__model_config){.file = "the rest of the file"};
     osprey__image_config *image = &config->image;
     char name[128];
-    OSPREY_TRY(has(r->weights, "visual.proj") ? read_vit(r, image) : read_resnet(r, image));
+    OSPREY_TRY(has(r->shapes.weights, "visual.proj") ? read_vit(r, image) : read_resnet(r, image));
     OSPREY_TRY(read_text(r, &config->text));
     snprintf(name, sizeof name, "%stext_projection", r->text);
-    OSPREY_TRY(read_dim(r, name, 2, 1, OSPREY__CONFIG_WIDTH_MAX, &config->embed_dim));
+    OSPREY_TRY(
+        osprey__shape_dim(&r->shapes, name, 2, 1, OSPREY__CONFIG_WIDTH_MAX, &config->embed_dim));
     if (image->image_height > OSPREY__CONFIG_IMAGE_MAX)
-        return osprey__fail(r->error, OSPREY_LIMIT, r->file,
+        return osprey__fail(r->shapes.error, OSPREY_LIMIT, r->shapes.file,
                             "its images would be %zu pixels wide; at most %u are allowed",
                             image->image_height, OSPREY__CONFIG_IMAGE_MAX);
     image->image_width = image->image_height;
@@ -189,7 +166,7 @@ static osprey_status read_shapes(const shape_reader *r, osprey__model_config *co
 }
 
 /* Weights of OpenAI's, in a published shape or not. */
-static osprey_status complete_openai(const shape_reader *r, osprey__model_config *config)
+static osprey_status complete_openai(const bare_file *r, osprey__model_config *config)
 {
     osprey__image_config *image = &config->image;
     const size_t widest = image->kind == OSPREY__IMAGE_VIT ? image->width : 32 * image->width;
@@ -205,24 +182,24 @@ static osprey_status complete_openai(const shape_reader *r, osprey__model_config
     return OSPREY_OK;
 }
 
-static osprey_status find_config(const shape_reader *r, osprey__model_config *config,
+static osprey_status find_config(const bare_file *r, osprey__model_config *config,
                                  const char **reason)
 {
-    const char *format = osprey__weight_format_name(osprey__weights_format(r->weights));
+    const char *format = osprey__weight_format_name(osprey__weights_format(r->shapes.weights));
     OSPREY_TRY(read_shapes(r, config));
-    if (is_openai(r->weights)) {
+    if (is_openai(r->shapes.weights)) {
         *reason = "names and shapes, as OpenAI's own loader";
         return complete_openai(r, config);
     }
     const osprey__zoo_entry *entry = osprey__zoo_fit(config);
     if (!entry)
-        return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+        return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
                             "%s with the names of OpenCLIP, but with the shapes of none of its "
                             "architectures that osprey knows: it needs an open_clip_config.json "
                             "beside it",
                             format);
     if (entry->quick_name)
-        return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+        return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
                             "%s with the names of OpenCLIP; its shapes fit %s and %s, which differ "
                             "in the activation: name one with --arch",
                             format, entry->gelu_name, entry->quick_name);
@@ -237,9 +214,9 @@ osprey_status osprey__bare_weights_config(const osprey__weights *weights, const 
 {
     size_t count;
     const bool prefixed = has(weights, "text.token_embedding.weight");
-    const shape_reader r = {weights, osprey__weights_files(weights, &count)[0],
-                            prefixed ? "text." : "", error};
-    OSPREY_TRY(check_family(weights, r.file, error));
+    const bare_file r = {{weights, osprey__weights_files(weights, &count)[0], error},
+                         prefixed ? "text." : ""};
+    OSPREY_TRY(check_family(weights, r.shapes.file, error));
     if (arch) {
         OSPREY_TRY(osprey__zoo_find(arch, config, error));
         *reason = "--arch";

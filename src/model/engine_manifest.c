@@ -67,6 +67,7 @@ static const field fields[] = {
     AS_FLOATS("logit_scale", logit_scale, 1),
     AS_FLOATS("logit_bias", logit_bias, 1),
     AS_SIZE("embed_dim", config.embed_dim, 1, WIDTH),
+    AS_SIZE("head_classes", config.head_classes, 0, OSPREY__CONFIG_CLASSES_MAX),
     AS_SIZE("image_parameters", image.parameters, 0, INT64_MAX),
     AS_ENUM("image_kind", config.image.kind, OSPREY__IMAGE_MODIFIED_RESNET),
     AS_SIZE("image_height", config.image.image_height, 1, PIXELS),
@@ -80,15 +81,15 @@ static const field fields[] = {
     AS_SIZE("image_heads", config.image.heads, 1, WIDTH),
     AS_SIZE("image_mlp_width", config.image.mlp_width, 0, WIDTH),
     AS_SIZE("image_patch_size", config.image.patch_size, 0, PIXELS),
-    AS_ENUM("image_activation", config.image.activation, OSPREY_ACTIVATION_QUICK_GELU),
+    AS_ENUM("image_activation", config.image.activation, OSPREY_ACTIVATION_TANH),
     AS_SIZE("text_parameters", text.parameters, 0, INT64_MAX),
-    AS_SIZE("text_vocabulary", config.text.vocabulary, 1, OSPREY__CONFIG_VOCABULARY_MAX),
-    AS_SIZE("text_context", config.text.context_length, 2, OSPREY__CONFIG_CONTEXT_MAX),
-    AS_SIZE("text_width", config.text.width, 1, WIDTH),
-    AS_SIZE("text_layers", config.text.layers, 1, LAYERS),
-    AS_SIZE("text_heads", config.text.heads, 1, WIDTH),
-    AS_SIZE("text_mlp_width", config.text.mlp_width, 1, WIDTH),
-    AS_ENUM("text_activation", config.text.activation, OSPREY_ACTIVATION_QUICK_GELU),
+    AS_SIZE("text_vocabulary", config.text.vocabulary, 0, OSPREY__CONFIG_VOCABULARY_MAX),
+    AS_SIZE("text_context", config.text.context_length, 0, OSPREY__CONFIG_CONTEXT_MAX),
+    AS_SIZE("text_width", config.text.width, 0, WIDTH),
+    AS_SIZE("text_layers", config.text.layers, 0, LAYERS),
+    AS_SIZE("text_heads", config.text.heads, 0, WIDTH),
+    AS_SIZE("text_mlp_width", config.text.mlp_width, 0, WIDTH),
+    AS_ENUM("text_activation", config.text.activation, OSPREY_ACTIVATION_TANH),
     AS_ENUM("text_pooling", config.text.pooling, OSPREY__POOL_FIRST_END),
     AS_SIZE("text_end_id", config.text.end_id, 0, OSPREY__CONFIG_VOCABULARY_MAX),
     AS_ENUM("resize", config.preprocessing.resize, OSPREY_RESIZE_EXACT),
@@ -386,6 +387,19 @@ static osprey_status parse_reduction(const parsing *p, const json_t *root, const
     return OSPREY_OK;
 }
 
+/* A text tower has all of these, a model without one none. */
+static osprey_status check_text(const parsing *p, const osprey__text_config *text)
+{
+    const bool has_tower = text->layers > 0;
+    if ((text->vocabulary > 0) != has_tower) return damaged(p, "text_vocabulary");
+    if (has_tower ? text->context_length < 2 : text->context_length > 0)
+        return damaged(p, "text_context");
+    if ((text->width > 0) != has_tower) return damaged(p, "text_width");
+    if ((text->heads > 0) != has_tower) return damaged(p, "text_heads");
+    if ((text->mlp_width > 0) != has_tower) return damaged(p, "text_mlp_width");
+    return OSPREY_OK;
+}
+
 /* What several fields have to agree on. */
 static osprey_status check_config(const parsing *p, const osprey__model_config *config)
 {
@@ -397,7 +411,7 @@ static osprey_status check_config(const parsing *p, const osprey__model_config *
         if (how->normalize && how->std[i] == 0) return damaged(p, "std");
     if (how->resize != OSPREY_RESIZE_NONE && !how->resize_height)
         return damaged(p, "resize_height");
-    return OSPREY_OK;
+    return check_text(p, &config->text);
 }
 
 osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, const char *file,
@@ -417,6 +431,10 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
     OSPREY_TRY_GOTO(parse_report(&p, json_object_get(root, "precision_report"), manifest));
     OSPREY_TRY_GOTO(parse_reduction(&p, root, "image_reduction", &manifest->image));
     OSPREY_TRY_GOTO(parse_reduction(&p, root, "text_reduction", &manifest->text));
+    if (manifest->text.profile_count && !manifest->config.text.layers) {
+        status = damaged(&p, "text_profiles");
+        goto fail;
+    }
     status = check_config(&p, &manifest->config);
 fail:
     json_decref(root);

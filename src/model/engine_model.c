@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "graph/graph_store.h"
 #include "input/text/text_tokenizer.h"
+#include "model/class_head.h"
 #include "model/towers.h"
 
 #include <stdio.h>
@@ -96,6 +97,16 @@ static osprey_status load_tokenizer(const osprey__engine *engine, osprey_model *
                                   &model->tokenizer, error);
 }
 
+static osprey_status check_head(const osprey__engine *engine, osprey_error *error)
+{
+    const osprey__model_config *config = &engine->manifest.config;
+    const osprey__engine_section *head =
+        osprey__engine_file_find(&engine->file, OSPREY__HEAD_SECTION);
+    const size_t bytes = osprey__class_head_floats(config) * sizeof(float);
+    return (head ? head->length : 0) == bytes ? OSPREY_OK
+                                              : missing(engine, OSPREY__HEAD_SECTION, error);
+}
+
 osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_error *error)
 {
     osprey__engine *engine = osprey__calloc(1, sizeof *engine);
@@ -108,6 +119,7 @@ osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_
     OSPREY_TRY(osprey__engine_manifest_parse(manifest->bytes, manifest->length, path,
                                              &engine->manifest, error));
     if (engine->manifest.text.profile_count) OSPREY_TRY(load_tokenizer(engine, model, error));
+    OSPREY_TRY(check_head(engine, error));
     model->config = engine->manifest.config;
     model->config.layout = "engine";
     model->config.file = "the engine's manifest";

@@ -4,7 +4,7 @@
  *
  * Sections: "manifest", "tokenizer" where it has the text tower, and for each tower "image.graph",
  * "image.constants" (elements that are kept as they were published), "image.weights" (packed); the
- * same with "text".
+ * same with "text"; and "head" where it classifies by itself.
  */
 #ifndef OSPREY_MODEL_ENGINE_MODEL_H
 #define OSPREY_MODEL_ENGINE_MODEL_H

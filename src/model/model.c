@@ -4,7 +4,10 @@
 #include "base/status.h"
 #include "input/text/text_tokenizer.h"
 #include "model/bare_weights.h"
+#include "model/class_head.h"
+#include "model/class_names.h"
 #include "model/engine_model.h"
+#include "model/flax_weights.h"
 #include "model/model_data.h"
 #include "model/towers.h"
 #include "model/unused_weights.h"
@@ -85,9 +88,24 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
     return OSPREY_OK;
 }
 
+/* google-research/vision_transformer: the arrays tell everything. */
+static osprey_status open_flax(osprey_model *model, const osprey_model_options *options,
+                               osprey_error *error)
+{
+    if (options->arch)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, options->arch,
+                            "an architecture is named for OpenCLIP's weights; a NumPy archive "
+                            "tells its own");
+    model->names = &osprey__flax_names;
+    model->identified_by = "names and shapes, as vision_transformer has them";
+    return osprey__flax_weights_config(model->weights, &model->config, error);
+}
+
 static osprey_status open_config(osprey_model *model, const osprey__weight_choice *choice,
                                  const osprey_model_options *options, osprey_error *error)
 {
+    if (osprey__weights_format(model->weights) == OSPREY__NUMPY_ARCHIVE)
+        return open_flax(model, options, error);
     const bool openclip =
         choice->named ? !osprey__has_huggingface_names(model->weights) : choice->openclip;
     return (openclip ? open_openclip : open_huggingface)(model, choice->directory, options, error);
@@ -186,7 +204,7 @@ static osprey_status check_tower(const osprey_model *model, osprey_tower tower,
     return OSPREY_OK;
 }
 
-/* Builds both towers, so that contradictions show at opening. */
+/* Builds the towers, so that contradictions show at opening. */
 static osprey_status check_towers(osprey_model *model, osprey_error *error)
 {
     osprey_model_info *info = &model->info;
@@ -196,7 +214,9 @@ static osprey_status check_towers(osprey_model *model, osprey_error *error)
     if (!used) return osprey__fail_memory(error, count * sizeof *used);
     osprey_status status;
     OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_IMAGE, &info->image.parameters, used, error));
-    OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_TEXT, &info->text.parameters, used, error));
+    if (osprey__model_towers(model) & OSPREY_TOWER_TEXT)
+        OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_TEXT, &info->text.parameters, used, error));
+    if (model->config.head_classes) OSPREY_TRY_GOTO(osprey__class_head_check(model, used, error));
     status = osprey__check_unused_weights(model, used, error);
 fail:
     osprey__free(used);
@@ -226,7 +246,9 @@ static void fill_info(osprey_model *model)
                   .mlp_width = image->mlp_width,
                   .patch_size = image->patch_size,
                   .activation = image->activation},
-        .text = {.architecture = "clip_text",
+        .head_classes = config->head_classes,
+        .head_labels = osprey__class_list_title(config->head_classes),
+        .text = {.architecture = text->layers ? "clip_text" : NULL,
                  .width = text->width,
                  .layers = text->layers,
                  .heads = text->heads,
@@ -245,6 +267,7 @@ static osprey_status read_weights(osprey_model *model, osprey_error *error)
     osprey_model_info *info = &model->info;
     info->weight_dtype = main_dtype(model);
     info->weight_format = osprey__weight_format_name(osprey__weights_format(model->weights));
+    if (!(osprey__model_towers(model) & OSPREY_TOWER_TEXT)) return check_towers(model, error);
     OSPREY_TRY(read_number(model, "logit_scale", &info->logit_scale, error));
     info->logit_scale = expf(info->logit_scale);
     if (model->config.has_logit_bias)
@@ -297,7 +320,8 @@ static osprey_status open_published(const char *path, osprey_model *model,
     OSPREY_TRY(open_config(model, &choice, options, error));
     OSPREY_TRY(add_weight_files(model, error));
     OSPREY_TRY(name_model(model, &choice, error));
-    OSPREY_TRY(open_tokenizer(model, choice.directory, error));
+    if (osprey__model_towers(model) & OSPREY_TOWER_TEXT)
+        OSPREY_TRY(open_tokenizer(model, choice.directory, error));
     fill_info(model);
     return read_weights(model, error);
 }

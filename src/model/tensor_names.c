@@ -54,3 +54,28 @@ const osprey__layout_names osprey__huggingface_names = {
 const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);
 const osprey__layout_names osprey__openclip_prefixed_names =
     OPENCLIP_NAMES("text.", openclip_prefixed_prefixes);
+
+static const char *const flax_prefixes[] = {"Transformer/", "embedding/", "cls",
+                                            "pre_logits/",  "head/",      NULL};
+
+const osprey__layout_names osprey__flax_names = {
+    .image_blocks = {"Transformer/encoderblock_",
+                     {
+                         .norm1 = "LayerNorm_0/",
+                         .norm2 = "LayerNorm_2/",
+                         .q = "MultiHeadDotProductAttention_1/query/",
+                         .k = "MultiHeadDotProductAttention_1/key/",
+                         .v = "MultiHeadDotProductAttention_1/value/",
+                         .attention_out = "MultiHeadDotProductAttention_1/out/",
+                         .mlp_in = "MlpBlock_3/Dense_0/",
+                         .mlp_out = "MlpBlock_3/Dense_1/",
+                     }},
+    .image_class = "cls",
+    .image_patch = "embedding/",
+    .image_position = "Transformer/posembed_input/pos_embedding",
+    .image_post_norm = "Transformer/encoder_norm/",
+    .image_pre_logits = "pre_logits/",
+    .head = "head/",
+    .flax = true,
+    .tower_prefixes = flax_prefixes,
+};

@@ -2,7 +2,8 @@
 /*
  * What each published layout calls its tensors, so that the builders are written once.
  *
- * A name that ends in "." or "_" is a prefix of "weight" and "bias".
+ * A name that ends in ".", "_" or "/" is a prefix of "weight" and "bias", or of what flax calls
+ * them.
  */
 #ifndef OSPREY_MODEL_TENSOR_NAMES_H
 #define OSPREY_MODEL_TENSOR_NAMES_H
@@ -19,22 +20,28 @@ typedef struct osprey__block_names {
 } osprey__block_names;
 
 typedef struct osprey__transformer_names {
-    const char *blocks; /* followed by the number of the block and a "." */
+    const char *blocks; /* followed by the number of the block and a "." (flax: "/") */
     osprey__block_names names;
 } osprey__transformer_names;
 
 typedef struct osprey__layout_names {
     osprey__transformer_names image_blocks, text_blocks;
     const char *image_class, *image_patch, *image_position;
-    const char *image_pre_norm, *image_post_norm;
-    const char *image_projection;
+    const char *image_pre_norm; /* NULL where there is none, as */
+    const char *image_post_norm;
+    const char *image_projection; /* NULL: image_pre_logits, where the model has them */
+    const char *image_pre_logits, *head;
     const char *text_token, *text_position, *text_norm, *text_projection;
-    bool projections_transposed;       /* stored as [width][embed_dim] */
+    bool projections_transposed; /* stored as [width][embed_dim] */
+    bool flax; /* parameters as flax.linen has them: linears' "kernel" is [in][out], with the heads
+                  of attention as a dimension of its own, filters are [ky][kx][in][out], norms have
+                  a "scale", and what is added to a batch begins with a dimension of 1 */
     const char *const *tower_prefixes; /* what begins so is part of a tower; ends with NULL */
 } osprey__layout_names;
 
 extern const osprey__layout_names osprey__huggingface_names;
 extern const osprey__layout_names osprey__openclip_names;
 extern const osprey__layout_names osprey__openclip_prefixed_names; /* custom_text */
+extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
 
 #endif

@@ -87,15 +87,98 @@ osprey__value_id osprey__build_tensor(osprey__tower_builder *builder, const char
     return osprey__build_tensor_as(builder, name, rank, dims, rank, dims);
 }
 
+/* What a tensor has besides the elements' order: the dims that it is published with. */
+typedef struct published_dims {
+    size_t rank, dims[4];
+} published_dims;
+
+static osprey__value_id build_seen(osprey__tower_builder *builder, const char *name,
+                                   const published_dims *published, size_t seen_rank,
+                                   const size_t *seen_dims)
+{
+    return osprey__build_tensor_as(builder, name, published->rank, published->dims, seen_rank,
+                                   seen_dims);
+}
+
+/* A linear of flax's, [in][out], of which weight and bias may be published in more dimensions. */
+static osprey__value_id build_flax_linear(osprey__tower_builder *builder, const char *prefix,
+                                          osprey__value_id x, size_t in, size_t out,
+                                          const published_dims *kernel, const published_dims *bias)
+{
+    osprey__tensor_name kernel_name = osprey__tensor_name_print("%skernel", prefix);
+    osprey__tensor_name bias_name = osprey__tensor_name_print("%sbias", prefix);
+    osprey__value_id inputs[] = {
+        x, build_seen(builder, kernel_name.text, kernel, 2, (size_t[]){in, out}),
+        build_seen(builder, bias_name.text, bias, 1, &out)};
+    osprey__attributes attributes = {.transposed = true};
+    return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, prefix, inputs, 3, &attributes);
+}
+
 osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
                                       osprey__value_id x, size_t in, size_t out)
 {
+    if (builder->model->names->flax)
+        return build_flax_linear(builder, prefix, x, in, out, &(published_dims){2, {in, out}},
+                                 &(published_dims){1, {out}});
     osprey__tensor_name weight = osprey__tensor_name_print("%sweight", prefix);
     osprey__tensor_name bias = osprey__tensor_name_print("%sbias", prefix);
     osprey__value_id inputs[] = {x,
                                  osprey__build_tensor(builder, weight.text, 2, (size_t[]){out, in}),
                                  osprey__build_tensor(builder, bias.text, 1, &out)};
     return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, prefix, inputs, 3, NULL);
+}
+
+/* One linear of an attention; to_heads: q, k or v, else what mixes the heads' results. */
+static osprey__value_id build_attention_linear(osprey__tower_builder *builder, const char *prefix,
+                                               osprey__value_id x,
+                                               const osprey__transformer_shape *shape,
+                                               bool to_heads)
+{
+    const size_t width = shape->width, heads = shape->heads, head_dim = width / heads;
+    if (!builder->model->names->flax) return osprey__build_linear(builder, prefix, x, width, width);
+    const published_dims split = {3, {width, heads, head_dim}}, split_bias = {2, {heads, head_dim}};
+    const published_dims joined = {3, {heads, head_dim, width}}, joined_bias = {1, {width}};
+    return build_flax_linear(builder, prefix, x, width, width, to_heads ? &split : &joined,
+                             to_heads ? &split_bias : &joined_bias);
+}
+
+/* A filter of flax's, [ky][kx][in][out], as a constant of the graph's own: [out][in][ky][kx]. */
+static osprey__value_id build_flax_filter(osprey__tower_builder *builder, const char *name,
+                                          size_t out, size_t in, size_t size)
+{
+    const size_t published[] = {size, size, in, out}, dims[] = {out, in, size, size};
+    const osprey__tensor *tensor = find(builder, name, 4, published);
+    float *floats;
+    if (!tensor) return OSPREY__NO_VALUE;
+    osprey__value_id id = osprey__graph_new_constant(builder->graph, name, 4, dims, &floats);
+    if (id == OSPREY__NO_VALUE) return id;
+    const size_t element_bytes = osprey__dtype_bytes(tensor->dtype), positions = size * size;
+    for (size_t i = 0; i < tensor->elements; i++) {
+        const size_t o = i % out, c = i / out % in, position = i / out / in;
+        osprey__to_f32(tensor->dtype, (const char *)tensor->data + i * element_bytes, 1,
+                       &floats[(o * in + c) * positions + position]);
+    }
+    builder->parameters += tensor->elements;
+    return id;
+}
+
+osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const char *name,
+                                       osprey__value_id image, size_t patches, size_t width,
+                                       size_t patch)
+{
+    osprey__value_id inputs[3] = {image, OSPREY__NO_VALUE, OSPREY__NO_VALUE};
+    if (builder->model->names->flax) {
+        osprey__tensor_name kernel = osprey__tensor_name_print("%skernel", name);
+        osprey__tensor_name bias = osprey__tensor_name_print("%sbias", name);
+        inputs[1] = build_flax_filter(builder, kernel.text, width, 3, patch);
+        inputs[2] = osprey__build_tensor(builder, bias.text, 1, &width);
+    } else {
+        inputs[1] = osprey__build_tensor(builder, name, 4, (size_t[]){width, 3, patch, patch});
+    }
+    osprey__value_id x = osprey__graph_node(builder->graph, OSPREY__OP_CONV2D, "patches", inputs, 3,
+                                            &(osprey__attributes){.stride = patch, .planar = true});
+    osprey__attributes rows = {.shape = {OSPREY__PER_SEQUENCE, 2, {patches, width}}};
+    return osprey__graph_node(builder->graph, OSPREY__OP_RESHAPE, "patch_tokens", &x, 1, &rows);
 }
 
 osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const char *name,
@@ -111,7 +194,8 @@ osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const 
 osprey__value_id osprey__build_layer_norm(osprey__tower_builder *builder, const char *prefix,
                                           osprey__value_id x, size_t width, float epsilon)
 {
-    osprey__tensor_name scale = osprey__tensor_name_print("%sweight", prefix);
+    const char *scale_name = builder->model->names->flax ? "scale" : "weight";
+    osprey__tensor_name scale = osprey__tensor_name_print("%s%s", prefix, scale_name);
     osprey__tensor_name shift = osprey__tensor_name_print("%sbias", prefix);
     osprey__value_id inputs[] = {x, osprey__build_tensor(builder, scale.text, 1, &width),
                                  osprey__build_tensor(builder, shift.text, 1, &width)};
@@ -146,9 +230,8 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
     for (size_t part = 0; part < 3; part++) {
         const char *tail = names->qkv ? names->qkv : separate[part];
         osprey__tensor_name prefix = osprey__tensor_name_print("%s%s", block, tail);
-        qkv[part] = names->qkv
-                        ? build_merged_part(builder, prefix.text, part, x, shape->width)
-                        : osprey__build_linear(builder, prefix.text, x, shape->width, shape->width);
+        qkv[part] = names->qkv ? build_merged_part(builder, prefix.text, part, x, shape->width)
+                               : build_attention_linear(builder, prefix.text, x, shape, true);
     }
     size_t head_dim = shape->width / shape->heads;
     osprey__attributes attributes = {
@@ -161,7 +244,7 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
     osprey__value_id mixed =
         osprey__graph_node(builder->graph, OSPREY__OP_ATTENTION, name.text, qkv, 3, &attributes);
     osprey__tensor_name out = osprey__tensor_name_print("%s%s", block, names->attention_out);
-    return osprey__build_linear(builder, out.text, mixed, shape->width, shape->width);
+    return build_attention_linear(builder, out.text, mixed, shape, false);
 }
 
 static osprey__value_id build_add(osprey__tower_builder *builder, const char *block,
@@ -199,8 +282,10 @@ osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
                                            const osprey__transformer_shape *shape,
                                            osprey__value_id x)
 {
+    const char *separator = builder->model->names->flax ? "/" : ".";
     for (size_t layer = 0; layer < shape->layers; layer++) {
-        osprey__tensor_name block = osprey__tensor_name_print("%s%zu.", names->blocks, layer);
+        osprey__tensor_name block =
+            osprey__tensor_name_print("%s%zu%s", names->blocks, layer, separator);
         x = build_block(builder, &names->names, block.text, shape, x);
     }
     return x;

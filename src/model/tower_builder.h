@@ -39,9 +39,17 @@ osprey__value_id osprey__build_tensor_as(osprey__tower_builder *builder, const c
                                          size_t rank, const size_t *dims, size_t seen_rank,
                                          const size_t *seen_dims);
 
-/* weight [out][in] (or [in][out]) and bias [out] of `prefix` applied to x. */
+/* weight [out][in] and bias [out] of `prefix`, or as flax has them, applied to x. */
 osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
                                       osprey__value_id x, size_t in, size_t out);
+
+/*
+ * The patches of an image of that size as rows: [patches][width]. The filter is published as
+ * [width][3][patch][patch] without a bias, or in flax's way with one.
+ */
+osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const char *name,
+                                       osprey__value_id image, size_t patches, size_t width,
+                                       size_t patch);
 
 /* A projection: a matrix without bias, whose name is whole. */
 osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const char *name,

@@ -3,6 +3,27 @@
 
 #include "base/status.h"
 
+osprey_tower osprey__model_towers(const osprey_model *model)
+{
+    return model->config.text.layers ? OSPREY_TOWER_BOTH : OSPREY_TOWER_IMAGE;
+}
+
+osprey_status osprey__model_choose_towers(const osprey_model *model, osprey_tower asked,
+                                          osprey_tower *towers, osprey_error *error)
+{
+    const osprey_tower all = osprey__model_towers(model);
+    *towers = asked ? asked : all;
+    if (*towers & ~(unsigned)OSPREY_TOWER_BOTH)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "towers",
+                            "%d is no tower; OSPREY_TOWER_IMAGE, OSPREY_TOWER_TEXT or "
+                            "OSPREY_TOWER_BOTH would be right",
+                            (int)asked);
+    if (*towers & ~(unsigned)all)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->name,
+                            "the model has no text tower: it takes pictures only");
+    return OSPREY_OK;
+}
+
 osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower tower,
                                         osprey__graph **graph, uint64_t *parameters,
                                         osprey_error *error)

@@ -27,6 +27,16 @@ osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
 /* CLIP's causal text transformer (the same). */
 osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
 
+/* Those that the model has. */
+osprey_tower osprey__model_towers(const osprey_model *model);
+
+/*
+ * The towers asked for; 0 asks for all that the model has. Errors: OSPREY_INVALID_ARGUMENT (one
+ * that it does not have).
+ */
+osprey_status osprey__model_choose_towers(const osprey_model *model, osprey_tower asked,
+                                          osprey_tower *towers, osprey_error *error);
+
 /*
  * The graph of OSPREY_TOWER_IMAGE or OSPREY_TOWER_TEXT; its output is [sequence][embed_dim], not
  * normalised. *parameters, which may be NULL, gets the number of elements used. The graph refers to

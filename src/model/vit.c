@@ -1,34 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/towers.h"
 
+/* [tokens][width]: the class token before the patches, and the positions added. */
+static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id patches_rows,
+                                     size_t patches)
+{
+    const osprey__image_config *config = &b->model->config.image;
+    const osprey__layout_names *names = b->model->names;
+    const size_t width = config->width, tokens = patches + !config->mean_pooled;
+    const bool flax = names->flax;
+    osprey__value_id x = patches_rows;
+    if (!config->mean_pooled) {
+        const size_t published[] = {1, 1, width}, row[] = {1, width};
+        osprey__value_id class_token = osprey__build_tensor_as(b, names->image_class, flax ? 3 : 1,
+                                                               flax ? published : &width, 2, row);
+        x = osprey__graph_node(b->graph, OSPREY__OP_CONCAT, "tokens",
+                               (osprey__value_id[]){class_token, x}, 2, NULL);
+    }
+    const size_t published[] = {1, tokens, width};
+    osprey__value_id position = osprey__build_tensor_as(
+        b, names->image_position, flax ? 3 : 2, flax ? published : published + 1, 2, published + 1);
+    return osprey__graph_node(b->graph, OSPREY__OP_ADD, "positioned",
+                              (osprey__value_id[]){x, position}, 2, NULL);
+}
+
+/* One row of all tokens, behind the last norm, as a vector. */
+static osprey__value_id build_pooled(osprey__tower_builder *b, osprey__value_id x)
+{
+    const osprey__image_config *config = &b->model->config.image;
+    const char *norm = b->model->names->image_post_norm;
+    const osprey__attributes vector = {.shape = {OSPREY__PER_SEQUENCE, 1, {config->width}}};
+    if (config->mean_pooled) {
+        x = osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);
+        x = osprey__graph_node(b->graph, OSPREY__OP_MEAN, "mean_token", &x, 1, NULL);
+        return osprey__graph_node(b->graph, OSPREY__OP_RESHAPE, "pooled", &x, 1, &vector);
+    }
+    x = osprey__graph_node(b->graph, OSPREY__OP_SLICE, "class_token", &x, 1,
+                           &(osprey__attributes){.count = 1});
+    x = osprey__graph_node(b->graph, OSPREY__OP_RESHAPE, "pooled", &x, 1, &vector);
+    return osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);
+}
+
+static osprey__value_id build_pre_logits(osprey__tower_builder *b, osprey__value_id x)
+{
+    x = osprey__build_linear(b, b->model->names->image_pre_logits, x, b->model->config.image.width,
+                             b->model->config.embed_dim);
+    return osprey__graph_node(b->graph, OSPREY__OP_ACTIVATION, "pre_logits.tanh", &x, 1,
+                              &(osprey__attributes){.activation = OSPREY_ACTIVATION_TANH});
+}
+
 osprey__value_id osprey__build_vit(osprey__tower_builder *b)
 {
     const osprey__image_config *config = &b->model->config.image;
     const osprey__layout_names *names = b->model->names;
-    osprey__graph *graph = b->graph;
     size_t width = config->width, patch = config->patch_size;
     size_t patches = (config->image_height / patch) * (config->image_width / patch);
 
     osprey__shape pixels = {
         OSPREY__PER_SEQUENCE, 3, {3, config->image_height, config->image_width}};
-    osprey__value_id image = osprey__graph_input(graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
-    osprey__value_id filter =
-        osprey__build_tensor(b, names->image_patch, 4, (size_t[]){width, 3, patch, patch});
-    osprey__value_id x =
-        osprey__graph_node(graph, OSPREY__OP_CONV2D, "patches", (osprey__value_id[]){image, filter},
-                           2, &(osprey__attributes){.stride = patch, .planar = true});
-    osprey__attributes rows = {.shape = {OSPREY__PER_SEQUENCE, 2, {patches, width}}};
-    x = osprey__graph_node(graph, OSPREY__OP_RESHAPE, "patch_tokens", &x, 1, &rows);
-
-    osprey__value_id class_token =
-        osprey__build_tensor_as(b, names->image_class, 1, &width, 2, (size_t[]){1, width});
-    x = osprey__graph_node(graph, OSPREY__OP_CONCAT, "tokens", (osprey__value_id[]){class_token, x},
-                           2, NULL);
-    osprey__value_id position =
-        osprey__build_tensor(b, names->image_position, 2, (size_t[]){patches + 1, width});
-    x = osprey__graph_node(graph, OSPREY__OP_ADD, "positioned", (osprey__value_id[]){x, position},
-                           2, NULL);
-    x = osprey__build_layer_norm(b, names->image_pre_norm, x, width, config->layer_norm_epsilon);
+    osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
+    x = osprey__build_patches(b, names->image_patch, x, patches, width, patch);
+    x = build_tokens(b, x, patches);
+    if (names->image_pre_norm)
+        x = osprey__build_layer_norm(b, names->image_pre_norm, x, width,
+                                     config->layer_norm_epsilon);
     x = osprey__build_transformer(b, &names->image_blocks,
                                   &(osprey__transformer_shape){
                                       .width = width,
@@ -39,12 +74,9 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *b)
                                       .layer_norm_epsilon = config->layer_norm_epsilon,
                                   },
                                   x);
-
-    x = osprey__graph_node(graph, OSPREY__OP_SLICE, "class_token", &x, 1,
-                           &(osprey__attributes){.count = 1});
-    osprey__attributes vector = {.shape = {OSPREY__PER_SEQUENCE, 1, {width}}};
-    x = osprey__graph_node(graph, OSPREY__OP_RESHAPE, "pooled", &x, 1, &vector);
-    x = osprey__build_layer_norm(b, names->image_post_norm, x, width, config->layer_norm_epsilon);
+    x = build_pooled(b, x);
+    if (config->has_pre_logits) return build_pre_logits(b, x);
+    if (!names->image_projection) return x;
     return osprey__build_projection(b, names->image_projection, x, width,
                                     b->model->config.embed_dim, names->projections_transposed);
 }

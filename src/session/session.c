@@ -128,13 +128,9 @@ osprey_status osprey__session_create(const osprey_model *model,
                                      osprey_error *error)
 {
     *session = NULL;
-    osprey_tower towers = options && options->towers ? options->towers : OSPREY_TOWER_BOTH;
+    osprey_tower towers;
     size_t threads = options ? options->threads : 0;
-    if (towers & ~(unsigned)OSPREY_TOWER_BOTH)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "towers",
-                            "%d is no tower; OSPREY_TOWER_IMAGE, OSPREY_TOWER_TEXT or "
-                            "OSPREY_TOWER_BOTH would be right",
-                            (int)towers);
+    OSPREY_TRY(osprey__model_choose_towers(model, options ? options->towers : 0, &towers, error));
     if (threads > THREADS_MAX)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "threads",
                             "%zu threads asked for; 1 to %d would be right, or 0 for all cores",

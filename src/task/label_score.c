@@ -61,8 +61,9 @@ osprey_status osprey_label_set_score(const osprey_label_set *set, const float *i
     for (size_t t = 0; t < set->template_count; t++, rows += labels * dim) {
         for (size_t i = 0; i < labels; i++) {
             double cosine = (double)dot(image, rows + i * dim, dim);
-            cosines[i] += cosine;
-            logits[i] = (double)set->logit_scale * cosine + (double)set->logit_bias;
+            double bias = set->biases ? (double)set->biases[i] : (double)set->logit_bias;
+            logits[i] = (double)set->logit_scale * cosine + bias;
+            cosines[i] += set->biases ? logits[i] : cosine;
         }
         activate(logits, labels, kind);
         for (size_t i = 0; i < labels; i++) probabilities[i] += logits[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What label_set.c encodes and label_score.c reads. */
+/* What label_set.c encodes, class_set.c reads from a head, and label_score.c scores. */
 #ifndef OSPREY_TASK_LABEL_SET_H
 #define OSPREY_TASK_LABEL_SET_H
 
@@ -12,7 +12,8 @@ struct osprey_label_set {
     size_t template_count; /* whose probabilities are averaged; 1 for an ensemble of embeddings */
     float logit_scale, logit_bias;
     char **labels;            /* [label_count] */
-    float *embeddings;        /* [label_count, D], unit length */
+    float *embeddings;        /* [label_count, D], unit length unless they are a head's rows */
+    const float *biases;      /* [label_count] of a head's classes, in the same block; else NULL */
     float *prompt_embeddings; /* [template_count, label_count, D]; NULL where template_count is 1 */
 };
 

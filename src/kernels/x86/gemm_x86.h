@@ -153,6 +153,9 @@ OSPREY__INLINE void finish_sums(const osprey__gemm_args *args, const finish_job 
     case OSPREY_ACTIVATION_QUICK_GELU:
         finish_with(args, job, kind, OSPREY_ACTIVATION_QUICK_GELU);
         break;
+    case OSPREY_ACTIVATION_TANH:
+        finish_with(args, job, kind, OSPREY_ACTIVATION_TANH);
+        break;
     }
 }
 

@@ -111,6 +111,9 @@ OSPREY__INLINE void activate_all(osprey_activation activation, size_t count, con
     case OSPREY_ACTIVATION_QUICK_GELU:
         activate_all_with(OSPREY_ACTIVATION_QUICK_GELU, count, x, y, out);
         break;
+    case OSPREY_ACTIVATION_TANH:
+        activate_all_with(OSPREY_ACTIVATION_TANH, count, x, y, out);
+        break;
     }
 }
 

@@ -77,6 +77,13 @@ OSPREY__INLINE vec vec_gelu_tanh(vec x)
     return vec_times_sigmoid(x, x * cubic);
 }
 
+/* 2 * sigmoid(2 * x) - 1, which is -1 far above where its exponential would overflow. */
+OSPREY__INLINE vec vec_tanh(vec x)
+{
+    x = vec_max(vec_set(-30.0f), x);
+    return vec_times_sigmoid(vec_set(2.0f), x * vec_set(2.0f)) - vec_set(1.0f);
+}
+
 /*
  * For results that are rounded to bfloat16s: within 2e-4 * |exact| + 1e-5. The sigmoid's reciprocal
  * is the processor's estimate, within 2^-11 * 0.75 of itself. Below -50 all are zero.
@@ -124,6 +131,8 @@ OSPREY__INLINE vec vec_activate_short(osprey_activation activation, vec x)
         return vec_gelu_tanh_short(x);
     case OSPREY_ACTIVATION_QUICK_GELU:
         return vec_quick_gelu_short(x);
+    case OSPREY_ACTIVATION_TANH:
+        return vec_tanh(x);
     }
     return x;
 }
@@ -141,6 +150,8 @@ OSPREY__INLINE vec vec_activate(osprey_activation activation, vec x)
         return vec_gelu_tanh(x);
     case OSPREY_ACTIVATION_QUICK_GELU:
         return vec_quick_gelu(x);
+    case OSPREY_ACTIVATION_TANH:
+        return vec_tanh(x);
     }
     return x;
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/flax_weights.h"
+
+#include "base/status.h"
+#include "model/shape_reader.h"
+
+#include <string.h>
+
+#define BLOCKS "Transformer/encoderblock_"
+#define BLOCK  BLOCKS "0/"
+
+/* Families that are published in the same way; what each is known by. */
+static osprey_status check_family(const osprey__shape_reader *r)
+{
+    static const struct {
+        const char *name, *family;
+    } others[] = {
+        {"stem/kernel", "an MLP-Mixer"},
+        {"conv_root/kernel", "a ResNet, or a ViT behind one"},
+        {"img/embedding/kernel", "a LiT model of two towers"},
+        {"params/img/embedding/kernel", "a model of two towers"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (osprey__shape_has(r, others[i].name))
+            return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+                                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT of "
+                                "vision_transformer",
+                                others[i].name, others[i].family);
+    }
+    if (osprey__shape_has(r, "embedding/kernel")) return OSPREY_OK;
+    return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+                        "a NumPy archive, but of no model that osprey knows: there is no "
+                        "\"embedding/kernel\" (ViT of vision_transformer)");
+}
+
+/* As that code prepares images to be classified: squeezed to the model's size, -1 to 1. */
+static osprey_preprocessing preprocessing(size_t size)
+{
+    return (osprey_preprocessing){
+        .resize = OSPREY_RESIZE_EXACT,
+        .resize_height = size,
+        .resize_width = size,
+        .resample = OSPREY_RESAMPLE_BILINEAR,
+        .crop_height = size,
+        .crop_width = size,
+        .rescale = true,
+        .rescale_factor = 1.0F / 255,
+        .normalize = true,
+        .mean = {0.5F, 0.5F, 0.5F},
+        .std = {0.5F, 0.5F, 0.5F},
+    };
+}
+
+/* The image's size, from the positions: those of a square, and of a class token if there is one. */
+static osprey_status read_image_size(const osprey__shape_reader *r, osprey__image_config *image)
+{
+    static const char name[] = "Transformer/posembed_input/pos_embedding";
+    const size_t most = (size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX;
+    size_t positions = 0;
+    OSPREY_TRY(osprey__shape_dim(r, name, 3, 1, most, &positions));
+    const size_t side = osprey__shape_square_side(positions - !image->mean_pooled);
+    if (!side)
+        return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+                            "tensor \"%s\" has %zu positions, which are no square%s", name,
+                            positions, image->mean_pooled ? "" : " and one");
+    image->image_height = image->image_width = side * image->patch_size;
+    if (image->image_height <= OSPREY__CONFIG_IMAGE_MAX) return OSPREY_OK;
+    return osprey__fail(r->error, OSPREY_LIMIT, r->file,
+                        "its images would be %zu pixels wide; at most %u are allowed",
+                        image->image_height, OSPREY__CONFIG_IMAGE_MAX);
+}
+
+static osprey_status read_vit(const osprey__shape_reader *r, osprey__image_config *image)
+{
+    *image = (osprey__image_config){
+        .kind = OSPREY__IMAGE_VIT,
+        .layers = osprey__shape_blocks(r, BLOCKS, "/LayerNorm_0/scale"),
+        .activation = OSPREY_ACTIVATION_GELU_TANH,
+        .layer_norm_epsilon = 1e-6F,
+        .mean_pooled = !osprey__shape_has(r, "cls"),
+        .has_pre_logits = osprey__shape_has(r, "pre_logits/kernel"),
+    };
+    OSPREY_TRY(osprey__shape_dim(r, "embedding/kernel", 4, 0, OSPREY__CONFIG_IMAGE_MAX,
+                                 &image->patch_size));
+    OSPREY_TRY(
+        osprey__shape_dim(r, "embedding/kernel", 4, 3, OSPREY__CONFIG_WIDTH_MAX, &image->width));
+    OSPREY_TRY(osprey__shape_dim(r, BLOCK "MultiHeadDotProductAttention_1/query/kernel", 3, 1,
+                                 image->width, &image->heads));
+    OSPREY_TRY(osprey__shape_dim(r, BLOCK "MlpBlock_3/Dense_0/kernel", 2, 1,
+                                 OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
+    return read_image_size(r, image);
+}
+
+osprey_status osprey__flax_weights_config(const osprey__weights *weights,
+                                          osprey__model_config *config, osprey_error *error)
+{
+    size_t count;
+    const osprey__shape_reader r = {weights, osprey__weights_files(weights, &count)[0], error};
+    osprey__image_config *image = &config->image;
+    *config = (osprey__model_config){
+        .layout = "vision_transformer",
+        .file = "the rest of the file",
+        .bare = true,
+    };
+    OSPREY_TRY(check_family(&r));
+    OSPREY_TRY(read_vit(&r, image));
+    config->embed_dim = image->width;
+    if (image->has_pre_logits)
+        OSPREY_TRY(osprey__shape_dim(&r, "pre_logits/kernel", 2, 1, OSPREY__CONFIG_WIDTH_MAX,
+                                     &config->embed_dim));
+    if (osprey__shape_has(&r, "head/kernel"))
+        OSPREY_TRY(osprey__shape_dim(&r, "head/kernel", 2, 1, OSPREY__CONFIG_CLASSES_MAX,
+                                     &config->head_classes));
+    config->preprocessing = preprocessing(image->image_height);
+    return OSPREY_OK;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/shape_reader.h"
+
+#include "base/status.h"
+#include "format/model_config.h"
+
+#include <math.h>
+#include <stdio.h>
+
+bool osprey__shape_has(const osprey__shape_reader *reader, const char *name)
+{
+    return osprey__weights_find(reader->weights, name);
+}
+
+osprey_status osprey__shape_dim(const osprey__shape_reader *reader, const char *name, size_t rank,
+                                size_t index, size_t limit, size_t *dim)
+{
+    const osprey__tensor *tensor;
+    OSPREY_TRY(osprey__weights_get(reader->weights, name, &tensor, reader->error));
+    if (tensor->rank != rank || tensor->dims[index] == 0)
+        return osprey__fail(reader->error, OSPREY_FORMAT, reader->file,
+                            "tensor \"%s\" has to have %zu dimensions, none of them 0", name, rank);
+    *dim = tensor->dims[index];
+    if (*dim <= limit) return OSPREY_OK;
+    return osprey__fail(reader->error, OSPREY_LIMIT, reader->file,
+                        "tensor \"%s\" has a dimension of %zu; at most %zu are allowed", name, *dim,
+                        limit);
+}
+
+size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix,
+                            const char *suffix)
+{
+    for (size_t count = 0; count < OSPREY__CONFIG_LAYERS_MAX; count++) {
+        char name[256];
+        snprintf(name, sizeof name, "%s%zu%s", prefix, count, suffix);
+        if (!osprey__shape_has(reader, name)) return count;
+    }
+    return OSPREY__CONFIG_LAYERS_MAX;
+}
+
+size_t osprey__shape_square_side(size_t count)
+{
+    const size_t side = (size_t)lround(sqrt((double)count));
+    return side * side == count ? side : 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shapes of a model, read off the tensors of a weight file that has no configuration. */
+#ifndef OSPREY_MODEL_SHAPE_READER_H
+#define OSPREY_MODEL_SHAPE_READER_H
+
+#include "format/weights.h"
+
+#include <osprey/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct osprey__shape_reader {
+    const osprey__weights *weights;
+    const char *file; /* what errors name */
+    osprey_error *error;
+} osprey__shape_reader;
+
+bool osprey__shape_has(const osprey__shape_reader *reader, const char *name);
+
+/* Dimension index of a tensor of that rank. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (another rank,
+ * or a dimension of 0), OSPREY_LIMIT (more than limit). */
+osprey_status osprey__shape_dim(const osprey__shape_reader *reader, const char *name, size_t rank,
+                                size_t index, size_t limit, size_t *dim);
+
+/* How many blocks there are: prefix, number from 0, suffix. */
+size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix,
+                            const char *suffix);
+
+/* The side of a square of that many; 0 where it is none. */
+size_t osprey__shape_square_side(size_t count);
+
+#endif

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes tests/golden/flax: tiny random models in the format in which
+google-research/vision_transformer publishes (.npz), and what flax makes of them.
+
+    pip install -r tests/golden/requirements.txt
+    OMP_NUM_THREADS=1 python tests/golden/make_flax_models.py
+
+Of each MODEL.npz there are pixels, embeddings and logits (where it has a head), and a picture
+preprocessed. timm's own reader of such files agrees with flax about the ViTs.
+"""
+
+import math
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import timm
+import torch
+from PIL import Image
+
+import flax_reference as reference
+
+HERE = Path(__file__).resolve().parent
+FLAX = HERE / "flax"
+
+jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def weights(model, size, seed):
+    """Random weights under which a mistake anywhere shows in the embedding."""
+    random = np.random.default_rng(seed)
+    shapes = jax.eval_shape(model.init, jax.random.PRNGKey(0), jnp.zeros((1, size, size, 3)))
+    arrays = {}
+    for name, shape in sorted(reference.flatten(shapes["params"]).items()):
+        normal = random.standard_normal(shape.shape)
+        leaf = name.split("/")[-1]
+        if leaf == "scale":
+            value = random.uniform(0.5, 1.5, shape.shape)
+        elif leaf == "kernel":
+            inputs = math.prod(shape.shape[:-1])
+            if name.split("/")[-2] in ("query", "key", "value"):
+                inputs = shape.shape[0]
+            value = normal * (2.0 if "query" in name or "key" in name else 1.0) / math.sqrt(inputs)
+        else:
+            value = normal * (0.2 if leaf == "bias" else 0.6)
+        arrays[name] = value.astype(np.float32)
+    return arrays
+
+
+def preprocess(size):
+    picture = Image.open(HERE / "pictures/picture.png").convert("RGB")
+    picture = picture.resize((size, size), Image.BILINEAR)
+    return (np.asarray(picture, np.float32) - 127.5) / 127.5
+
+
+def check_with_timm(path, model, size, pixels, embeddings):
+    """pre_logits and models without a class token are what its reader does not have."""
+    if not isinstance(model, reference.VisionTransformer) or model.pre_logits:
+        return
+    other = timm.models.VisionTransformer(
+        img_size=size, patch_size=model.patch, embed_dim=model.width, depth=model.layers,
+        num_heads=model.heads, mlp_ratio=model.hidden / model.width, num_classes=model.classes,
+        class_token=model.class_token, global_pool="token" if model.class_token else "avg",
+        fc_norm=False, act_layer="gelu_tanh").eval()
+    other.load_pretrained(str(path))
+    with torch.inference_mode():
+        rows = other.forward_head(other.forward_features(torch.from_numpy(pixels)),
+                                  pre_logits=True).numpy()
+    assert np.abs(rows - embeddings).max() < 1e-4 * np.abs(embeddings).max(), path.name
+
+
+def write(name, model, size, seed, dtype=np.float32):
+    arrays = {key: value.astype(dtype) for key, value in weights(model, size, seed).items()}
+    path = FLAX / f"{name}.npz"
+    np.savez(path, **arrays)
+    exact = {key: value.astype(np.float32) for key, value in arrays.items()}
+    preprocessed = preprocess(size)
+    noise = np.random.default_rng(seed).standard_normal((3, size, size, 3)).astype(np.float32)
+    pixels = np.concatenate([preprocessed[None], noise])
+    embeddings, logits = model.apply({"params": reference.unflatten(exact)}, pixels)
+    embeddings = np.asarray(embeddings)
+    planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    if dtype == np.float32:
+        check_with_timm(path, model, size, planes, embeddings)
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -1)
+    assert cosines.max() < 0.98, f"{name}: embeddings hardly differ, so they test nothing"
+    np.save(FLAX / f"{name}.pixels.npy", planes)
+    np.save(FLAX / f"{name}.embeddings.npy", embeddings)
+    np.save(FLAX / f"{name}.preprocessed.npy", planes[:1])
+    if logits is not None:
+        np.save(FLAX / f"{name}.logits.npy", np.asarray(logits))
+
+
+def main():
+    FLAX.mkdir(exist_ok=True)
+    vit = reference.VisionTransformer
+    write("vit-imagenet", vit(patch=8, width=32, layers=2, heads=2, hidden=64, classes=1000),
+          size=32, seed=1)
+    write("vit-pre-logits-bf16", vit(patch=16, width=48, layers=3, heads=3, hidden=96, classes=7,
+                                     pre_logits=40), size=48, seed=2, dtype=ml_dtypes.bfloat16)
+    write("vit-mean-headless", vit(patch=14, width=32, layers=2, heads=4, hidden=128,
+                                   class_token=False), size=42, seed=3)
+
+
+if __name__ == "__main__":
+    main()
