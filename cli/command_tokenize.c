@@ -29,8 +29,10 @@ static cli_exit tokenize(const cli_options *options, const cli_lines *texts,
 {
     const osprey_tokenizer *tokenizer = osprey_model_tokenizer(loaded->model);
     if (!tokenizer)
-        return cli_fail(CLI_WRONG_USE, options->model,
-                        "there is no text tower in it, and so no tokenizer");
+        return cli_fail(CLI_WRONG_USE, options->model, "%s, and so without a tokenizer",
+                        loaded->info->text.architecture
+                            ? "the engine was compiled without its text tower"
+                            : "the model is one without a text tower");
     size_t capacity = loaded->info->context_length;
     int32_t *ids = cli_calloc(capacity, sizeof *ids);
     cli_exit code = CLI_DONE;

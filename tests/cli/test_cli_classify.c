@@ -362,6 +362,45 @@ static void test_standard_input_is_read_once(void **state)
                      2, "standard input has been read already");
 }
 
+/* A model with a head and no text tower: its own classes, and one sentence for everything else. */
+static void test_classes_of_the_model(void **state)
+{
+    (void)state;
+    static const char vit[] = OSPREY_TEST_DIR "/golden/flax/vit-imagenet.npz";
+    cli_run run = run_cli("classify", "-m", vit, "--json", "--top", "1000", PICTURE);
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.err, "");
+    json_t *line = json_loads(run.out, 0, NULL);
+    double sum = 0;
+    for (size_t i = 0; i < 1000; i++) sum += number_of(result_of(line, i), "score");
+    assert_true(fabs(sum - 1) < 1e-3);
+    number_of(result_of(line, 0), "logit");
+    assert_int_equal(json_array_size(json_object_get(line, "results")), 1000);
+    json_decref(line);
+    cli_run_free(&run);
+    run = run_cli("classify", "-m", vit, "--csv", PICTURE);
+    assert_int_equal(strncmp(run.out, "input,rank,label,score,logit\n", 29), 0);
+    cli_run_free(&run);
+    run =
+        run_cli("classify", "-m", OSPREY_TEST_DIR "/golden/flax/vit-pre-logits-bf16.npz", PICTURE);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.err, "its 7 classes have no names here"));
+    assert_non_null(strstr(run.out, "  class "));
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("classify", "-m", vit, "--labels=a,b", PICTURE), 2,
+                     "knows no labels but its own 1000 classes");
+    assert_cli_fails(run_cli("classify", "-m", vit, "--template={}", PICTURE), 2,
+                     "templates go with the labels");
+    assert_cli_fails(
+        run_cli("classify", "-m", OSPREY_TEST_DIR "/golden/flax/vit-mean-headless.npz", PICTURE), 2,
+        "has neither a text tower");
+    assert_cli_fails(run_cli("classify", "-m", MODEL, PICTURE), 2, "--labels: is missing");
+    assert_cli_fails(run_cli("embed", "-m", vit, "--text", "dog"), 2, "takes pictures only");
+    assert_cli_fails(run_cli("tokenize", "-m", vit, "dog"), 2,
+                     "the model is one without a text tower");
+    assert_cli_fails(run_cli("bench", "-m", vit, "--tower", "text"), 2, "takes pictures only");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_file_names_that_are_not_text),
         cmocka_unit_test(test_empty_list),
         cmocka_unit_test(test_standard_input_is_read_once),
+        cmocka_unit_test(test_classes_of_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

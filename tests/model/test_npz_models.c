@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NumPy archives that are no model, or not whole: what is said of them. */
+#include "base/memory.h"
+#include "cmocka_all.h"
+#include "format/torch_files.h"
+#include "test_directory.h"
+
+#include <osprey/model.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Adds zeros of that shape, such as "(8, 8, 3, 16)", of so many elements. */
+static void add_zeros(zip_file *zip, const char *name, const char *shape, size_t elements)
+{
+    char entry[256], header[256];
+    const size_t bytes = elements * sizeof(float);
+    int length = snprintf(header, sizeof header,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n", shape);
+    char *npy = calloc(10 + (size_t)length + bytes, 1);
+    memcpy(npy, "\x93NUMPY\x01", 8);
+    npy[8] = (char)length;
+    memcpy(npy + 10, header, (size_t)length);
+    snprintf(entry, sizeof entry, "%s.npy", name);
+    zip_add(zip, entry, npy, 10 + (size_t)length + bytes);
+    free(npy);
+}
+
+/* A ViT of one layer, two heads and a head of three classes, without the arrays that have `without`
+ * in their names. */
+static void add_vit(zip_file *zip, const char *without)
+{
+    static const struct {
+        const char *name, *shape;
+        size_t elements;
+    } arrays[] = {
+        {"embedding/kernel", "(2, 2, 3, 4)", 48},
+        {"embedding/bias", "(4,)", 4},
+        {"cls", "(1, 1, 4)", 4},
+        {"Transformer/posembed_input/pos_embedding", "(1, 5, 4)", 20},
+        {"Transformer/encoderblock_0/LayerNorm_0/scale", "(4,)", 4},
+        {"Transformer/encoderblock_0/LayerNorm_0/bias", "(4,)", 4},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/kernel", "(4, 2, 2)", 16},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/bias", "(2, 2)", 4},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel", "(4, 2, 2)", 16},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/bias", "(2, 2)", 4},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/value/kernel", "(4, 2, 2)", 16},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/value/bias", "(2, 2)", 4},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/out/kernel", "(2, 2, 4)", 16},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/out/bias", "(4,)", 4},
+        {"Transformer/encoderblock_0/LayerNorm_2/scale", "(4,)", 4},
+        {"Transformer/encoderblock_0/LayerNorm_2/bias", "(4,)", 4},
+        {"Transformer/encoderblock_0/MlpBlock_3/Dense_0/kernel", "(4, 6)", 24},
+        {"Transformer/encoderblock_0/MlpBlock_3/Dense_0/bias", "(6,)", 6},
+        {"Transformer/encoderblock_0/MlpBlock_3/Dense_1/kernel", "(6, 4)", 24},
+        {"Transformer/encoderblock_0/MlpBlock_3/Dense_1/bias", "(4,)", 4},
+        {"Transformer/encoder_norm/scale", "(4,)", 4},
+        {"Transformer/encoder_norm/bias", "(4,)", 4},
+        {"head/kernel", "(4, 3)", 12},
+        {"head/bias", "(3,)", 3},
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (!strstr(arrays[i].name, without))
+            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+}
+
+/* Opens what was written, as an .npz of that name. */
+static osprey_status open_zip(zip_file *zip, osprey_model **model, osprey_error *error)
+{
+    test_directory d;
+    char path[128];
+    size_t length;
+    test_directory_create(&d);
+    snprintf(path, sizeof path, "%s/model.npz", d.path);
+    uint8_t *bytes = zip_finish(zip, &length);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+    osprey__free(bytes);
+    osprey_status status = osprey_model_open(path, model, error);
+    test_directory_free(&d);
+    return status;
+}
+
+static void refuse(zip_file *zip, osprey_status status, const char *words)
+{
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    osprey_status got = open_zip(zip, &model, &error);
+    assert_null(model);
+    if (got != status || !strstr(error.message, words))
+        fail_msg("%s: %s (wanted \"%s\")", osprey_status_name(got), error.message, words);
+}
+
+static void test_a_whole_vit_opens(void **state)
+{
+    (void)state;
+    zip_file zip = {0};
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    add_vit(&zip, "nothing");
+    if (open_zip(&zip, &model, &error) != OSPREY_OK) fail_msg("%s", error.message);
+    const osprey_model_info *info = osprey_model_get_info(model);
+    assert_string_equal(info->name, "model");
+    assert_int_equal(info->image_height, 4);
+    assert_int_equal(info->image.heads, 2);
+    assert_int_equal(info->image.mlp_width, 6);
+    assert_int_equal(info->head_classes, 3);
+    osprey_model_free(model);
+}
+
+static void test_other_arrays_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *words;
+    } cases[] = {
+        {"weight", "of no model that osprey knows"},
+        {"stem/kernel", "belongs to an MLP-Mixer"},
+        {"conv_root/kernel", "belongs to a ResNet"},
+        {"img/embedding/kernel", "belongs to a LiT model"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        zip_file zip = {0};
+        add_zeros(&zip, cases[i].name, "(2, 2, 3, 4)", 48);
+        refuse(&zip, OSPREY_UNSUPPORTED, cases[i].words);
+    }
+}
+
+static void test_missing_arrays_are_named(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "embedding/bias", "Transformer/posembed_input/pos_embedding",
+        "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/value/bias",
+        "Transformer/encoder_norm/scale", "head/bias"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        zip_file zip = {0};
+        add_vit(&zip, names[i]);
+        refuse(&zip, OSPREY_NOT_FOUND, names[i]);
+    }
+}
+
+static void test_wrong_shapes_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *shape;
+        size_t elements;
+        osprey_status status;
+        const char *words;
+    } cases[] = {
+        {"embedding/kernel", "(2, 2, 4, 4)", 64, OSPREY_FORMAT, "asks for [2, 2, 3, 4]"},
+        {"embedding/kernel", "(0, 2, 3, 4)", 0, OSPREY_FORMAT, "none of them 0"},
+        {"Transformer/posembed_input/pos_embedding", "(1, 4, 4)", 16, OSPREY_UNSUPPORTED,
+         "no square and one"},
+        {"Transformer/posembed_input/pos_embedding", "(1, 1, 4)", 4, OSPREY_UNSUPPORTED,
+         "no square and one"},
+        {"Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/kernel", "(4, 3, 2)", 24,
+         OSPREY_FORMAT, "asks for [4, 3, 1]"},
+        {"head/kernel", "(5, 3)", 15, OSPREY_FORMAT, "head of 3 classes on embeddings of 4"},
+        {"head/bias", "(4,)", 4, OSPREY_FORMAT, "head of 3 classes"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        zip_file zip = {0};
+        add_vit(&zip, cases[i].name);
+        add_zeros(&zip, cases[i].name, cases[i].shape, cases[i].elements);
+        refuse(&zip, cases[i].status, cases[i].words);
+    }
+}
+
+static void test_arrays_without_a_place_are_named(void **state)
+{
+    (void)state;
+    zip_file zip = {0};
+    add_vit(&zip, "nothing");
+    add_zeros(&zip, "Transformer/encoderblock_2/LayerNorm_0/scale", "(4,)", 4);
+    refuse(&zip, OSPREY_FORMAT, "encoderblock_2/LayerNorm_0/scale\" has no place");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_whole_vit_opens),
+        cmocka_unit_test(test_other_arrays_are_refused),
+        cmocka_unit_test(test_missing_arrays_are_named),
+        cmocka_unit_test(test_wrong_shapes_are_named),
+        cmocka_unit_test(test_arrays_without_a_place_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
