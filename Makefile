@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 PHOTOS := $(wildcard examples/photos/*.jpg)
 
-.PHONY: all demo test check bench bench-peers parity install format clean help
+.PHONY: all demo test test-arm check bench bench-peers parity install format clean help
 
 all: ## build the release binary, build/osprey
 	@scripts/install_packages.sh build
@@ -24,6 +24,14 @@ test: ## build and run the tests
 	@cmake -S . -B $(BUILD) -G Ninja -DOSPREY_TESTS=ON >/dev/null
 	@cmake --build $(BUILD)
 	@ctest --test-dir $(BUILD) --output-on-failure
+
+# Left out: what starts programs, as QEMU cannot without the kernel's help, and what takes minutes.
+test-arm: ## cross-compile for arm64, and run the tests under QEMU
+	@scripts/install_packages.sh build arm
+	@cmake -S . -B $(BUILD)/arm64 -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake -DOSPREY_TESTS=ON >/dev/null
+	@cmake --build $(BUILD)/arm64
+	@ctest --test-dir $(BUILD)/arm64 --output-on-failure -j2 \
+		-E "test_cli|test_max_resident|test_text_trie"
 
 check: ## what CI asks besides: both compilers, sanitizers, layers, format, headers
 	@scripts/install_packages.sh build test check

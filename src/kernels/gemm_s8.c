@@ -4,8 +4,8 @@
  * times its output channel's scale, an activation one times its row's; sums are exact integers, so
  * all instruction sets agree bit for bit up to the activation function.
  *
- * A panel is [k / depth][columns][depth] bytes, then (on a 64-byte boundary) [columns] scales. With
- * depth 4 the bytes are unsigned, 128 more than the weights: that is what vpdpbusd takes.
+ * A panel is [k / depth][columns][depth] bytes, then (on a 64-byte boundary) [columns] scales. A
+ * byte is a weight plus OSPREY__INT8_OFFSET.
  */
 #include "base/memory.h"
 #include "kernels/gemm_portable.h"
@@ -27,7 +27,7 @@ static float pack_column(const osprey__gemm_kernel *kernel, size_t k, const floa
                          size_t stride, uint8_t *column)
 {
     size_t depth = kernel->depth;
-    int offset = depth == 4 ? 128 : 0;
+    int offset = OSPREY__INT8_OFFSET(depth);
     float largest = 0;
     for (size_t i = 0; i < k; i++) largest = fmaxf(largest, fabsf(weight[i * stride]));
     float inverse = largest > 0 ? 127 / largest : 0;

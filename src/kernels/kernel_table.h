@@ -18,7 +18,7 @@
 #include "kernels/token_merge.h"
 
 typedef struct osprey__kernels {
-    const char *instruction_set; /* "portable", "avx2", "avx512" */
+    const char *instruction_set; /* as osprey__cpu_level_name says it */
     osprey__gemm_kernel gemm[OSPREY_PRECISIONS];
     osprey__attention_f32_kernel attention_f32;
     osprey__attention_bf16_kernel attention_bf16;

@@ -11,6 +11,14 @@
 /* int8 x int8 products that an int32 holds the sum of, whatever they are. */
 #define OSPREY__INT8_MOST_K ((size_t)1 << 17)
 
+/* What is added to the bytes of int8 weights in panels of a depth: vpdpbusd takes unsigned ones. */
+#if defined(__x86_64__)
+#define OSPREY__UNSIGNED_DEPTH 4
+#else
+#define OSPREY__UNSIGNED_DEPTH 0 /* no panel's */
+#endif
+#define OSPREY__INT8_OFFSET(depth) ((depth) == OSPREY__UNSIGNED_DEPTH ? 128 : 0)
+
 /* Weights along k that share a scale in int4, and the bytes of such a group for all columns of a
  * panel: half a byte a weight and two a scale. */
 #define OSPREY__INT4_GROUP 32

@@ -31,32 +31,54 @@ static void test_a_name_takes_away_what_lies_above(void **state)
 {
     (void)state;
     const osprey__cpu_features machine = {
-        .level = OSPREY__CPU_AVX512BF16,
+        .level = OSPREY__CPU_LEVELS - 1,
         .amx_bf16 = true,
         .amx_int8 = true,
         .usable_cores = 3,
     };
     osprey__cpu_features features;
     osprey_error error;
-    assert_int_equal(osprey__cpu_features_restrict(&machine, "avx2", &features, &error), OSPREY_OK);
-    assert_int_equal(features.level, OSPREY__CPU_AVX2);
-    assert_string_equal(features.level_name, "avx2");
-    assert_false(features.amx_bf16 || features.amx_int8);
-    assert_int_equal(features.usable_cores, 3);
-    assert_int_equal(osprey__cpu_features_restrict(&machine, "avx512vnni", &features, &error),
-                     OSPREY_OK);
-    assert_int_equal(features.level, OSPREY__CPU_AVX512VNNI);
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const char *name = osprey__cpu_level_name((osprey__cpu_level)level);
+        assert_non_null(strstr(OSPREY__CPU_NAMES, name));
+        assert_int_equal(osprey__cpu_features_restrict(&machine, name, &features, &error),
+                         OSPREY_OK);
+        assert_int_equal(features.level, level);
+        assert_string_equal(features.level_name, name);
+        assert_false(features.amx_bf16 || features.amx_int8);
+        assert_int_equal(features.usable_cores, 3);
+    }
+}
+
+static void test_amx_is_there_when_asked_for(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    osprey__cpu_features machine = {
+        .level = OSPREY__CPU_LEVELS - 1,
+        .amx_bf16 = true,
+        .amx_int8 = true,
+    };
+    osprey__cpu_features features;
+    osprey_error error;
     assert_int_equal(osprey__cpu_features_restrict(&machine, "amx", &features, &error), OSPREY_OK);
     assert_true(features.amx_bf16 && features.amx_int8);
+    machine.amx_int8 = false;
+    assert_int_equal(osprey__cpu_features_restrict(&machine, "amx", &features, &error),
+                     OSPREY_UNSUPPORTED);
+#else
+    skip();
+#endif
 }
 
 static void test_what_is_not_there_is_refused(void **state)
 {
     (void)state;
-    const osprey__cpu_features machine = {.level = OSPREY__CPU_AVX2};
+    const osprey__cpu_features machine = {.level = OSPREY__CPU_LEVELS - 2};
+    const char *missing = osprey__cpu_level_name(OSPREY__CPU_LEVELS - 1);
     osprey__cpu_features features;
     osprey_error error;
-    assert_int_equal(osprey__cpu_features_restrict(&machine, "avx512", &features, &error),
+    assert_int_equal(osprey__cpu_features_restrict(&machine, missing, &features, &error),
                      OSPREY_UNSUPPORTED);
     assert_string_equal(error.subject, "OSPREY_CPU");
     assert_int_equal(osprey__cpu_features_restrict(&machine, "AVX2", &features, &error),
@@ -80,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_below_the_best_are_supported),
         cmocka_unit_test(test_a_name_takes_away_what_lies_above),
+        cmocka_unit_test(test_amx_is_there_when_asked_for),
         cmocka_unit_test(test_what_is_not_there_is_refused),
         cmocka_unit_test(test_quota_is_rounded_up),
     };

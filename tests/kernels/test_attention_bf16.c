@@ -102,10 +102,9 @@ static double exact_score(const problem *p, size_t query, size_t key)
 static void exact_row(const problem *p, size_t query, double *scores, double *out)
 {
     double largest = -INFINITY, sum = 0;
-    for (size_t key = 0; key < p->keys; key++) {
-        scores[key] = exact_score(p, query, key);
-        largest = fmax(largest, scores[key]);
-    }
+    /* In one loop, this and the next make gcc 12 for aarch64 fail. */
+    for (size_t key = 0; key < p->keys; key++) scores[key] = exact_score(p, query, key);
+    for (size_t key = 0; key < p->keys; key++) largest = fmax(largest, scores[key]);
     memset(out, 0, p->dim * sizeof *out);
     for (size_t key = 0; key < p->keys; key++) {
         double weight = exp(scores[key] - largest);

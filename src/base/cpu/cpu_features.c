@@ -14,14 +14,32 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
-static const char *const level_names[OSPREY__CPU_LEVELS] = {"portable", "avx2", "avx512",
-                                                            "avx512vnni", "avx512bf16"};
+/* What OSPREY_CPU may say; the levels come first, in their order. */
+static const struct {
+    const char *name;
+    osprey__cpu_level level;
+    bool amx;
+} sets[] = {
+    {"portable", OSPREY__CPU_PORTABLE, false},
+#if defined(__aarch64__)
+    {"neon", OSPREY__CPU_NEON, false},
+    {"dotprod", OSPREY__CPU_DOTPROD, false},
+#else
+    {"avx2", OSPREY__CPU_AVX2, false},
+    {"avx512", OSPREY__CPU_AVX512, false},
+    {"avx512vnni", OSPREY__CPU_AVX512VNNI, false},
+    {"avx512bf16", OSPREY__CPU_AVX512BF16, false},
+    {"amx", OSPREY__CPU_AVX512BF16, true},
+#endif
+};
 
 const char *osprey__cpu_level_name(osprey__cpu_level level)
 {
-    return level_names[level];
+    return sets[level].name;
 }
 
 #if defined(__x86_64__)
@@ -88,6 +106,14 @@ static void find_instruction_sets(osprey__cpu_features *features)
         features->level = OSPREY__CPU_AVX512BF16;
 }
 
+#elif defined(__aarch64__)
+
+static void find_instruction_sets(osprey__cpu_features *features)
+{
+    const unsigned long hwcap_asimddp = 1UL << 20; /* Linux's arm64 elf_hwcaps */
+    features->level = getauxval(AT_HWCAP) & hwcap_asimddp ? OSPREY__CPU_DOTPROD : OSPREY__CPU_NEON;
+}
+
 #else
 
 static void find_instruction_sets(osprey__cpu_features *features)
@@ -116,7 +142,7 @@ static void find_features(void)
         .usable_cores = osprey__usable_cores(),
     };
     find_instruction_sets(&found.machine);
-    found.machine.level_name = level_names[found.machine.level];
+    found.machine.level_name = osprey__cpu_level_name(found.machine.level);
     found.features = found.machine;
     const char *name = getenv("OSPREY_CPU");
     if (name && *name)
@@ -141,18 +167,6 @@ bool osprey__cpu_level_supported(osprey__cpu_level level)
 osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine, const char *name,
                                             osprey__cpu_features *features, osprey_error *error)
 {
-    static const struct {
-        const char *name;
-        osprey__cpu_level level;
-        bool amx;
-    } sets[] = {
-        {"portable", OSPREY__CPU_PORTABLE, false},
-        {"avx2", OSPREY__CPU_AVX2, false},
-        {"avx512", OSPREY__CPU_AVX512, false},
-        {"avx512vnni", OSPREY__CPU_AVX512VNNI, false},
-        {"avx512bf16", OSPREY__CPU_AVX512BF16, false},
-        {"amx", OSPREY__CPU_AVX512BF16, true},
-    };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         if (strcmp(name, sets[i].name) != 0) continue;
         bool amx = machine->amx_bf16 && machine->amx_int8;
@@ -163,7 +177,7 @@ osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine,
                                 name, OSPREY__CPU_NAMES);
         *features = *machine;
         features->level = sets[i].level;
-        features->level_name = level_names[features->level];
+        features->level_name = osprey__cpu_level_name(features->level);
         features->amx_bf16 &= sets[i].amx;
         features->amx_int8 &= sets[i].amx;
         return OSPREY_OK;

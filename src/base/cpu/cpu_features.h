@@ -18,8 +18,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The values of OSPREY_CPU. */
-#define OSPREY__CPU_NAMES "portable, avx2, avx512, avx512vnni, avx512bf16, amx"
+/* The levels of the architecture that this is compiled for, and the values of OSPREY_CPU. */
+#if defined(__aarch64__)
+
+typedef enum osprey__cpu_level {
+    OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
+    OSPREY__CPU_NEON,     /* every aarch64 has it */
+    OSPREY__CPU_DOTPROD,  /* and sdot of bytes: optional in Armv8.2, required from 8.4 on */
+} osprey__cpu_level;
+
+#define OSPREY__CPU_LEVELS 3
+#define OSPREY__CPU_NAMES  "portable, neon, dotprod"
+
+#else
 
 typedef enum osprey__cpu_level {
     OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
@@ -30,6 +41,9 @@ typedef enum osprey__cpu_level {
 } osprey__cpu_level;
 
 #define OSPREY__CPU_LEVELS 5
+#define OSPREY__CPU_NAMES  "portable, avx2, avx512, avx512vnni, avx512bf16, amx"
+
+#endif
 
 typedef struct osprey__cpu_features {
     osprey__cpu_level level;
@@ -48,7 +62,7 @@ typedef struct osprey__cpu_features {
  */
 osprey_status osprey__cpu_features_get(const osprey__cpu_features **features, osprey_error *error);
 
-/* "portable", "avx2", "avx512", "avx512vnni", "avx512bf16". Static storage. */
+/* As in OSPREY__CPU_NAMES. Static storage. */
 const char *osprey__cpu_level_name(osprey__cpu_level level);
 
 /* Whether this machine can run level, whatever OSPREY_CPU says. With it a test visits them all. */

@@ -8,8 +8,8 @@
 
 #include "base/memory.h"
 #include "kernels/kernel_list.h"
-#include "kernels/x86/pack_keys_x86.h"
-#include "kernels/x86/vec_math_f32.h"
+#include "kernels/simd/pack_keys_simd.h"
+#include "kernels/simd/vec_math_f32.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define OSPREY__LANES "kernels/x86/lanes_f32.h"
+#define OSPREY__LANES "kernels/simd/lanes_f32.h"
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/attention_f32_x86.h"
+#include "kernels/simd/attention_f32_simd.h"
 
 size_t osprey__attention_f32_scratch_floats__avx2(size_t query_rows, size_t key_rows,
                                                   size_t head_dim)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define OSPREY__LANES "kernels/x86/lanes_bf16.h"
+#define OSPREY__LANES "kernels/simd/lanes_bf16.h"
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/rows_bf16.h"
+#include "kernels/simd/rows_bf16.h"
 
 size_t osprey__gemm_bf16_row_bytes__avx2(size_t k)
 {

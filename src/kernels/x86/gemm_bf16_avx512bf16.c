@@ -2,7 +2,7 @@
 #define OSPREY__LANES "kernels/x86/lanes_bf16_pairs.h"
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/rows_bf16.h"
+#include "kernels/simd/rows_bf16.h"
 
 size_t osprey__gemm_bf16_row_bytes__avx512bf16(size_t k)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define OSPREY__LANES "kernels/x86/lanes_f16.h"
+#define OSPREY__LANES "kernels/simd/lanes_f16.h"
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/rows_f32.h"
+#include "kernels/simd/rows_f32.h"
 
 size_t osprey__gemm_f16_row_bytes__avx512(size_t k)
 {

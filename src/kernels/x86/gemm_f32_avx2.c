@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define OSPREY__LANES "kernels/x86/lanes_f32.h"
+#define OSPREY__LANES "kernels/simd/lanes_f32.h"
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/rows_f32.h"
+#include "kernels/simd/rows_f32.h"
 
 size_t osprey__gemm_f32_row_bytes__avx2(size_t k)
 {

@@ -2,7 +2,7 @@
 #define OSPREY__LANES "kernels/x86/lanes_u8_quads.h"
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/gemm_s4_x86.h"
+#include "kernels/simd/gemm_s4_simd.h"
 
 size_t osprey__gemm_s4_row_bytes__avx512bf16(size_t k)
 {

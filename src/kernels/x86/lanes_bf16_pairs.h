@@ -4,7 +4,7 @@
 #ifndef OSPREY_KERNELS_X86_LANES_BF16_PAIRS_H
 #define OSPREY_KERNELS_X86_LANES_BF16_PAIRS_H
 
-#include "kernels/x86/vec_f32.h"
+#include "kernels/simd/vec_f32.h"
 
 typedef int32_t lane __attribute__((may_alias));
 

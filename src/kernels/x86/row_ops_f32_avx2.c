@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/kernel_list.h"
-#include "kernels/x86/row_ops_f32_x86.h"
+#include "kernels/simd/row_ops_f32_simd.h"
 
 void osprey__layer_norm_f32__avx2(size_t rows, size_t width, const float *x, const float *scale,
                                   const float *shift, float epsilon, float *out)

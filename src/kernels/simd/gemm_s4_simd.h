@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The int4 product: a group at a time becomes int8 weights, which the register tile takes. */
-#ifndef OSPREY_KERNELS_X86_GEMM_S4_X86_H
-#define OSPREY_KERNELS_X86_GEMM_S4_X86_H
+#ifndef OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
+#define OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 
-#include "kernels/x86/gemm_x86.h"
-#include "kernels/x86/rows_s8.h"
+#include "kernels/simd/gemm_simd.h"
+#include "kernels/simd/rows_s8.h"
 
 enum {
     GROUP = OSPREY__INT4_GROUP,
@@ -38,12 +38,10 @@ static void prepare(const osprey__gemm_input *input, void *rows)
 /* Two steps of four bits become two of eight. */
 OSPREY__INLINE void unpack_vec(const char *nibbles, char *even, char *odd)
 {
-    integers x = INTEGERS_OF_BITS(vec_load((const float *)nibbles));
-    integers mask = INTEGERS(set1_epi8)(15), offset = INTEGERS(set1_epi8)(8 - WEIGHT_OFFSET);
-    integers low = INTEGERS_AND(x, mask);
-    integers high = INTEGERS_AND(INTEGERS(srli_epi16)(x, 4), mask);
-    vec_store((float *)even, BITS_OF_INTEGERS(INTEGERS(sub_epi8)(low, offset)));
-    vec_store((float *)odd, BITS_OF_INTEGERS(INTEGERS(sub_epi8)(high, offset)));
+    typedef uint8_t bytes __attribute__((vector_size(sizeof(vec))));
+    bytes x = (bytes)vec_load((const float *)nibbles);
+    vec_store((float *)even, (vec)((x & 15) - (8 - WEIGHT_OFFSET)));
+    vec_store((float *)odd, (vec)((x >> 4) - (8 - WEIGHT_OFFSET)));
 }
 
 static void unpack_group(const char *record, char *weights)

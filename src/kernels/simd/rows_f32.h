@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that a product takes as floats, for the formats whose weights are widened to floats. */
-#ifndef OSPREY_KERNELS_X86_ROWS_F32_H
-#define OSPREY_KERNELS_X86_ROWS_F32_H
+#ifndef OSPREY_KERNELS_SIMD_ROWS_F32_H
+#define OSPREY_KERNELS_SIMD_ROWS_F32_H
 
-#include "kernels/x86/gemm_x86.h"
+#include "kernels/simd/gemm_simd.h"
 
 static size_t row_bytes(size_t k)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exp and the activations on vectors. The polynomials are minimax fits made for this file. */
-#ifndef OSPREY_KERNELS_X86_VEC_MATH_F32_H
-#define OSPREY_KERNELS_X86_VEC_MATH_F32_H
+#ifndef OSPREY_KERNELS_SIMD_VEC_MATH_F32_H
+#define OSPREY_KERNELS_SIMD_VEC_MATH_F32_H
 
-#include "kernels/x86/vec_f32.h"
+#include "kernels/simd/vec_f32.h"
 
 #include <osprey/model.h>
 
@@ -14,7 +14,7 @@
 OSPREY__INLINE vec vec_exp(vec x)
 {
     x = vec_min(vec_set(89.0f), vec_max(vec_set(-104.0f), x));
-    vec n = VEC_ROUND_NEAREST(x * vec_set(0x1.715476p+0f));
+    vec n = vec_round_nearest(x * vec_set(0x1.715476p+0f));
     vec r = vec_fma(n, vec_set(-0x1.62e400p-1f), x);
     r = vec_fma(n, vec_set(-0x1.7f7d1cp-20f), r);
     vec p = vec_set(0x1.6a23d0p-10f);
@@ -30,7 +30,7 @@ OSPREY__INLINE vec vec_exp(vec x)
 OSPREY__INLINE vec vec_exp2_short(vec x)
 {
     x = vec_max(vec_set(-200.0f), x);
-    vec n = VEC_ROUND_NEAREST(x), r = x - n;
+    vec n = vec_round_nearest(x), r = x - n;
     vec p = vec_set(0x1.c3f75cp-5f);
     p = vec_fma(p, r, vec_set(0x1.f0de1cp-3f));
     p = vec_fma(p, r, vec_set(0x1.62f31ap-1f));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pooling of feature maps, for image_ops_f32_avx2.c and image_ops_f32_avx512.c. */
-#ifndef OSPREY_KERNELS_X86_IMAGE_OPS_F32_X86_H
-#define OSPREY_KERNELS_X86_IMAGE_OPS_F32_X86_H
+/* Pooling of feature maps, for the image_ops_f32_*.c of all instruction sets. */
+#ifndef OSPREY_KERNELS_SIMD_IMAGE_OPS_F32_SIMD_H
+#define OSPREY_KERNELS_SIMD_IMAGE_OPS_F32_SIMD_H
 
 #include "kernels/image_ops.h"
-#include "kernels/x86/vec_f32.h"
+#include "kernels/simd/vec_f32.h"
 
 /* The window at image, its rows row_stride floats apart; count (up to a vector) channels of it. */
 OSPREY__INLINE vec window_sum(const float *image, size_t row_stride, size_t channels, size_t size,

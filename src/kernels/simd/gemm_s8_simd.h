@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The int8 product, for the gemm_s8_*.c, which include their lanes_*.h before. */
-#ifndef OSPREY_KERNELS_X86_GEMM_S8_X86_H
-#define OSPREY_KERNELS_X86_GEMM_S8_X86_H
+#ifndef OSPREY_KERNELS_SIMD_GEMM_S8_SIMD_H
+#define OSPREY_KERNELS_SIMD_GEMM_S8_SIMD_H
 
-#include "kernels/x86/gemm_x86.h"
-#include "kernels/x86/rows_s8.h"
+#include "kernels/simd/gemm_simd.h"
+#include "kernels/simd/rows_s8.h"
 
-enum { WEIGHT_OFFSET = LANE_DEPTH == 4 ? 128 : 0 };
+enum { WEIGHT_OFFSET = OSPREY__INT8_OFFSET(LANE_DEPTH) };
 
 /* Offset of the tail in a prepared row. */
 static size_t element_bytes(size_t k)

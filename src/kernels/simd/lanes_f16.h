@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A step of the register tile multiplies one float by floats. */
-#ifndef OSPREY_KERNELS_X86_LANES_F32_H
-#define OSPREY_KERNELS_X86_LANES_F32_H
+/* A step of the register tile multiplies one float by half-precision floats, widened to floats. */
+#ifndef OSPREY_KERNELS_SIMD_LANES_F16_H
+#define OSPREY_KERNELS_SIMD_LANES_F16_H
 
-#include "kernels/x86/vec_f32.h"
+#include "kernels/simd/vec_f32.h"
 
 typedef float lane;
 
-enum { LANE_DEPTH = 1, LANE_VEC_BYTES = sizeof(vec) };
+enum { LANE_DEPTH = 1, LANE_VEC_BYTES = sizeof(vec) / 2 };
 
 OSPREY__INLINE vec lane_broadcast(lane x)
 {
@@ -16,7 +16,7 @@ OSPREY__INLINE vec lane_broadcast(lane x)
 
 OSPREY__INLINE vec lane_columns(const char *weights)
 {
-    return vec_load((const float *)weights);
+    return vec_load_f16(weights);
 }
 
 OSPREY__INLINE vec lane_multiply_add(vec factor, vec columns, vec sum)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What attention of every format does with keys: columns of a panel, like those of a weight. */
-#ifndef OSPREY_KERNELS_X86_PACK_KEYS_X86_H
-#define OSPREY_KERNELS_X86_PACK_KEYS_X86_H
+#ifndef OSPREY_KERNELS_SIMD_PACK_KEYS_SIMD_H
+#define OSPREY_KERNELS_SIMD_PACK_KEYS_SIMD_H
 
-#include "kernels/x86/tile_x86.h"
+#include "kernels/simd/tile_simd.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layer norm, activations and addition, for row_ops_f32_avx2.c and row_ops_f32_avx512.c. */
-#ifndef OSPREY_KERNELS_X86_ROW_OPS_F32_X86_H
-#define OSPREY_KERNELS_X86_ROW_OPS_F32_X86_H
+/* Layer norm, activations and addition, for the row_ops_f32_*.c of all instruction sets. */
+#ifndef OSPREY_KERNELS_SIMD_ROW_OPS_F32_SIMD_H
+#define OSPREY_KERNELS_SIMD_ROW_OPS_F32_SIMD_H
 
 #include "kernels/row_ops.h"
-#include "kernels/x86/vec_f32.h"
-#include "kernels/x86/vec_math_f32.h"
+#include "kernels/simd/vec_f32.h"
+#include "kernels/simd/vec_math_f32.h"
 
 #include <math.h>
 

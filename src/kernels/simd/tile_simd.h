@@ -9,17 +9,19 @@
  * of weights behind a vector of sums; lane_broadcast, lane_columns and lane_multiply_add. Sums are
  * 32 bits wide, floats or integers.
  */
-#ifndef OSPREY_KERNELS_X86_TILE_X86_H
-#define OSPREY_KERNELS_X86_TILE_X86_H
+#ifndef OSPREY_KERNELS_SIMD_TILE_SIMD_H
+#define OSPREY_KERNELS_SIMD_TILE_SIMD_H
 
 #include "kernels/kernel_list.h"
-#include "kernels/x86/vec_f32.h"
+#include "kernels/simd/vec_f32.h"
 #include OSPREY__LANES
 
 #include <stdbool.h>
 
 #if defined(__AVX512F__)
 enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx512, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_avx512 };
+#elif defined(__aarch64__)
+enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_neon, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_neon };
 #else
 enum { TILE_ROWS = OSPREY__ROWS_gemm_f32_avx2, TILE_COLUMNS = OSPREY__COLUMNS_gemm_f32_avx2 };
 #endif
@@ -71,7 +73,7 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
             for (size_t i = 0; i < TILE_VECS; i++)
                 sums[row][i] = lane_multiply_add(factor, columns[i], sums[row][i]);
         }
-        _mm_prefetch(prefetch, _MM_HINT_T1);
+        __builtin_prefetch(prefetch, 0, 2);
         prefetch += job->prefetch_step;
         b += TILE_STEP_BYTES;
         a0++, a1++, a2++;

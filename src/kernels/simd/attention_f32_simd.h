@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attention over the register tile, for attention_f32_avx2.c and attention_f32_avx512.c. Keys are
+ * Attention over the register tile, for the attention_f32_*.c of all instruction sets. Keys are
  * transposed and values copied into panels like those of a weight; then a tile's rows at a time
  * take all their scores, the softmax and the weighted sum, so that the scores stay in cache.
  */
-#ifndef OSPREY_KERNELS_X86_ATTENTION_F32_X86_H
-#define OSPREY_KERNELS_X86_ATTENTION_F32_X86_H
+#ifndef OSPREY_KERNELS_SIMD_ATTENTION_F32_SIMD_H
+#define OSPREY_KERNELS_SIMD_ATTENTION_F32_SIMD_H
 
 #include "base/memory.h"
 #include "kernels/attention.h"
-#include "kernels/x86/pack_keys_x86.h"
-#include "kernels/x86/vec_math_f32.h"
+#include "kernels/simd/pack_keys_simd.h"
+#include "kernels/simd/vec_math_f32.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,13 +3,14 @@
  * What the matrix products of all formats share: blocks of rows, chunks of k, and the epilogue.
  * A format defines row_bytes, prepare and multiply_panel after this header.
  */
-#ifndef OSPREY_KERNELS_X86_GEMM_X86_H
-#define OSPREY_KERNELS_X86_GEMM_X86_H
+#ifndef OSPREY_KERNELS_SIMD_GEMM_SIMD_H
+#define OSPREY_KERNELS_SIMD_GEMM_SIMD_H
 
 #include "base/memory.h"
 #include "kernels/gemm.h"
-#include "kernels/x86/tile_x86.h"
-#include "kernels/x86/vec_math_f32.h"
+#include "kernels/simd/integers.h"
+#include "kernels/simd/tile_simd.h"
+#include "kernels/simd/vec_math_f32.h"
 
 #include <string.h>
 
@@ -58,15 +59,9 @@ typedef enum sum_kind {
     SUM_SCALED,  /* sum * scale of the row */
 } sum_kind;
 
-OSPREY__INLINE vec subtract_integer(vec integers, int32_t x)
+OSPREY__INLINE vec subtract_integer(vec sum, int32_t x)
 {
-#if defined(__AVX512F__)
-    return _mm512_cvtepi32_ps(
-        _mm512_sub_epi32(_mm512_castps_si512(integers), _mm512_set1_epi32(x)));
-#else
-    return _mm256_cvtepi32_ps(
-        _mm256_sub_epi32(_mm256_castps_si256(integers), _mm256_set1_epi32(x)));
-#endif
+    return integers_to_vec((integers)sum - x);
 }
 
 /* Sums of rows first..first+rows-1 with the panel that begins at column. */

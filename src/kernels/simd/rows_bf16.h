@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that a product takes as bfloat16s: as such for vdpbf16ps, widened again for the others. */
-#ifndef OSPREY_KERNELS_X86_ROWS_BF16_H
-#define OSPREY_KERNELS_X86_ROWS_BF16_H
+#ifndef OSPREY_KERNELS_SIMD_ROWS_BF16_H
+#define OSPREY_KERNELS_SIMD_ROWS_BF16_H
 
-#include "kernels/x86/gemm_x86.h"
+#include "kernels/simd/gemm_simd.h"
 
 enum { ELEMENT_BYTES = 4 / LANE_DEPTH };
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/kernel_list.h"
+#include "kernels/simd/row_ops_f32_simd.h"
+
+void osprey__layer_norm_f32__neon(size_t rows, size_t width, const float *x, const float *scale,
+                                  const float *shift, float epsilon, float *out)
+{
+    layer_norm_f32(rows, width, x, scale, shift, epsilon, out);
+}
+
+void osprey__activation_f32__neon(osprey_activation activation, size_t count, const float *x,
+                                  float *out)
+{
+    activate_all(activation, count, x, NULL, out);
+}
+
+void osprey__add_f32__neon(osprey_activation activation, size_t count, const float *x,
+                           const float *y, float *out)
+{
+    activate_all(activation, count, x, y, out);
+}
