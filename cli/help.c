@@ -59,14 +59,15 @@ void cli_help_command(FILE *file, const cli_command *command)
     for (size_t i = 0; i < cli_option_count; i++)
         if (cli_option_table[i].commands & command->bit) print_option(file, &cli_option_table[i]);
     fputc('\n', file);
-    print_wrapped(file,
-                  "Every flag can also be an environment variable: OSPREY_MODEL, OSPREY_NO_EXIF=1. "
-                  "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
-                  "avx512bf16 or amx (arm64: portable, neon, dotprod), instead of the best that "
-                  "the machine has. "
-                  "Exit code: 0 done, 1 some inputs failed (each is named on standard error), 2 "
-                  "wrong use, 3 the model cannot be loaded.",
-                  0, 0);
+    print_wrapped(
+        file,
+        "Every flag can also be an environment variable: OSPREY_MODEL, OSPREY_NO_EXIF=1. "
+        "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
+        "avx512bf16 or amx (arm64: portable, neon, dotprod, i8mm), instead of the best that "
+        "the machine has. "
+        "Exit code: 0 done, 1 some inputs failed (each is named on standard error), 2 "
+        "wrong use, 3 the model cannot be loaded.",
+        0, 0);
 }
 
 void cli_help_overview(FILE *file)

@@ -28,6 +28,7 @@ static const struct {
 #if defined(__aarch64__)
     {"neon", OSPREY__CPU_NEON, false},
     {"dotprod", OSPREY__CPU_DOTPROD, false},
+    {"i8mm", OSPREY__CPU_I8MM, false},
 #else
     {"avx2", OSPREY__CPU_AVX2, false},
     {"avx512", OSPREY__CPU_AVX512, false},
@@ -110,8 +111,12 @@ static void find_instruction_sets(osprey__cpu_features *features)
 
 static void find_instruction_sets(osprey__cpu_features *features)
 {
-    const unsigned long hwcap_asimddp = 1UL << 20; /* Linux's arm64 elf_hwcaps */
-    features->level = getauxval(AT_HWCAP) & hwcap_asimddp ? OSPREY__CPU_DOTPROD : OSPREY__CPU_NEON;
+    /* Linux's Documentation/arm64/elf_hwcaps */
+    const unsigned long hwcap_asimddp = 1UL << 20, hwcap2_i8mm = 1UL << 13;
+    features->level = OSPREY__CPU_NEON;
+    if (!(getauxval(AT_HWCAP) & hwcap_asimddp)) return;
+    features->level = OSPREY__CPU_DOTPROD;
+    if (getauxval(AT_HWCAP2) & hwcap2_i8mm) features->level = OSPREY__CPU_I8MM;
 }
 
 #else

@@ -25,10 +25,11 @@ typedef enum osprey__cpu_level {
     OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
     OSPREY__CPU_NEON,     /* every aarch64 has it */
     OSPREY__CPU_DOTPROD,  /* and sdot of bytes: optional in Armv8.2, required from 8.4 on */
+    OSPREY__CPU_I8MM,     /* and smmla: optional in Armv8.2, required from 8.6 on */
 } osprey__cpu_level;
 
-#define OSPREY__CPU_LEVELS 3
-#define OSPREY__CPU_NAMES  "portable, neon, dotprod"
+#define OSPREY__CPU_LEVELS 4
+#define OSPREY__CPU_NAMES  "portable, neon, dotprod, i8mm"
 
 #else
 

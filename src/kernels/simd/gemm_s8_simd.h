@@ -21,7 +21,8 @@ static size_t row_bytes(size_t k)
 
 static void prepare(const osprey__gemm_input *input, void *rows)
 {
-    size_t k = input->k, whole = osprey__round_up(k ? k : 1, VEC_FLOATS);
+    size_t k = input->k, steps = osprey__round_up(k ? k : 1, LANE_DEPTH);
+    size_t whole = osprey__round_up(steps, VEC_FLOATS);
     quantize_rows(input, whole, WEIGHT_OFFSET, element_bytes(k), row_bytes(k), rows);
 }
 

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* An element of a quantized row: a lane of four bytes holds LANE_DEPTH of them. */
-enum { ELEMENT_BYTES = 4 / LANE_DEPTH };
+/* An element of a quantized row: a lane holds LANE_DEPTH of them. */
+enum { ELEMENT_BYTES = sizeof(lane) / LANE_DEPTH };
 
 OSPREY__INLINE void store_elements(char *out, integers x)
 {
@@ -47,8 +47,8 @@ OSPREY__INLINE integers quantize_vec(vec x, float inverse, const bool fixed, vec
 }
 
 /*
- * Quantizes a row in groups of so many elements (a multiple of VEC_FLOATS), zeros behind the k-th,
- * with a correction for each: offset times the group's sum.
+ * Quantizes a row in groups of so many elements (a multiple of VEC_FLOATS and LANE_DEPTH), zeros
+ * behind the k-th, with a correction for each: offset times the group's sum.
  */
 OSPREY__INLINE void quantize_row(const osprey__gemm_input *input, const void *x,
                                  const osprey__dtype dtype, const bool fixed, size_t group,

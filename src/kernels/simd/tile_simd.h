@@ -5,9 +5,10 @@
  * the number of rows: so an element never depends on the tile that it falls into.
  *
  * What a step multiplies is said by the lanes_*.h that the including .c names as OSPREY__LANES:
- * `lane`, the four bytes of a row that a step takes, LANE_DEPTH elements; LANE_VEC_BYTES, the bytes
- * of weights behind a vector of sums; lane_broadcast, lane_columns and lane_multiply_add. Sums are
- * 32 bits wide, floats or integers.
+ * `lane`, the bytes of a row that a step takes, LANE_DEPTH elements; LANE_VEC_BYTES, the bytes of
+ * weights behind a vector of sums; lane_broadcast, lane_columns and lane_multiply_add. Sums are 32
+ * bits wide, floats or integers. A .c whose instructions take more than a row at a time names its
+ * own tile_of_rows as OSPREY__TILE.
  */
 #ifndef OSPREY_KERNELS_SIMD_TILE_SIMD_H
 #define OSPREY_KERNELS_SIMD_TILE_SIMD_H
@@ -42,6 +43,10 @@ typedef struct tile_job {
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
 } tile_job;
+
+#if defined(OSPREY__TILE)
+#include OSPREY__TILE
+#else
 
 /* rows is a constant at every call, so that the sums become registers. */
 OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
@@ -88,6 +93,8 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
             vec_store(job->sums + row * job->sums_stride + i * VEC_FLOATS, sums[row][i]);
     }
 }
+
+#endif
 
 /* 1 to TILE_ROWS rows. */
 static void tile(const tile_job *job, size_t rows)
