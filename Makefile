@@ -49,6 +49,10 @@ parity: all ## full-size models with random weights against PyTorch
 	@scripts/venv.sh
 	@.venv/bin/python scripts/parity.py --osprey $(BUILD)/osprey
 
+report-precision: all ## what each precision costs and gives, into docs/compile.md
+	@scripts/venv.sh
+	@.venv/bin/python scripts/report_precision.py --osprey $(BUILD)/osprey
+
 install: all ## to PREFIX, with the bundled model
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
