@@ -7,7 +7,7 @@
 #include "plan/calibration.h"
 #include "session/session_data.h"
 
-#include <string.h>
+#include <assert.h>
 
 typedef struct calibration {
     const osprey_engine_calibration *how;
@@ -38,6 +38,7 @@ osprey_status osprey__calibration_check(const osprey_engine_options *options, os
 static void observe(void *context, const osprey__run *run, size_t step)
 {
     const calibration *c = context;
+    assert(run->plan->step_count == c->graph->node_count);
     if (step == run->plan->step_count || !c->histograms[step]) return;
     osprey__value_id input = run->plan->steps[step].node->inputs[0];
     const osprey__value *value = &run->plan->graph->values[input];

@@ -19,27 +19,28 @@ OSPREY__INLINE void store_elements(char *out, integers x)
         integers_store_s16(out, x);
 }
 
+/* Of bits, which are ordered as magnitudes are; a NaN is above infinity. */
+OSPREY__INLINE integers larger_magnitude(integers largest, vec x)
+{
+    return integers_max(largest, (integers)vec_absolute(x));
+}
+
 OSPREY__INLINE osprey__row_scale row_scale(const void *x, const osprey__dtype dtype, size_t k)
 {
     integers largest = {0};
     for (size_t i = 0; i < k; i += VEC_FLOATS)
-        largest = integers_max(largest, (integers)vec_absolute(load_row(x, dtype, i, k)));
+        largest = larger_magnitude(largest, load_row(x, dtype, i, k));
     return osprey__row_scale_of((uint32_t)integers_largest(largest));
 }
 
 /*
  * The vector's elements, quantized, to out; also returned. With a fixed scale those beyond its
- * range are cut off, and *not_finite, which begins as zeros, becomes NaN where an element is NaN or
- * infinite; a row's own scale knows that itself.
+ * range are cut off.
  */
-OSPREY__INLINE integers quantize_vec(vec x, float inverse, const bool fixed, vec *not_finite,
-                                     char *out)
+OSPREY__INLINE integers quantize_vec(vec x, float inverse, const bool fixed, char *out)
 {
     vec scaled = x * vec_set(inverse);
-    if (fixed) {
-        scaled = vec_max(vec_min(scaled, vec_set(127.0f)), vec_set(-127.0f));
-        *not_finite += x - x;
-    }
+    if (fixed) scaled = vec_max(vec_min(scaled, vec_set(127.0f)), vec_set(-127.0f));
     /* Not 0 * infinity, which would be NaN. */
     integers quantized = inverse == 0 ? (integers){0} : integers_round(scaled);
     store_elements(out, quantized);
@@ -57,18 +58,19 @@ OSPREY__INLINE void quantize_row(const osprey__gemm_input *input, const void *x,
     size_t k = input->k;
     osprey__row_scale scale =
         fixed ? osprey__row_scale_of_range(input->range) : row_scale(x, dtype, k);
-    vec not_finite = vec_set(0.0f);
+    integers largest = {0}; /* with a fixed scale; a row's own knows it before */
     int32_t *correction = tail->corrections;
     for (size_t begin = 0; begin < k; begin += group) {
         integers sum = {0};
         for (size_t i = begin; i < begin + group; i += VEC_FLOATS) {
             vec element = load_row(x, dtype, i, k);
-            sum +=
-                quantize_vec(element, scale.inverse, fixed, &not_finite, out + i * ELEMENT_BYTES);
+            if (fixed) largest = larger_magnitude(largest, element);
+            sum += quantize_vec(element, scale.inverse, fixed, out + i * ELEMENT_BYTES);
         }
         *correction++ = offset * integers_sum(sum);
     }
-    tail->scale = fixed ? scale.scale + vec_sum(not_finite) : scale.scale;
+    bool finite = !fixed || integers_largest(largest) < 0x7f800000;
+    tail->scale = finite ? scale.scale : NAN;
 }
 
 /* The rows of the input to rows stride bytes apart, whose elements take so many of them. */
@@ -79,12 +81,14 @@ OSPREY__INLINE void quantize_rows(const osprey__gemm_input *input, size_t group,
         const char *x = (const char *)input->x + row * input->stride;
         row_tail *tail = (row_tail *)(rows + elements);
         bool fixed = input->range > 0;
-        if (input->dtype == OSPREY__F32 && !fixed)
+        if (input->dtype == OSPREY__F32 && fixed)
+            quantize_row(input, x, OSPREY__F32, true, group, offset, rows, tail);
+        else if (input->dtype == OSPREY__F32)
             quantize_row(input, x, OSPREY__F32, false, group, offset, rows, tail);
-        else if (!fixed)
-            quantize_row(input, x, OSPREY__BF16, false, group, offset, rows, tail);
+        else if (fixed)
+            quantize_row(input, x, OSPREY__BF16, true, group, offset, rows, tail);
         else
-            quantize_row(input, x, input->dtype, true, group, offset, rows, tail);
+            quantize_row(input, x, OSPREY__BF16, false, group, offset, rows, tail);
     }
 }
 
