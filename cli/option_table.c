@@ -117,7 +117,7 @@ const cli_option_spec cli_option_table[] = {
     {"method", 0, CLI_CHOICE, CLI_COMPILE, FIELD(method), .fallback = "minmax",
      CHOICES("minmax", "entropy"), .value = "METHOD", .needs = "calibrate",
      .help = "minmax: a range reaches to the largest magnitude seen. entropy: it is cut where that "
-             "loses least information."},
+             "loses least information, by how many values it moves."},
     {"static", 0, CLI_FLAG, MODEL_RUNNERS, FIELD(static_ranges),
      .help = "Quantize the inputs of int8 and int4 layers by the ranges that the engine was "
              "calibrated with, instead of finding one for each row."},
