@@ -179,6 +179,23 @@ static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded
     return code;
 }
 
+/* An engine may have one tower only, and a model with a head no text tower. */
+static bool has_tower(const cli_loaded_model *loaded, osprey_tower tower)
+{
+    const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
+    bool image = tower == OSPREY_TOWER_IMAGE;
+    if (engine) return (image ? engine->image : engine->text).profile_count > 0;
+    return image || loaded->info->text.architecture;
+}
+
+/* Whether the tower was asked for, or is there where any will do. */
+static bool is_wanted(const cli_options *options, const cli_loaded_model *loaded,
+                      osprey_tower tower)
+{
+    if (options->tower == CLI_TOWER_BOTH) return has_tower(loaded, tower);
+    return (options->tower == CLI_TOWER_IMAGE) == (tower == OSPREY_TOWER_IMAGE);
+}
+
 static cli_exit run(const cli_options *options)
 {
     if (options->inputs.count)
@@ -192,10 +209,9 @@ static cli_exit run(const cli_options *options)
         cli_output_print(&output, "%-6s %6s %-9s %8s %10s %10s %10s %9s%s\n", "tower", "batch",
                          "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB",
                          options->max_resident ? "  read_MiB" : "");
-    if (code == CLI_DONE && options->tower != CLI_TOWER_TEXT)
+    if (code == CLI_DONE && is_wanted(options, &loaded, OSPREY_TOWER_IMAGE))
         code = bench_tower(options, &loaded, OSPREY_TOWER_IMAGE, &output);
-    if (code == CLI_DONE && (options->tower == CLI_TOWER_TEXT ||
-                             (options->tower == CLI_TOWER_BOTH && loaded.info->text.architecture)))
+    if (code == CLI_DONE && is_wanted(options, &loaded, OSPREY_TOWER_TEXT))
         code = bench_tower(options, &loaded, OSPREY_TOWER_TEXT, &output);
     if (code != CLI_DONE) cli_output_abandon(&output);
     code = cli_output_close(&output, code);

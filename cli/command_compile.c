@@ -53,7 +53,9 @@ static cli_exit write_engine(const cli_options *options, const cli_calibration *
                              const osprey_model *model, const osprey_engine_options *how)
 {
     osprey_error error;
+    cli_output_guard(options->output);
     osprey_status status = osprey_engine_compile(model, how, options->output, &error);
+    cli_output_unguard();
     if (status == OSPREY_OK) return CLI_DONE;
     if (cli_calibration_failed_at_image(calibration, &error))
         return cli_fail_error(CLI_INPUTS_FAILED, &error);

@@ -65,6 +65,19 @@ static bool is_standard_output(const struct stat *file)
            standard.st_ino == file->st_ino;
 }
 
+void cli_output_guard(const char *target)
+{
+    temporary_path = cli_print("%s.%ld.tmp", target, (long)getpid());
+    remove_temporary_at_end();
+}
+
+void cli_output_unguard(void)
+{
+    char *path = temporary_path;
+    temporary_path = NULL;
+    cli_free(path);
+}
+
 cli_exit cli_output_open(cli_output *output, const char *path)
 {
     *output = (cli_output){.file = stdout};

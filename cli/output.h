@@ -28,6 +28,13 @@ typedef struct cli_output {
     bool abandoned;   /* the results are not fit to be kept */
 } cli_output;
 
+/*
+ * Between the two, a signal that ends the program takes the temporary file away that the library
+ * writes beside target (osprey_engine_compile).
+ */
+void cli_output_guard(const char *target);
+void cli_output_unguard(void);
+
 /* path NULL or "-": standard output. CLI_WRONG_USE where the file cannot be made. */
 cli_exit cli_output_open(cli_output *output, const char *path);
 

@@ -108,13 +108,14 @@ typedef struct osprey_engine_options {
 
 /*
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
- * step: temporary file beside it, synced, renamed. Weights are packed and written one by one.
- * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; no transformer layers to prune, no ViT
- * whose tokens could be merged, or more tokens than a layer can merge; the model is an engine
- * already; a report of another precision; a calibration without the image tower, without images,
- * without a layer in int8 or int4 or something to prune, or one that gives values that are not
- * finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT,
- * OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as the subject.
+ * step: a temporary file beside it (path.PROCESS.tmp, by the process's number), synced, renamed.
+ * Weights are packed and written one by one. Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction;
+ * no transformer layers to prune, no ViT whose tokens could be merged, or more tokens than a layer
+ * can merge; the model is an engine already; a report of another precision; a calibration without
+ * the image tower, without images, without a layer in int8 or int4 or something to prune, or one
+ * that gives values that are not finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create),
+ * OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as
+ * the subject.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,

@@ -3,6 +3,7 @@
 
 #include "backend/cpu_backend.h"
 #include "base/memory.h"
+#include "base/os/file_map.h"
 #include "base/status.h"
 #include "engine/engine_calibrate.h"
 #include "engine/engine_fingerprint.h"
@@ -252,9 +253,20 @@ static osprey_status check_calibration(compilation *c)
                         "have none");
 }
 
+/* The weights are mapped while the engine is written: it must not take their name. */
+static osprey_status check_output(const osprey_model *model, const char *path, osprey_error *error)
+{
+    for (size_t i = 0; i < model->file_count; i++)
+        if (osprey__is_same_file(path, model->files[i]))
+            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
+                                "is a file of the model itself; name another for the engine");
+    return OSPREY_OK;
+}
+
 static osprey_status write_engine(compilation *c, const char *path, osprey__durability durability)
 {
     osprey_tower towers = c->options.towers;
+    OSPREY_TRY(check_output(c->model, path, c->error));
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tokenizer(c));

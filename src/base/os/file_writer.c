@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static osprey_status write_failed(const osprey__file_writer *writer, osprey_error *error)
@@ -19,6 +20,11 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
                                        osprey_error *error)
 {
     writer->path = NULL;
+    struct stat info;
+    /* A device or a pipe would be replaced by a file. */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return osprey__fail(error, OSPREY_IO, path,
+                            "cannot be replaced: it is no regular file; name a new one");
     int needed =
         snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (needed < 0 || (size_t)needed >= sizeof writer->temporary)

@@ -30,7 +30,8 @@ typedef struct osprey__file_writer {
     int file;
 } osprey__file_writer;
 
-/* path has to outlive the writer. Errors of all of these: OSPREY_IO, OSPREY_LIMIT. */
+/* path has to outlive the writer; what is there and no regular file is refused. Errors of all of
+ * these: OSPREY_IO, OSPREY_LIMIT. */
 osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
                                        osprey_error *error);
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What compile must not write over, engines of one tower, and weights that are no numbers. */
+#include "cli/run_cli.h"
+#include "cmocka_all.h"
+#include "hostile_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void test_only_files_are_replaced(void **state)
+{
+    (void)state;
+    const char *pipe = temporary_path("pipe");
+    struct stat info;
+    assert_int_equal(mkfifo(pipe, 0666), 0);
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", pipe), 2, "it is no regular file");
+    assert_int_equal(stat(pipe, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+}
+
+static void test_the_model_is_not_replaced(void **state)
+{
+    (void)state;
+    char copy[512], weights[600];
+    snprintf(copy, sizeof copy, "%s", temporary_path("copy"));
+    copy_model(MODEL, copy);
+    snprintf(weights, sizeof weights, "%s/model.safetensors", copy);
+    assert_cli_fails(run_cli("compile", "-m", copy, "-o", weights), 2,
+                     "is a file of the model itself");
+    cli_run run = run_cli("inspect", "-m", copy);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+}
+
+static void test_one_tower_is_measured(void **state)
+{
+    (void)state;
+    static const char *const towers[] = {"image", "text"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *engine = temporary_path("one.osprey");
+        cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--tower", towers[i]);
+        assert_int_equal(run.code, 0);
+        cli_run_free(&run);
+        run = run_cli("bench", "-m", engine, "--batch", "1", "--json");
+        assert_int_equal(run.code, 0);
+        assert_int_equal(cli_line_count(&run), 1);
+        json_t *line = cli_json_line(&run, 0);
+        assert_string_equal(json_string_value(json_object_get(line, "tower")), towers[i]);
+        json_decref(line);
+        cli_run_free(&run);
+        assert_cli_fails(run_cli("bench", "-m", engine, "--tower", towers[1 - i]), 2,
+                         "was compiled without");
+    }
+}
+
+/* The last element of the file's last tensor, which is the image tower's projection. */
+static void test_weights_that_are_no_numbers(void **state)
+{
+    (void)state;
+    static const unsigned char not_a_number[] = {0, 0, 0xc0, 0x7f};
+    char copy[512], weights[600];
+    snprintf(copy, sizeof copy, "%s", temporary_path("nan"));
+    copy_model(MODEL, copy);
+    snprintf(weights, sizeof weights, "%s/model.safetensors", copy);
+    size_t length;
+    char *bytes = read_file(weights, &length);
+    memcpy(bytes + length - 4, not_a_number, 4);
+    write_file(weights, bytes, length);
+    free(bytes);
+    assert_cli_fails(run_cli("classify", "-m", copy, "--no-cache", "--labels", "cat,dog", PICTURE),
+                     1, "its embedding is not finite");
+    assert_cli_fails(run_cli("embed", "-m", copy, "--no-cache", PICTURE), 1,
+                     "its embedding is not finite");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_files_are_replaced),
+        cmocka_unit_test(test_the_model_is_not_replaced),
+        cmocka_unit_test(test_one_tower_is_measured),
+        cmocka_unit_test(test_weights_that_are_no_numbers),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
