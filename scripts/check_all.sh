@@ -1,9 +1,9 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Everything that has to hold besides the tests: the scripts' checks, both compilers without a
 # warning, the tests under AddressSanitizer and UndefinedBehaviorSanitizer, and those with threads
 # under ThreadSanitizer.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for check in scripts/check_layers scripts/check_banned scripts/check_format scripts/check_headers; do

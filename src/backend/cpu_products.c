@@ -66,7 +66,8 @@ static osprey__gemm_args task_args(const split *s, size_t row_block, size_t colu
     size_t row = block_start(s, row_block), column = column_block * s->panels * gemm->columns;
     args.m = block_start(s, row_block + 1) - row;
     args.n = osprey__smaller(s->panels * gemm->columns, s->whole.n - column);
-    args.a = (const char *)args.a + row * args.a_stride;
+    /* Patches that a task gathers for itself have no place yet. */
+    if (args.a) args.a = (const char *)args.a + row * args.a_stride;
     args.packed =
         (const char *)args.packed + column_block * s->panels * gemm->panel_bytes(gemm, args.k);
     if (args.bias) args.bias += column;

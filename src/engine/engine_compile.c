@@ -89,7 +89,7 @@ static osprey_status plan_profiles(compilation *c, osprey_tower tower, const osp
     if (!offsets) return osprey__fail_memory(c->error, plan->graph->value_count * sizeof *offsets);
     to->profile_count = c->options.batch_count;
     for (size_t i = 0; i < to->profile_count; i++) {
-        size_t batch = c->options.batches[i], texts = most_tokens / context;
+        size_t batch = c->options.batches[i], texts = context ? most_tokens / context : 0;
         if (texts > batch) texts = batch;
         to->profiles[i] = (osprey_engine_profile){
             .batch = batch,

@@ -456,8 +456,9 @@ static void test_prompts(void **state)
         "a photo",
         "",
         "a photo of a catfish.",
-        "a photo of a dog. a photo of a dog. a photo of a dog. a photo of "
-        "a dog. a photo of a dog. a photo of a dog. a photo of a dog. a photo of a dog. a photo of",
+        ("a photo of a dog. a photo of a dog. a photo of a dog. a photo of "
+         "a dog. a photo of a dog. a photo of a dog. a photo of a dog. a photo of a dog. a photo "
+         "of"),
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     for (size_t m = 0; m < MODELS; m++) {
