@@ -351,6 +351,7 @@ void cli_options_free(cli_options *options)
     cli_free((void *)options->inputs.items);
     cli_free((void *)options->template.items);
     cli_free((void *)options->text.items);
+    cli_free((void *)options->embeddings.items);
     cli_free((void *)options->keep.items);
     cli_free((void *)options->verify_images.items);
     cli_free((void *)options->prune.items);
