@@ -10,14 +10,15 @@
 #include "engine/engine_files.h"
 #include "engine/engine_seal.h"
 #include "format/engine_file.h"
+#include "memory_hooks.h"
 #include "npy_read.h"
+#include "test_cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SKIPPED 77
-#define SMALL   "hf-vit-p16-gelu-sharded"
+#define SMALL "hf-vit-p16-gelu-sharded"
 
 static const char *const names[] = {
     "hf-vit-p32-quickgelu",
@@ -295,12 +296,6 @@ static void test_changed_engines_do_no_harm(void **state)
     free(bytes);
 }
 
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 /* Every allocation fails once, of compiling and of opening and running: an error and no leak. */
 static void test_every_allocation_may_fail(void **state)
 {
@@ -337,12 +332,8 @@ static void test_every_allocation_may_fail(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engines_give_the_same),
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),

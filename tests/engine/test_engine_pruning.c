@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Engines with heads and channels left out. */
-#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
+#include "memory_hooks.h"
 #include "session/session_data.h"
+#include "test_cpu.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VIT     "hf-vit-p14-bf16-sparse" /* an image tower of 5 heads, a text tower of 8 */
-#define SMALL   "hf-vit-p32-quickgelu"
-#define RESNET  "openclip-rn"
-#define SKIPPED 77
+#define VIT    "hf-vit-p14-bf16-sparse" /* an image tower of 5 heads, a text tower of 8 */
+#define SMALL  "hf-vit-p32-quickgelu"
+#define RESNET "openclip-rn"
 
 static const char prompt[] = "a photo of a cat";
 
@@ -149,12 +149,6 @@ static void test_images_say_what_matters(void **state)
     osprey_model_free(whole);
 }
 
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 /* Many an allocation fails once: an error, no engine, and no leak. */
 static void test_allocations_may_fail(void **state)
 {
@@ -237,12 +231,8 @@ static void test_wrong_fractions(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pruned_engine_is_smaller),
         cmocka_unit_test(test_images_say_what_matters),

@@ -3,7 +3,6 @@
  * Static ranges: found from images, kept in the engine, used where asked for, and not believed.
  * OSPREY_CPU, set by CTest, chooses the instruction set.
  */
-#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
@@ -11,13 +10,14 @@
 #include "engine/engine_seal.h"
 #include "format/engine_file.h"
 #include "graph/graph_store.h"
+#include "memory_hooks.h"
+#include "test_cpu.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SKIPPED  77
 #define SMALL    "hf-vit-p32-quickgelu"
 #define PICTURES OSPREY_TEST_DIR "/golden/images/"
 
@@ -312,12 +312,6 @@ static void test_ranges_are_not_believed(void **state)
     free(bytes);
 }
 
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 /* One allocation in three fails once: an error, no leak and no file. */
 static void test_allocations_may_fail(void **state)
 {
@@ -341,12 +335,8 @@ static void test_allocations_may_fail(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_static_results),
         cmocka_unit_test(test_the_file_depends_on_the_set_of_images),

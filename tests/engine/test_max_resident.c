@@ -7,6 +7,7 @@
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
 #include "engine/engine_seal.h"
+#include "memory_hooks.h"
 #include "session/session_data.h"
 
 #include <fcntl.h>
@@ -203,13 +204,6 @@ static void test_a_wide_limit_reads_once(void **state)
     free(embeddings);
 }
 
-static bool count(size_t bytes, void *context)
-{
-    (void)bytes;
-    ++*(size_t *)context;
-    return true;
-}
-
 static void test_a_warm_run_allocates_nothing(void **state)
 {
     (void)state;
@@ -220,7 +214,7 @@ static void test_a_warm_run_allocates_nothing(void **state)
     assert_int_equal(limited_session(model, tight_limit(model), &session, &error), OSPREY_OK);
     embed_images(session, embeddings);
     size_t allocations = 0;
-    osprey__set_memory_hook(count, &allocations);
+    osprey__set_memory_hook(count_allocation, &allocations);
     embed_images(session, embeddings);
     osprey__set_memory_hook(NULL, NULL);
     assert_int_equal(allocations, 0);
@@ -258,12 +252,6 @@ static void test_what_cannot_be_limited(void **state)
     assert_int_equal(limited_session(model, 1024 * MIB, &session, &error), OSPREY_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "packed anew"));
     osprey_model_free(model);
-}
-
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
 }
 
 static void test_every_allocation_may_fail(void **state)

@@ -3,20 +3,20 @@
  * What a precision costs is measured right, the layer that is to blame is found, and keeping it
  * helps. OSPREY_CPU, set by CTest, chooses the instruction set.
  */
-#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
 #include "hostile_model.h"
+#include "memory_hooks.h"
 #include "npy_read.h"
+#include "test_cpu.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SKIPPED    77
 #define PLAIN      "hf-vit-p32-quickgelu"
 #define IMAGE_MLP  "vision_model.encoder.layers.0.mlp"
 #define TEXT_MLP   "text_model.encoder.layers.1.mlp"
@@ -385,12 +385,6 @@ static void test_wrong_use_is_refused(void **state)
     osprey_model_free(model);
 }
 
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -417,12 +411,8 @@ static void test_every_allocation_may_fail(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_precision_is_measured),
         cmocka_unit_test(test_one_tower_is_compared),

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Engines that merge tokens, against what tests/golden/make_token_merge.py computed in NumPy. */
-#include "base/cpu/cpu_features.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
 #include "engine/engine_seal.h"
 #include "format/engine_file.h"
 #include "npy_read.h"
+#include "test_cpu.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEEP    "hf-vit-p8-deep" /* 4 layers, 26 tokens */
-#define RESNET  "openclip-rn"
-#define SKIPPED 77
+#define DEEP   "hf-vit-p8-deep" /* 4 layers, 26 tokens */
+#define RESNET "openclip-rn"
 
 static npy read_golden(const char *file)
 {
@@ -169,12 +168,8 @@ static void test_changed_engines_do_no_harm(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embeddings_are_those_of_the_paper),
         cmocka_unit_test(test_batch_and_threads_change_nothing),

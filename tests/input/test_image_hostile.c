@@ -5,6 +5,7 @@
 #include "cmocka_all.h"
 #include "image_golden.h"
 #include "input/image/exif.h"
+#include "memory_hooks.h"
 
 #include <dirent.h>
 #include <string.h>
@@ -212,13 +213,6 @@ static void test_exif_stays_inside(void **state)
     assert_int_equal(osprey__exif_orientation(tiff, length), 1);
 }
 
-static bool fail_one(size_t bytes, void *context)
-{
-    (void)bytes;
-    size_t *left = context;
-    return (*left)-- != 0;
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -237,7 +231,7 @@ static void test_every_allocation_may_fail(void **state)
         size_t allowed = 0;
         for (; status != OSPREY_OK && allowed < 100; allowed++) {
             size_t left = allowed;
-            osprey__set_memory_hook(fail_one, &left);
+            osprey__set_memory_hook(fail_at, &left);
             float pixels[3 * 4 * 4];
             osprey_image *image = NULL;
             osprey_error error;

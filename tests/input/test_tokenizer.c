@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "input/text/text_tokenizer.h"
+#include "memory_hooks.h"
 #include "token_golden.h"
 
 #include <string.h>
@@ -153,12 +154,6 @@ static void test_long_texts(void **state)
     osprey__free(text);
 }
 
-static bool fail_at_zero(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     const char *text = "a \xc3\xa9t\xcc\x81\xcc\xa3\xcc\x81 <|endoftext|> photograph";
@@ -168,7 +163,7 @@ static void test_every_allocation_may_fail(void **state)
     for (size_t nth = 0; status != OSPREY_OK; nth++) {
         size_t left = nth;
         assert_in_range(nth, 0, 100);
-        osprey__set_memory_hook(fail_at_zero, &left);
+        osprey__set_memory_hook(fail_at, &left);
         status = osprey_tokenizer_encode(*state, text, strlen(text), ids, 77, &count, NULL);
         osprey__set_memory_hook(NULL, NULL);
         if (status != OSPREY_OK) assert_int_equal(status, OSPREY_OUT_OF_MEMORY);

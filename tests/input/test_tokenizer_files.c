@@ -4,6 +4,7 @@
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "input/text/text_tokenizer.h"
+#include "memory_hooks.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -351,12 +352,6 @@ static void test_damaged_files(void **state)
     empty_directory(*state);
 }
 
-static bool fail_at_zero(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -368,7 +363,7 @@ static void test_every_allocation_may_fail(void **state)
         for (size_t nth = 0; status != OSPREY_OK; nth++) {
             size_t left = nth;
             assert_in_range(nth, 0, 1000);
-            osprey__set_memory_hook(fail_at_zero, &left);
+            osprey__set_memory_hook(fail_at, &left);
             status = directories[i] ? osprey__tokenizer_open_directory(directories[i], &tokenizer,
                                                                        &files, NULL)
                                     : osprey__tokenizer_builtin(&tokenizer, NULL);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "input/text/text_tokenizer.h"
+#include "memory_hooks.h"
 #include "token_golden.h"
 
 #include <stdio.h>
@@ -112,24 +113,17 @@ static void test_wrong_vocabularies(void **state)
     }
 }
 
-static bool count_down(size_t bytes, void *context)
-{
-    (void)bytes;
-    size_t *left = context;
-    return *left && --*left;
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
     const char *text = "A cafe\xcc\x81 \xe7\x8c\xab";
     osprey__wordpiece_options options = OSPREY__WORDPIECE_DEFAULTS;
     osprey_status status = OSPREY_OUT_OF_MEMORY;
-    for (size_t allowed = 1; status != OSPREY_OK; allowed++) {
-        size_t left = allowed, count;
+    for (size_t n = 0; status != OSPREY_OK; n++) {
+        size_t left = n, count;
         int32_t ids[64];
         osprey_tokenizer *tokenizer = NULL;
-        osprey__set_memory_hook(count_down, &left);
+        osprey__set_memory_hook(fail_at, &left);
         status = osprey__tokenizer_open_wordpiece(DATA "vocab.txt", &options, &tokenizer, NULL);
         if (status == OSPREY_OK)
             status = osprey_tokenizer_encode(tokenizer, text, strlen(text), ids, 64, &count, NULL);

@@ -4,10 +4,11 @@
  * (tests/golden/make_flax_models.py): embeddings, logits, engines, and what such models lack.
  * OSPREY_CPU, set by CTest, chooses the instruction set.
  */
-#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "cmocka_all.h"
+#include "memory_hooks.h"
 #include "npy_read.h"
+#include "test_cpu.h"
 #include "test_directory.h"
 
 #include <osprey/osprey.h>
@@ -19,7 +20,6 @@
 
 #define FLAX               OSPREY_TEST_DIR "/golden/flax/"
 #define LARGEST_DIFFERENCE 1e-5
-#define SKIPPED            77
 
 static const struct {
     const char *name;
@@ -314,12 +314,6 @@ static void test_a_missing_text_tower_is_said(void **state)
     osprey_model_free(model);
 }
 
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -351,12 +345,8 @@ static void test_every_allocation_may_fail(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("%s: %s\n", error.subject, error.message);
-        return error.status == OSPREY_UNSUPPORTED ? SKIPPED : 1;
-    }
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embeddings_agree_with_flax),
         cmocka_unit_test(test_heads_give_flax_logits),

@@ -3,10 +3,11 @@
  * Tiny models in the published formats against what their own libraries computed
  * (tests/golden/make_models.py). OSPREY_CPU, set by CTest, chooses the instruction set.
  */
-#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "cmocka_all.h"
+#include "memory_hooks.h"
 #include "npy_read.h"
+#include "test_cpu.h"
 
 #include <osprey/osprey.h>
 
@@ -18,7 +19,6 @@
 
 /* design.md's limit for small models, on unit-length embeddings. */
 #define LARGEST_DIFFERENCE 1e-5F
-#define SKIPPED            77
 
 static const char *const names[] = {
     "hf-vit-p32-quickgelu",
@@ -256,13 +256,6 @@ static void test_text_batch_changes_nothing(void **state)
     close_golden(&g);
 }
 
-static bool count_allocation(size_t bytes, void *context)
-{
-    (void)bytes;
-    ++*(size_t *)context;
-    return true;
-}
-
 static void test_a_warm_run_allocates_nothing(void **state)
 {
     (void)state;
@@ -288,12 +281,6 @@ static void test_a_warm_run_allocates_nothing(void **state)
         free(pixels.data);
         close_golden(&g);
     }
-}
-
-static bool fail_at(size_t bytes, void *context)
-{
-    (void)bytes;
-    return (*(size_t *)context)-- != 0;
 }
 
 /* Every allocation of opening, creating and running fails once: an error, no leak, no crash. */
@@ -378,13 +365,8 @@ static void test_wrong_calls_are_refused(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
-    print_message("instruction set: %s\n", features->level_name);
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_models_agree_with_their_libraries),
         cmocka_unit_test(test_batch_and_threads_change_nothing),

@@ -4,10 +4,11 @@
  * ones: rows of 16 to 128 elements leave little for errors to cancel in. OSPREY_CPU, set by CTest,
  * chooses the instruction set.
  */
-#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "cmocka_all.h"
+#include "memory_hooks.h"
 #include "npy_read.h"
+#include "test_cpu.h"
 
 #include <osprey/osprey.h>
 
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define SKIPPED 77
 
 static const char *const names[] = {
     "hf-vit-p32-quickgelu",
@@ -129,13 +128,6 @@ static void test_embeddings_stay_near_fp32(void **state)
         free(in.pixels.data);
         osprey_model_free(model);
     }
-}
-
-static bool count_allocation(size_t bytes, void *context)
-{
-    (void)bytes;
-    ++*(size_t *)context;
-    return true;
 }
 
 /* Bit for bit, on one thread and image by image or three and all together; and when it is warm,
@@ -284,13 +276,8 @@ static void test_an_engine_has_its_precision(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
-    print_message("instruction set: %s\n", features->level_name);
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embeddings_stay_near_fp32),
         cmocka_unit_test(test_batch_and_threads_change_nothing),

@@ -6,9 +6,11 @@
 #include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "cmocka_all.h"
+#include "memory_hooks.h"
 #include "plan/tower_plan.h"
 #include "session/session_data.h"
 #include "session/text_trie.h"
+#include "test_cpu.h"
 
 #include <osprey/osprey.h>
 
@@ -17,7 +19,6 @@
 #include <string.h>
 
 enum {
-    SKIPPED = 77,
     END = 673, /* of the golden models but one, and the highest id of all */
     MOST_TEXTS = OSPREY__TEXTS_SORTED + 300,
     MOST_IDS = MOST_TEXTS * 77,
@@ -483,13 +484,6 @@ static void test_prompts(void **state)
     }
 }
 
-static bool count_allocation(size_t bytes, void *context)
-{
-    (void)bytes;
-    ++*(size_t *)context;
-    return true;
-}
-
 /* Neither texts that share all, nor as many of the same lengths that share nothing. */
 static void test_a_warm_run_allocates_nothing(void **state)
 {
@@ -590,13 +584,8 @@ static void test_towers_that_see_ahead(void **state)
 
 int main(void)
 {
-    osprey_error error;
-    const osprey__cpu_features *features;
-    if (osprey__cpu_features_get(&features, &error) != OSPREY_OK) {
-        print_message("not run: %s: %s\n", error.subject, error.message);
-        return SKIPPED;
-    }
-    print_message("instruction set: %s\n", features->level_name);
+    int missing = test_cpu_missing();
+    if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorting),
         cmocka_unit_test(test_rows_are_the_different_beginnings),
