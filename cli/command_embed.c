@@ -3,12 +3,12 @@
 #include "cli_memory.h"
 #include "commands.h"
 #include "embedding_writer.h"
+#include "finite.h"
 #include "image_job.h"
 #include "lines.h"
 #include "npy.h"
 #include "progress.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct embedding_run {
@@ -135,13 +135,6 @@ static cli_exit check_pixels(const cli_npy *npy, const osprey_model_info *info)
                     info->image_width);
 }
 
-static bool all_finite(const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return false;
-    return true;
-}
-
 static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, size_t count,
                                   float *pixels, float *rows)
 {
@@ -162,7 +155,8 @@ static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, s
                                    .length = strlen(npy->path),
                                    .has_row = true,
                                    .row = at + i};
-        if (all_finite(pixels + i * elems, elems) && all_finite(row, run->writer.embed_dim)) {
+        if (cli_all_finite(pixels + i * elems, elems) &&
+            cli_all_finite(row, run->writer.embed_dim)) {
             cli_embedding_write(&run->writer, &name, row, NULL);
             continue;
         }

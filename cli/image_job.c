@@ -2,25 +2,18 @@
 #include "image_job.h"
 
 #include "cli_memory.h"
+#include "finite.h"
 #include "progress.h"
 
-#include <math.h>
 #include <stdio.h>
 
-/* An embedding of NaN or infinity is no result: it fits every label and none. */
-static bool check_embedding(const cli_image_job *job, const float *row, size_t elems,
-                            const char *path, osprey_error *error)
+static void say_not_finite(const char *path, osprey_error *error)
 {
-    for (size_t i = 0; job->loaded->session && i < elems; i++) {
-        if (isfinite(row[i])) continue;
-        *error = (osprey_error){.status = OSPREY_FORMAT};
-        snprintf(error->subject, sizeof error->subject, "%s", path);
-        snprintf(error->message, sizeof error->message,
-                 "its embedding is not finite: the model's weights hold NaN, infinity or numbers "
-                 "too large, which osprey compile --verify finds");
-        return false;
-    }
-    return true;
+    *error = (osprey_error){.status = OSPREY_FORMAT};
+    snprintf(error->subject, sizeof error->subject, "%s", path);
+    snprintf(error->message, sizeof error->message,
+             "its embedding is not finite: the model's weights hold NaN, infinity or numbers "
+             "too large, which osprey compile --verify finds");
 }
 
 /* The results of one batch, to the job's row function. *failed: whether an input was bad. */
@@ -34,7 +27,11 @@ static cli_exit hand_out(const cli_image_job *job, const osprey_image_batch *bat
         const char *reason = job->inputs->reasons[batch->first + i];
         const float *row = error.status == OSPREY_OK ? rows : NULL;
         if (row) rows += row_elems;
-        if (row && check_embedding(job, row, row_elems, path, &error)) {
+        if (row && job->loaded->session && !cli_all_finite(row, row_elems)) {
+            say_not_finite(path, &error);
+            row = NULL;
+        }
+        if (row) {
             code = job->row(job->context, path, row, NULL);
         } else {
             *failed = true;

@@ -56,9 +56,8 @@ typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_t
 typedef struct cli_options {
     cli_strings inputs; /* what is not a flag */
     const char *arch, *weights;
-    const char *model, *labels, *templates, *texts, *pixels, *output,
-        *dump_graph; /* NULL: not given */
-    const char *head;
+    const char *model, *labels, *templates, *texts, *pixels, *output, *dump_graph,
+        *head; /* NULL: not given */
     cli_strings template, text, embeddings, keep, prune, calibrate;
     cli_strings verify_images; /* of compile; more of them may be in inputs */
     cli_sizes batches;         /* of bench and compile */

@@ -43,14 +43,23 @@ const void *osprey__run_value(const osprey__run *run, osprey__value_id id)
     return run->arena + run->offsets[root];
 }
 
+osprey__run_rows osprey__run_get_rows(const osprey__run *run, osprey__value_id id)
+{
+    const osprey__value *value = &run->plan->graph->values[id];
+    const osprey__row_form *form = &run->plan->placements[id].form;
+    return (osprey__run_rows){
+        .first = osprey__run_value(run, id),
+        .count = osprey__value_elements(value, run->sequences, run->tokens) / form->width,
+        .form = form,
+    };
+}
+
 void osprey__run_get_floats(const osprey__run *run, osprey__value_id id, float *floats)
 {
-    const osprey__row_form *form = &run->plan->placements[id].form;
-    const char *rows = osprey__run_value(run, id);
-    size_t elements =
-        osprey__value_elements(&run->plan->graph->values[id], run->sequences, run->tokens);
-    for (size_t i = 0; i < elements; i += form->width, rows += form->stride)
-        osprey__to_f32(form->dtype, rows, form->width, floats + i);
+    osprey__run_rows rows = osprey__run_get_rows(run, id);
+    for (size_t row = 0; row < rows.count; row++)
+        osprey__to_f32(rows.form->dtype, rows.first + row * rows.form->stride, rows.form->width,
+                       floats + row * rows.form->width);
 }
 
 void osprey__run_set_floats(const osprey__run *run, osprey__value_id id, const float *floats)

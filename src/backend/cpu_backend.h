@@ -55,6 +55,15 @@ void osprey__cpu_run(const osprey__run *run);
 /* Where the value lies during this run, in the form that the plan gives it. */
 const void *osprey__run_value(const osprey__run *run, osprey__value_id id);
 
+/* A computed value's rows during this run, which observers walk. */
+typedef struct osprey__run_rows {
+    const char *first;
+    size_t count;
+    const osprey__row_form *form;
+} osprey__run_rows;
+
+osprey__run_rows osprey__run_get_rows(const osprey__run *run, osprey__value_id id);
+
 /* A computed value's elements as floats, and others into their place: for observers. The value is
  * not prepared for a product; what a product computes never is. */
 void osprey__run_get_floats(const osprey__run *run, osprey__value_id id, float *floats);

@@ -40,15 +40,12 @@ static void observe(void *context, const osprey__run *run, size_t step)
     const calibration *c = context;
     assert(run->plan->step_count == c->graph->node_count);
     if (step == run->plan->step_count || !c->histograms[step]) return;
-    osprey__value_id input = run->plan->steps[step].node->inputs[0];
-    const osprey__value *value = &run->plan->graph->values[input];
-    const osprey__row_form *form = &run->plan->placements[input].form;
-    const char *rows = osprey__run_value(run, input);
     /* Floats in any case, perhaps with gaps: that is how fp32 prepares them. */
-    size_t count = osprey__value_elements(value, run->sequences, run->tokens) / form->width;
-    for (size_t row = 0; row < count; row++)
-        osprey__histogram_add(c->histograms[step], (const float *)(rows + row * form->stride),
-                              form->width);
+    osprey__run_rows rows = osprey__run_get_rows(run, run->plan->steps[step].node->inputs[0]);
+    for (size_t row = 0; row < rows.count; row++)
+        osprey__histogram_add(c->histograms[step],
+                              (const float *)(rows.first + row * rows.form->stride),
+                              rows.form->width);
 }
 
 static osprey_status make_histograms(calibration *c, size_t *count)

@@ -81,13 +81,9 @@ static void observe(void *context, const osprey__run *run, size_t step)
     const watching *w = context;
     if (step == run->plan->step_count || w->of_step[step] == SIZE_MAX) return;
     osprey__activity *activity = &w->activities->items[w->of_step[step]];
-    osprey__value_id input = run->plan->steps[step].node->inputs[0];
-    const osprey__value *value = &run->plan->graph->values[input];
-    const osprey__row_form *form = &run->plan->placements[input].form;
-    const char *rows = osprey__run_value(run, input);
-    size_t count = osprey__value_elements(value, run->sequences, run->tokens) / form->width;
-    for (size_t row = 0; row < count; row++)
-        add_row(activity, (const float *)(rows + row * form->stride));
+    osprey__run_rows rows = osprey__run_get_rows(run, run->plan->steps[step].node->inputs[0]);
+    for (size_t row = 0; row < rows.count; row++)
+        add_row(activity, (const float *)(rows.first + row * rows.form->stride));
 }
 
 static osprey_status measure_tower(const osprey_model *model, osprey_tower tower,

@@ -15,6 +15,7 @@ typedef struct trace {
     size_t output_capacity;
     size_t *starts; /* [step_count] */
     size_t used;
+    bool alone; /* each layer on fp32's inputs: by itself */
     bool out_of_memory;
     osprey__layer_error *layers;
 } trace;
@@ -67,7 +68,7 @@ static const float *product_output(trace *t, const osprey__run *run, size_t next
     return t->output;
 }
 
-/* The next three are osprey__step_observer: `next` is the step after the one that is looked at. */
+/* The next two are osprey__step_observer: `next` is the step after the one that is looked at. */
 static void record(void *context, const osprey__run *run, size_t next)
 {
     trace *t = context;
@@ -92,21 +93,14 @@ static void compare(void *context, const osprey__run *run, size_t next)
     if (!output) return;
     const float *exact = t->values + t->starts[next - 1];
     osprey__layer_error *layer = &t->layers[next - 1];
-    layer->cosine = fmin(layer->cosine, osprey__cosine(output, exact, floats));
-    layer->largest = fmax(layer->largest, largest_difference(output, exact, floats));
-}
-
-/* Puts fp32's output in the place of the layer's, so that the next one gets fp32's inputs. */
-static void compare_alone(void *context, const osprey__run *run, size_t next)
-{
-    trace *t = context;
-    size_t floats;
-    const float *output = product_output(t, run, next, &floats);
-    if (!output) return;
-    const float *exact = t->values + t->starts[next - 1];
-    osprey__layer_error *layer = &t->layers[next - 1];
-    layer->own_cosine = fmin(layer->own_cosine, osprey__cosine(output, exact, floats));
-    osprey__run_set_floats(run, run->plan->steps[next - 1].node->output, exact);
+    double cosine = osprey__cosine(output, exact, floats);
+    if (t->alone) {
+        layer->own_cosine = fmin(layer->own_cosine, cosine);
+        osprey__run_set_floats(run, run->plan->steps[next - 1].node->output, exact);
+    } else {
+        layer->cosine = fmin(layer->cosine, cosine);
+        layer->largest = fmax(layer->largest, largest_difference(output, exact, floats));
+    }
 }
 
 static osprey_status watch(osprey_session *session, osprey__step_observer *observer, trace *t,
@@ -130,9 +124,11 @@ static osprey_status measure(osprey__mixed_tower *tower, const osprey__samples *
     float *wanted = embeddings, *got = embeddings + width;
     for (size_t i = 0; i < samples->count; i++) {
         OSPREY_TRY(watch(fp32, record, t, samples, i, wanted, error));
+        t->alone = false;
         OSPREY_TRY(watch(tower->session, compare, t, samples, i, got, error));
         cosines[i] = osprey__cosine(got, wanted, width);
-        OSPREY_TRY(watch(tower->session, compare_alone, t, samples, i, got, error));
+        t->alone = true;
+        OSPREY_TRY(watch(tower->session, compare, t, samples, i, got, error));
     }
     return OSPREY_OK;
 }

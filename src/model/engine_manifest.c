@@ -333,12 +333,10 @@ static osprey_status parse_profiles(const parsing *p, const json_t *root, const 
     return OSPREY_OK;
 }
 
-/* Absent in engines that were made before exceptions were noted. */
 static osprey_status parse_keep(const parsing *p, const json_t *list,
                                 osprey__engine_manifest *manifest)
 {
     const field exception = {"keep", TEXT, 0, 0, 0, OSPREY__EXCEPTION_BYTES};
-    if (!list) return OSPREY_OK;
     if (!json_is_array(list) || json_array_size(list) > OSPREY_KEEP_MAX) return damaged(p, "keep");
     for (; manifest->keep_count < json_array_size(list); manifest->keep_count++)
         OSPREY_TRY(parse_field(p, json_array_get(list, manifest->keep_count), &exception,

@@ -12,9 +12,6 @@
 
 #include <string.h>
 
-/* A word's symbols are numbered in 32 bits, and normalised text is at most three times as long. */
-#define TEXT_BYTES_LIMIT ((size_t)1 << 30)
-
 typedef struct encode_job {
     const osprey__clip_bpe *tokenizer;
     int32_t *ids;
@@ -182,12 +179,6 @@ osprey_status osprey__clip_bpe_encode(const osprey__clip_bpe *tokenizer, const c
                                       size_t text_bytes, int32_t *ids, size_t capacity,
                                       size_t *count, osprey_error *error)
 {
-    if (capacity < 2)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "capacity",
-                            "%zu; the start and the end token alone take 2", capacity);
-    if (text_bytes > TEXT_BYTES_LIMIT)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "text_bytes",
-                            "%zu; at most %zu are taken", text_bytes, TEXT_BYTES_LIMIT);
     encode_job job = {
         .tokenizer = tokenizer, .ids = ids, .count = 1, .capacity = capacity - 1, .error = error};
     osprey__code_points raw = {0};

@@ -16,7 +16,7 @@
 
 typedef struct osprey__clip_bpe osprey__clip_bpe;
 
-/* As osprey_tokenizer_encode. */
+/* As osprey_tokenizer_encode, which checks capacity and text_bytes. */
 osprey_status osprey__clip_bpe_encode(const osprey__clip_bpe *tokenizer, const char *text,
                                       size_t text_bytes, int32_t *ids, size_t capacity,
                                       size_t *count, osprey_error *error);

@@ -8,6 +8,8 @@
 #include "input/text/clip_bpe_store.h"
 
 #define VOCABULARY_BYTES_LIMIT ((size_t)64 << 20)
+/* A word's symbols are numbered in 32 bits, and normalised text is at most three times as long. */
+#define TEXT_BYTES_LIMIT ((size_t)1 << 30)
 
 /* How an engine's tokenizer begins. */
 enum { STORED_CLIP = 1, STORED_WORDPIECE = 2 };
@@ -92,6 +94,12 @@ osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer, const c
                                       size_t text_bytes, int32_t *ids, size_t capacity,
                                       size_t *count, osprey_error *error)
 {
+    if (capacity < 2)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "capacity",
+                            "%zu; the start and the end token alone take 2", capacity);
+    if (text_bytes > TEXT_BYTES_LIMIT)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "text_bytes",
+                            "%zu; at most %zu are taken", text_bytes, TEXT_BYTES_LIMIT);
     return tokenizer->clip ? osprey__clip_bpe_encode(tokenizer->clip, text, text_bytes, ids,
                                                      capacity, count, error)
                            : osprey__wordpiece_encode(tokenizer->wordpiece, text, text_bytes, ids,

@@ -9,9 +9,8 @@
 
 #include <string.h>
 
-#define WORD_POINTS_MAX  100 /* longer words are unknown, as to BERT's own tokenizer */
-#define TEXT_BYTES_LIMIT ((size_t)1 << 30)
-#define CONTINUED        "##"
+#define WORD_POINTS_MAX 100 /* longer words are unknown, as to BERT's own tokenizer */
+#define CONTINUED       "##"
 
 /* Tokens that a text may spell out; CLS, UNK and SEP have to be there. */
 enum { CLS, SEP, UNK, PAD, MASK, SPECIAL_TOKENS };
@@ -241,12 +240,6 @@ osprey_status osprey__wordpiece_encode(const osprey__wordpiece *tokenizer, const
                                        size_t text_bytes, int32_t *ids, size_t capacity,
                                        size_t *count, osprey_error *error)
 {
-    if (capacity < 2)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "capacity",
-                            "%zu; the start and the end token alone take 2", capacity);
-    if (text_bytes > TEXT_BYTES_LIMIT)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "text_bytes",
-                            "%zu; at most %zu are taken", text_bytes, TEXT_BYTES_LIMIT);
     size_t ending = tokenizer->options.ends_with_separator;
     encode_job job = {.tokenizer = tokenizer,
                       .ids = ids,

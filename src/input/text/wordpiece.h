@@ -43,7 +43,7 @@ osprey_status osprey__wordpiece_create(const char *vocabulary, size_t length, co
                                        const osprey__wordpiece_options *options,
                                        osprey__wordpiece **tokenizer, osprey_error *error);
 
-/* As osprey_tokenizer_encode. */
+/* As osprey_tokenizer_encode, which checks capacity and text_bytes. */
 osprey_status osprey__wordpiece_encode(const osprey__wordpiece *tokenizer, const char *text,
                                        size_t text_bytes, int32_t *ids, size_t capacity,
                                        size_t *count, osprey_error *error);

@@ -113,7 +113,7 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
             vec x = vec_load(job->sums + row * TILE_COLUMNS + i);
             x = sum_to_float(x, tail, column_scale, kind) + bias;
             if (args->residual) x += load_up_to(args->residual + at, count);
-            x = rounded ? vec_activate_short(activation, x) : vec_activate(activation, x);
+            x = vec_activate(activation, x, rounded);
             store_result(args, at, count, x, rounded);
         }
     }

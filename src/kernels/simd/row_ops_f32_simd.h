@@ -82,13 +82,13 @@ OSPREY__INLINE void activate_all_with(const osprey_activation activation, size_t
     for (; i + VEC_FLOATS <= count; i += VEC_FLOATS) {
         vec value = vec_load(x + i);
         if (y) value += vec_load(y + i);
-        vec_store(out + i, vec_activate(activation, value));
+        vec_store(out + i, vec_activate(activation, value, false));
     }
     if (i < count) {
         size_t rest = count - i;
         vec value = vec_load_first(x + i, rest);
         if (y) value += vec_load_first(y + i, rest);
-        vec_store_first(out + i, rest, vec_activate(activation, value));
+        vec_store_first(out + i, rest, vec_activate(activation, value, false));
     }
 }
 

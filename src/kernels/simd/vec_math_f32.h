@@ -118,7 +118,8 @@ OSPREY__INLINE vec vec_gelu_short(vec x)
     return vec_fma(-y, vec_exp2_short(p), vec_max(vec_set(0.0f), x));
 }
 
-OSPREY__INLINE vec vec_activate_short(osprey_activation activation, vec x)
+/* Where the result is rounded to a bfloat16, the short forms do. */
+OSPREY__INLINE vec vec_activate(const osprey_activation activation, vec x, const bool is_rounded)
 {
     switch (activation) {
     case OSPREY_ACTIVATION_NONE:
@@ -126,30 +127,11 @@ OSPREY__INLINE vec vec_activate_short(osprey_activation activation, vec x)
     case OSPREY_ACTIVATION_RELU:
         return vec_max(vec_set(0.0f), x);
     case OSPREY_ACTIVATION_GELU:
-        return vec_gelu_short(x);
+        return is_rounded ? vec_gelu_short(x) : vec_gelu(x);
     case OSPREY_ACTIVATION_GELU_TANH:
-        return vec_gelu_tanh_short(x);
+        return is_rounded ? vec_gelu_tanh_short(x) : vec_gelu_tanh(x);
     case OSPREY_ACTIVATION_QUICK_GELU:
-        return vec_quick_gelu_short(x);
-    case OSPREY_ACTIVATION_TANH:
-        return vec_tanh(x);
-    }
-    return x;
-}
-
-OSPREY__INLINE vec vec_activate(osprey_activation activation, vec x)
-{
-    switch (activation) {
-    case OSPREY_ACTIVATION_NONE:
-        break;
-    case OSPREY_ACTIVATION_RELU:
-        return vec_max(vec_set(0.0f), x);
-    case OSPREY_ACTIVATION_GELU:
-        return vec_gelu(x);
-    case OSPREY_ACTIVATION_GELU_TANH:
-        return vec_gelu_tanh(x);
-    case OSPREY_ACTIVATION_QUICK_GELU:
-        return vec_quick_gelu(x);
+        return is_rounded ? vec_quick_gelu_short(x) : vec_quick_gelu(x);
     case OSPREY_ACTIVATION_TANH:
         return vec_tanh(x);
     }
