@@ -305,6 +305,13 @@ static void run_activation(void *context, size_t turn)
     c->kernels->activation_f32(c->activation, c->rows * c->width, c->x, c->out);
 }
 
+static void run_transpose(void *context, size_t turn)
+{
+    (void)turn;
+    row_case *c = context;
+    c->kernels->transpose_f32(c->rows, c->width, c->x, c->width, NULL, c->out, c->rows);
+}
+
 static void print_elements(const row_case *c, const char *name, double seconds)
 {
     printf("%-9s %-42s %9.1f us %8.2f elements/ns\n", c->kernels->instruction_set, name,
@@ -332,6 +339,22 @@ static void bench_rows(const osprey__kernels *kernels)
     osprey__aligned_free(c.out);
 }
 
+/* As many rows as a picture has patches of 16 x 16. */
+static void bench_transpose(const osprey__kernels *kernels)
+{
+    const size_t widths[] = {768, 1024};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        char name[96];
+        row_case c = {.kernels = kernels, .rows = 196, .width = widths[i]};
+        c.x = random_floats(c.rows * c.width);
+        c.out = random_floats(c.rows * c.width);
+        snprintf(name, sizeof name, "transpose %zu x %zu", c.rows, c.width);
+        if (strstr(name, wanted)) print_elements(&c, name, best_time_s(run_transpose, &c));
+        osprey__aligned_free(c.x);
+        osprey__aligned_free(c.out);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) wanted = argv[1];
@@ -347,6 +370,7 @@ int main(int argc, char **argv)
         if (below && kernels->attention_f32.run == below->attention_f32.run) continue;
         bench_attention(kernels);
         bench_rows(kernels);
+        bench_transpose(kernels);
     }
     return 0;
 }

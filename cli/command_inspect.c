@@ -56,6 +56,7 @@ static json_t *tower_json(const osprey_tower_info *tower)
     set_known_size(object, "layers", tower->layers);
     set_known_size(object, "heads", tower->heads);
     set_known_size(object, "mlp_width", tower->mlp_width);
+    set_known_size(object, "token_mlp_width", tower->token_mlp_width);
     set_known_size(object, "patch_size", tower->patch_size);
     if (tower->stage_layers[0]) {
         json_t *stages = json_array();

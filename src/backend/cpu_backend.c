@@ -10,6 +10,8 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
     if (norm > floats) floats = norm;
     size_t tokens = osprey__cpu_token_scratch_floats(plan);
     if (tokens > floats) floats = tokens;
+    size_t transposed = osprey__cpu_transpose_scratch_floats(plan);
+    if (transposed > floats) floats = transposed;
     if (plan->largest_head_dim) {
         const osprey__kernels *kernels = plan->kernels;
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
@@ -140,6 +142,9 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         break;
     case OSPREY__OP_GATHER:
         osprey__cpu_gather(run, step);
+        break;
+    case OSPREY__OP_TRANSPOSE:
+        osprey__cpu_transpose(run, step);
         break;
     case OSPREY__OP_TOKEN_MATCH:
         osprey__cpu_token_match(run, step);

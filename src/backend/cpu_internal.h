@@ -41,6 +41,7 @@ void osprey__cpu_mean(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_gather(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_transpose(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_token_match(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_token_merge(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_token_sizes(const osprey__run *run, const osprey__step *step);
@@ -56,6 +57,9 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_layer_norm. */
 size_t osprey__cpu_layer_norm_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_transpose. */
+size_t osprey__cpu_transpose_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_token_match and osprey__cpu_token_merge. */
 size_t osprey__cpu_token_scratch_floats(const osprey__plan *plan);

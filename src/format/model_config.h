@@ -34,6 +34,7 @@
 typedef enum osprey__image_kind {
     OSPREY__IMAGE_VIT,
     OSPREY__IMAGE_MODIFIED_RESNET, /* CLIP's, with three-convolution stem and attention pool */
+    OSPREY__IMAGE_MIXER,           /* MLP-Mixer, whose tokens are pooled by their mean */
 } osprey__image_kind;
 
 typedef enum osprey__text_pooling {
@@ -47,8 +48,9 @@ typedef struct osprey__image_config {
     size_t width;                     /* of the residual stream; a ResNet's first stage */
     size_t layers;                    /* blocks; a ResNet's bottlenecks in all stages */
     size_t stage_layers[4];           /* ResNet: bottlenecks of each stage */
-    size_t heads;                     /* ResNet: of the attention pool */
-    size_t mlp_width;                 /* 0 in a ResNet */
+    size_t heads;                     /* ResNet: of the attention pool; 0 in a Mixer */
+    size_t mlp_width;                 /* 0 in a ResNet; a Mixer's over channels */
+    size_t token_mlp_width;           /* Mixer: of the MLP over tokens */
     size_t patch_size;                /* 0 in a ResNet */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet */

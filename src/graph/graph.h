@@ -68,6 +68,7 @@ typedef struct osprey__value {
     X(SLICE, "slice")               /* x [rows][c] -> [count][c], from row `start` */              \
     X(GATHER, "gather")             /* table, index: a row of the table for each index */          \
     X(RESHAPE, "reshape")           /* x, to other dims of as many elements */                     \
+    X(TRANSPOSE, "transpose")       /* x [m][n], [residual] -> [n][m], residual added */           \
     X(TOKEN_MATCH, "token_match") /* k as of an attention: which `count` rows merge into which */  \
     X(TOKEN_MERGE, "token_merge") /* x [rows][c], match, [sizes] -> [rows - count][c], averaged */ \
     X(TOKEN_SIZES, "token_sizes") /* match, [sizes] -> [rows - count][1], summed */

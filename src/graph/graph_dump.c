@@ -72,6 +72,8 @@ static const char *input_label(const osprey__node *node, size_t i)
         return i == 2 ? "sizes=" : "";
     case OSPREY__OP_TOKEN_SIZES:
         return i == 1 ? "sizes=" : "";
+    case OSPREY__OP_TRANSPOSE:
+        return i == 1 ? "residual=" : "";
     default:
         return "";
     }

@@ -203,6 +203,16 @@ static osprey_status infer_token_merge(const inference *in, osprey__shape *out)
     return infer_merged(in, 1, x->dims[1], out);
 }
 
+static osprey_status infer_transpose(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0), *residual = input(in, 1);
+    if (x->rank != 2 || x->extent == OSPREY__PER_TOKEN) return wrong(in, "x is no matrix");
+    *out = (osprey__shape){x->extent, 2, {x->dims[1], x->dims[0]}};
+    if (residual && !osprey__shape_equal(residual, out))
+        return wrong(in, "the residual has another shape");
+    return OSPREY_OK;
+}
+
 osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey__node *node,
                                         osprey__shape *shape, osprey_error *error)
 {
@@ -212,7 +222,7 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         [OSPREY__OP_ADD] = 2,         [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
         [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
         [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,  [OSPREY__OP_TOKEN_MERGE] = 2,
-        [OSPREY__OP_TOKEN_SIZES] = 1,
+        [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,
     };
     const inference in = {graph, node, error};
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
@@ -253,6 +263,8 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
             osprey__shape_elements(shape) != osprey__shape_elements(input(&in, 0)))
             return wrong(&in, "another number of elements");
         return OSPREY_OK;
+    case OSPREY__OP_TRANSPOSE:
+        return infer_transpose(&in, shape);
     case OSPREY__OP_TOKEN_MATCH:
         return infer_token_match(&in, shape);
     case OSPREY__OP_TOKEN_MERGE:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators on rows of floats: layer norm, activations, addition. */
+/* Operators on rows of floats: layer norm, activations, addition, transposition. */
 #ifndef OSPREY_KERNELS_ROW_OPS_H
 #define OSPREY_KERNELS_ROW_OPS_H
 
@@ -23,5 +23,13 @@ typedef void osprey__activation_f32_function(osprey_activation activation, size_
 /* out[i] = activation(x[i] + y[i]); out may be x or y. */
 typedef void osprey__add_f32_function(osprey_activation activation, size_t count, const float *x,
                                       const float *y, float *out);
+
+/*
+ * out[c][r] = x[r][c] + residual[c][r], c < columns, r < rows. Rows of x are x_stride floats apart,
+ * those of out and residual out_stride. residual may be out, or NULL: nothing is added.
+ */
+typedef void osprey__transpose_f32_function(size_t rows, size_t columns, const float *x,
+                                            size_t x_stride, const float *residual, float *out,
+                                            size_t out_stride);
 
 #endif

@@ -62,3 +62,13 @@ void osprey__add_f32__portable(osprey_activation activation, size_t count, const
 {
     for (size_t i = 0; i < count; i++) out[i] = activate(activation, x[i] + y[i]);
 }
+
+void osprey__transpose_f32__portable(size_t rows, size_t columns, const float *x, size_t x_stride,
+                                     const float *residual, float *out, size_t out_stride)
+{
+    for (size_t column = 0; column < columns; column++)
+        for (size_t row = 0; row < rows; row++) {
+            size_t at = column * out_stride + row;
+            out[at] = x[row * x_stride + column] + (residual ? residual[at] : 0);
+        }
+}

@@ -15,22 +15,24 @@ static osprey_status check_family(const osprey__shape_reader *r)
     static const struct {
         const char *name, *family;
     } others[] = {
-        {"stem/kernel", "an MLP-Mixer"},
         {"conv_root/kernel", "a ResNet, or a ViT behind one"},
         {"img/embedding/kernel", "a LiT model of two towers"},
         {"params/img/embedding/kernel", "a model of two towers"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (osprey__shape_has(r, others[i].name))
-            return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
-                                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT of "
-                                "vision_transformer",
-                                others[i].name, others[i].family);
+            return osprey__fail(
+                r->error, OSPREY_UNSUPPORTED, r->file,
+                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT and the "
+                "Mixer of vision_transformer",
+                others[i].name, others[i].family);
     }
-    if (osprey__shape_has(r, "embedding/kernel")) return OSPREY_OK;
+    if (osprey__shape_has(r, "embedding/kernel") || osprey__shape_has(r, "stem/kernel"))
+        return OSPREY_OK;
     return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
                         "a NumPy archive, but of no model that osprey knows: there is no "
-                        "\"embedding/kernel\" (ViT of vision_transformer)");
+                        "\"embedding/kernel\" (ViT of vision_transformer) and no \"stem/kernel\" "
+                        "(Mixer)");
 }
 
 /* As that code prepares images to be classified: squeezed to the model's size, -1 to 1. */
@@ -51,23 +53,43 @@ static osprey_preprocessing preprocessing(size_t size)
     };
 }
 
+#define POSITIONS_MAX ((size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX)
+
 /* The image's size, from the positions: those of a square, and of a class token if there is one. */
-static osprey_status read_image_size(const osprey__shape_reader *r, osprey__image_config *image)
+static osprey_status set_image_size(const osprey__shape_reader *r, const char *name,
+                                    size_t positions, bool class_token, osprey__image_config *image)
 {
-    static const char name[] = "Transformer/posembed_input/pos_embedding";
-    const size_t most = (size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX;
-    size_t positions = 0;
-    OSPREY_TRY(osprey__shape_dim(r, name, 3, 1, most, &positions));
-    const size_t side = osprey__shape_square_side(positions - !image->mean_pooled);
+    const size_t side = osprey__shape_square_side(positions - class_token);
     if (!side)
         return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
                             "tensor \"%s\" has %zu positions, which are no square%s", name,
-                            positions, image->mean_pooled ? "" : " and one");
+                            positions, class_token ? " and one" : "");
     image->image_height = image->image_width = side * image->patch_size;
     if (image->image_height <= OSPREY__CONFIG_IMAGE_MAX) return OSPREY_OK;
     return osprey__fail(r->error, OSPREY_LIMIT, r->file,
                         "its images would be %zu pixels wide; at most %u are allowed",
                         image->image_height, OSPREY__CONFIG_IMAGE_MAX);
+}
+
+static osprey_status read_mixer(const osprey__shape_reader *r, osprey__image_config *image)
+{
+    static const char mixing[] = "MixerBlock_0/token_mixing/Dense_0/kernel";
+    size_t positions = 0;
+    *image = (osprey__image_config){
+        .kind = OSPREY__IMAGE_MIXER,
+        .layers = osprey__shape_blocks(r, "MixerBlock_", "/LayerNorm_0/scale"),
+        .activation = OSPREY_ACTIVATION_GELU_TANH,
+        .layer_norm_epsilon = 1e-6F,
+    };
+    OSPREY_TRY(
+        osprey__shape_dim(r, "stem/kernel", 4, 0, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
+    OSPREY_TRY(osprey__shape_dim(r, "stem/kernel", 4, 3, OSPREY__CONFIG_WIDTH_MAX, &image->width));
+    OSPREY_TRY(
+        osprey__shape_dim(r, mixing, 2, 1, OSPREY__CONFIG_WIDTH_MAX, &image->token_mlp_width));
+    OSPREY_TRY(osprey__shape_dim(r, "MixerBlock_0/channel_mixing/Dense_0/kernel", 2, 1,
+                                 OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
+    OSPREY_TRY(osprey__shape_dim(r, mixing, 2, 0, POSITIONS_MAX, &positions));
+    return set_image_size(r, mixing, positions, false, image);
 }
 
 static osprey_status read_vit(const osprey__shape_reader *r, osprey__image_config *image)
@@ -88,7 +110,10 @@ static osprey_status read_vit(const osprey__shape_reader *r, osprey__image_confi
                                  image->width, &image->heads));
     OSPREY_TRY(osprey__shape_dim(r, BLOCK "MlpBlock_3/Dense_0/kernel", 2, 1,
                                  OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
-    return read_image_size(r, image);
+    static const char name[] = "Transformer/posembed_input/pos_embedding";
+    size_t positions = 0;
+    OSPREY_TRY(osprey__shape_dim(r, name, 3, 1, POSITIONS_MAX, &positions));
+    return set_image_size(r, name, positions, !image->mean_pooled, image);
 }
 
 osprey_status osprey__flax_weights_config(const osprey__weights *weights,
@@ -103,7 +128,8 @@ osprey_status osprey__flax_weights_config(const osprey__weights *weights,
         .bare = true,
     };
     OSPREY_TRY(check_family(&r));
-    OSPREY_TRY(read_vit(&r, image));
+    const bool mixer = osprey__shape_has(&r, "stem/kernel");
+    OSPREY_TRY((mixer ? read_mixer : read_vit)(&r, image));
     config->embed_dim = image->width;
     if (image->has_pre_logits)
         OSPREY_TRY(osprey__shape_dim(&r, "pre_logits/kernel", 2, 1, OSPREY__CONFIG_WIDTH_MAX,

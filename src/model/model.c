@@ -225,6 +225,11 @@ fail:
 
 static void fill_info(osprey_model *model)
 {
+    static const char *const image_architectures[] = {
+        [OSPREY__IMAGE_VIT] = "vit",
+        [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
+        [OSPREY__IMAGE_MIXER] = "mixer",
+    };
     const osprey__model_config *config = &model->config;
     const osprey__image_config *image = &config->image;
     const osprey__text_config *text = &config->text;
@@ -239,11 +244,12 @@ static void fill_info(osprey_model *model)
         .image_height = image->image_height,
         .image_width = image->image_width,
         .context_length = text->context_length,
-        .image = {.architecture = image->kind == OSPREY__IMAGE_VIT ? "vit" : "modified_resnet",
+        .image = {.architecture = image_architectures[image->kind],
                   .width = image->width,
                   .layers = image->layers,
                   .heads = image->heads,
                   .mlp_width = image->mlp_width,
+                  .token_mlp_width = image->token_mlp_width,
                   .patch_size = image->patch_size,
                   .activation = image->activation},
         .head_classes = config->head_classes,

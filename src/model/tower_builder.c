@@ -255,25 +255,39 @@ static osprey__value_id build_add(osprey__tower_builder *builder, const char *bl
                               (osprey__value_id[]){x, y}, 2, NULL);
 }
 
+osprey__value_id osprey__build_mlp(osprey__tower_builder *builder, const osprey__mlp_shape *mlp,
+                                   osprey__value_id x)
+{
+    osprey__tensor_name in = osprey__tensor_name_print("%s%s", mlp->block, mlp->in);
+    osprey__tensor_name out = osprey__tensor_name_print("%s%s", mlp->block, mlp->out);
+    osprey__tensor_name name = osprey__tensor_name_print("%s%sactivation", mlp->block, mlp->name);
+    x = osprey__build_linear(builder, in.text, x, mlp->width, mlp->hidden);
+    x = osprey__graph_node(builder->graph, OSPREY__OP_ACTIVATION, name.text, &x, 1,
+                           &(osprey__attributes){.activation = mlp->activation});
+    return osprey__build_linear(builder, out.text, x, mlp->hidden, mlp->width);
+}
+
 static osprey__value_id build_block(osprey__tower_builder *builder,
                                     const osprey__block_names *names, const char *block,
                                     const osprey__transformer_shape *shape, osprey__value_id x)
 {
     osprey__tensor_name norm1 = osprey__tensor_name_print("%s%s", block, names->norm1);
     osprey__tensor_name norm2 = osprey__tensor_name_print("%s%s", block, names->norm2);
-    osprey__tensor_name mlp_in = osprey__tensor_name_print("%s%s", block, names->mlp_in);
-    osprey__tensor_name mlp_out = osprey__tensor_name_print("%s%s", block, names->mlp_out);
-    osprey__tensor_name act = osprey__tensor_name_print("%smlp.activation", block);
     size_t width = shape->width;
     osprey__value_id y =
         osprey__build_layer_norm(builder, norm1.text, x, width, shape->layer_norm_epsilon);
     x = build_add(builder, block, "attention.add", build_attention(builder, names, block, shape, y),
                   x);
     y = osprey__build_layer_norm(builder, norm2.text, x, width, shape->layer_norm_epsilon);
-    y = osprey__build_linear(builder, mlp_in.text, y, width, shape->mlp_width);
-    y = osprey__graph_node(builder->graph, OSPREY__OP_ACTIVATION, act.text, &y, 1,
-                           &(osprey__attributes){.activation = shape->activation});
-    y = osprey__build_linear(builder, mlp_out.text, y, shape->mlp_width, width);
+    y = osprey__build_mlp(builder,
+                          &(osprey__mlp_shape){.block = block,
+                                               .in = names->mlp_in,
+                                               .out = names->mlp_out,
+                                               .name = "mlp.",
+                                               .width = width,
+                                               .hidden = shape->mlp_width,
+                                               .activation = shape->activation},
+                          y);
     return build_add(builder, block, "mlp.add", y, x);
 }
 

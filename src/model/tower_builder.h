@@ -59,6 +59,18 @@ osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const 
 osprey__value_id osprey__build_layer_norm(osprey__tower_builder *builder, const char *prefix,
                                           osprey__value_id x, size_t width, float epsilon);
 
+/* A linear, an activation and a linear back to the width of x. */
+typedef struct osprey__mlp_shape {
+    const char *block;    /* a prefix of all names */
+    const char *in, *out; /* prefixes of the linears, within the block */
+    const char *name;     /* of the activation, the same */
+    size_t width, hidden;
+    osprey_activation activation;
+} osprey__mlp_shape;
+
+osprey__value_id osprey__build_mlp(osprey__tower_builder *builder, const osprey__mlp_shape *mlp,
+                                   osprey__value_id x);
+
 /* shape->layers pre-norm blocks (attention, MLP) after x. */
 osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
                                            const osprey__transformer_names *names,

@@ -24,6 +24,9 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *builder);
 /* CLIP's modified ResNet (Radford et al., 2021, section 2.4). */
 osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
 
+/* MLP-Mixer (Tolstikhin et al., 2021). */
+osprey__value_id osprey__build_mixer(osprey__tower_builder *builder);
+
 /* CLIP's causal text transformer (the same). */
 osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
 

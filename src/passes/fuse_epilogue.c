@@ -1,23 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What follows a linear or conv2d and can be done while its result is in registers: first the
- * addition of another value (the residual), then the activation.
+ * What follows an operator and can be done while its result is in registers: the addition of
+ * another value (the residual), then, behind a linear or conv2d, the activation.
  */
 #include "base/memory.h"
 #include "base/status.h"
 #include "passes/passes.h"
 
+/* The input that is added to the operator's result; 0 for those that have none. */
+static size_t residual_input(osprey__op op)
+{
+    switch (op) {
+    case OSPREY__OP_LINEAR:
+    case OSPREY__OP_CONV2D:
+        return 3;
+    case OSPREY__OP_TRANSPOSE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 /*
- * The linear or conv2d that computes value and whose result only this one use sees; SIZE_MAX if
- * there is none, or if it has an activation already.
+ * The node with such an input that computes value and whose result only this one use sees; SIZE_MAX
+ * if there is none, or if it has an activation already.
  */
 static size_t fusible_producer(const osprey__graph *graph, osprey__value_id value)
 {
     size_t producer = osprey__graph_producer(graph, value);
     if (producer == SIZE_MAX || osprey__graph_uses(graph, value) != 1) return SIZE_MAX;
     const osprey__node *node = &graph->nodes[producer];
-    bool is_product = node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_CONV2D;
-    return is_product && !node->attributes.activation ? producer : SIZE_MAX;
+    return residual_input(node->op) && !node->attributes.activation ? producer : SIZE_MAX;
 }
 
 /* A node that is taken out must not count as a use of anything until then. */
@@ -28,8 +41,8 @@ static const osprey__node nothing = {
 };
 
 /*
- * Fuses the addition at index n into the product that computes one of its inputs. The product then
- * runs where the addition was, as the other input may be computed in between.
+ * Fuses the addition at index n into the node that computes one of its inputs. That node then runs
+ * where the addition was, as the other input may be computed in between.
  */
 static void fuse_add(osprey__graph *graph, size_t n, bool *remove)
 {
@@ -37,11 +50,11 @@ static void fuse_add(osprey__graph *graph, size_t n, bool *remove)
     for (size_t side = 0; side < 2; side++) {
         osprey__value_id residual = add->inputs[1 - side];
         size_t producer = fusible_producer(graph, add->inputs[side]);
-        if (producer == SIZE_MAX || graph->nodes[producer].inputs[3] != OSPREY__NO_VALUE ||
-            graph->values[residual].shape.extent == OSPREY__ONCE)
-            continue;
+        if (producer == SIZE_MAX || graph->values[residual].shape.extent == OSPREY__ONCE) continue;
         osprey__node fused = graph->nodes[producer];
-        fused.inputs[3] = residual;
+        size_t input = residual_input(fused.op);
+        if (fused.inputs[input] != OSPREY__NO_VALUE) continue;
+        fused.inputs[input] = residual;
         fused.output = add->output;
         *add = fused;
         graph->nodes[producer] = nothing;
@@ -54,7 +67,7 @@ static bool fuse_activation(osprey__graph *graph, size_t n)
 {
     const osprey__node *activation = &graph->nodes[n];
     size_t producer = fusible_producer(graph, activation->inputs[0]);
-    if (producer == SIZE_MAX) return false;
+    if (producer == SIZE_MAX || graph->nodes[producer].op == OSPREY__OP_TRANSPOSE) return false;
     graph->nodes[producer].attributes.activation = activation->attributes.activation;
     graph->nodes[producer].output = activation->output;
     return true;

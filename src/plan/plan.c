@@ -230,6 +230,8 @@ static size_t overwritable_input(const osprey__node *node)
     case OSPREY__OP_LINEAR:
     case OSPREY__OP_CONV2D:
         return 3;
+    case OSPREY__OP_TRANSPOSE:
+        return 1;
     case OSPREY__OP_LAYER_NORM:
     case OSPREY__OP_ACTIVATION:
     case OSPREY__OP_ADD:

@@ -92,7 +92,7 @@ static void choose_form(osprey__plan *plan, const osprey__node *node)
     }
     readers r = readers_of(plan, node->output);
     if (node->op == OSPREY__OP_LINEAR && r.products && r.round) make_bf16(form);
-    if (node->op == OSPREY__OP_LAYER_NORM && r.kernel &&
+    if ((node->op == OSPREY__OP_LAYER_NORM || node->op == OSPREY__OP_TRANSPOSE) && r.kernel &&
         !osprey__gemm_takes(r.kernel, form->dtype, form->stride, form->width)) {
         form->prepared_for = r.kernel;
         form->stride = r.kernel->row_bytes(form->width);

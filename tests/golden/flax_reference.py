@@ -4,11 +4,14 @@ the papers describe them, with the names under which their arrays are published.
 
 Vision transformer: Dosovitskiy et al., 2021 (arXiv 2010.11929), section 3.1 and appendix D.3.
 MLP-Mixer: Tolstikhin et al., 2021 (arXiv 2105.01601), section 2.
+ResNet before a ViT: Kolesnikov et al., 2020 (arXiv 1912.11370), section 4.1, with the norms behind
+the convolutions: 32 groups, weights standardised (Qiao et al., 2019, arXiv 1903.10520).
 """
 
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 
@@ -52,6 +55,54 @@ class Encoder(nn.Module):
         return nn.LayerNorm(name="encoder_norm")(x)
 
 
+class StandardConv(nn.Module):
+    """A convolution whose filters have mean 0 and deviation 1, each by itself."""
+    features: int
+    size: int
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.normal(), shape)
+        inputs = (0, 1, 2)
+        kernel = (kernel - kernel.mean(inputs)) / (kernel.std(inputs) + 1e-5)
+        return jax.lax.conv_general_dilated(x, kernel, (self.stride, self.stride), "SAME",
+                                            dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def group_norm(name):
+    return nn.GroupNorm(num_groups=32, epsilon=1e-6, use_fast_variance=False, name=name)
+
+
+class ResidualUnit(nn.Module):
+    features: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x):
+        y = nn.relu(group_norm("gn1")(StandardConv(self.features, 1, name="conv1")(x)))
+        y = StandardConv(self.features, 3, self.stride, name="conv2")(y)
+        y = nn.relu(group_norm("gn2")(y))
+        y = group_norm("gn3")(StandardConv(4 * self.features, 1, name="conv3")(y))
+        if x.shape != y.shape:
+            x = StandardConv(4 * self.features, 1, self.stride, name="conv_proj")(x)
+            x = group_norm("gn_proj")(x)
+        return nn.relu(x + y)
+
+
+class Stage(nn.Module):
+    units: int
+    features: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x):
+        for i in range(self.units):
+            x = ResidualUnit(self.features, 1 if i else self.stride, name=f"unit{i + 1}")(x)
+        return x
+
+
 class VisionTransformer(nn.Module):
     patch: int
     width: int
@@ -61,12 +112,21 @@ class VisionTransformer(nn.Module):
     classes: int = 0
     pre_logits: int = 0
     class_token: bool = True
+    resnet: tuple | None = None  # units of each stage
+    resnet_width: int = 64
 
     @nn.compact
     def __call__(self, pixels):
         """pixels [n, height, width, 3] to the embeddings and the logits (None without a head)."""
+        x = pixels
+        if self.resnet is not None:
+            x = StandardConv(self.resnet_width, 7, 2, name="conv_root")(x)
+            x = nn.relu(group_norm("gn_root")(x))
+            x = nn.max_pool(x, (3, 3), (2, 2), "SAME")
+            for i, units in enumerate(self.resnet):
+                x = Stage(units, self.resnet_width << i, 2 if i else 1, name=f"block{i + 1}")(x)
         size = (self.patch, self.patch)
-        x = nn.Conv(self.width, size, strides=size, padding="VALID", name="embedding")(pixels)
+        x = nn.Conv(self.width, size, strides=size, padding="VALID", name="embedding")(x)
         x = x.reshape(x.shape[0], -1, self.width)
         if self.class_token:
             token = self.param("cls", nn.initializers.zeros, (1, 1, self.width))

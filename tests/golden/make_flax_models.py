@@ -56,8 +56,9 @@ def preprocess(size):
 
 
 def check_with_timm(path, model, size, pixels, embeddings):
-    """pre_logits and models without a class token are what its reader does not have."""
-    if not isinstance(model, reference.VisionTransformer) or model.pre_logits:
+    """Its reader has no pre_logits and no Mixer; it gives a ResNet's norms other epsilons."""
+    if (not isinstance(model, reference.VisionTransformer) or model.pre_logits
+            or model.resnet is not None):
         return
     other = timm.models.VisionTransformer(
         img_size=size, patch_size=model.patch, embed_dim=model.width, depth=model.layers,
@@ -71,10 +72,13 @@ def check_with_timm(path, model, size, pixels, embeddings):
     assert np.abs(rows - embeddings).max() < 1e-4 * np.abs(embeddings).max(), path.name
 
 
-def write(name, model, size, seed, dtype=np.float32):
+def write(name, model, size, seed, dtype=np.float32, old_norms=False):
+    """old_norms: with a group norm's arrays as early versions of flax had them, [1][1][1][c]."""
     arrays = {key: value.astype(dtype) for key, value in weights(model, size, seed).items()}
     path = FLAX / f"{name}.npz"
-    np.savez(path, **arrays)
+    published = {key: value.reshape(1, 1, 1, -1) if old_norms and "/gn" in f"/{key}" else value
+                 for key, value in arrays.items()}
+    np.savez(path, **published)
     exact = {key: value.astype(np.float32) for key, value in arrays.items()}
     preprocessed = preprocess(size)
     noise = np.random.default_rng(seed).standard_normal((3, size, size, 3)).astype(np.float32)
@@ -104,6 +108,17 @@ def main():
                                      pre_logits=40), size=48, seed=2, dtype=ml_dtypes.bfloat16)
     write("vit-mean-headless", vit(patch=14, width=32, layers=2, heads=4, hidden=128,
                                    class_token=False), size=42, seed=3)
+    write("hybrid-bf16", vit(patch=1, width=32, layers=1, heads=2, hidden=64, classes=5,
+                             resnet=(2, 1), resnet_width=32),
+          size=40, seed=4, dtype=ml_dtypes.bfloat16, old_norms=True)
+    write("hybrid-root", vit(patch=4, width=24, layers=2, heads=2, hidden=48, resnet=(),
+                             resnet_width=32), size=32, seed=5)
+    mixer = reference.MlpMixer
+    write("mixer", mixer(patch=8, width=24, layers=3, token_hidden=20, channel_hidden=56,
+                         classes=11), size=32, seed=6)
+    write("mixer-headless-bf16", mixer(patch=4, width=37, layers=2, token_hidden=33,
+                                       channel_hidden=40), size=20, seed=7,
+          dtype=ml_dtypes.bfloat16)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layer norm, activations, addition: against doubles and against the portable kernels. */
+/* Layer norm, activations, addition, transposition: against doubles and the portable kernels. */
 #include "cmocka_all.h"
 #include "kernels/guarded.h"
 
@@ -222,6 +222,46 @@ static void test_layer_norm_far_from_zero(void **state)
     check_layer_norm(2, 77, -100);
 }
 
+/* A matrix within a wider one, both ways; in place, what is added lies where the result goes. */
+static void check_transpose(const osprey__kernels *kernels, size_t rows, size_t columns, bool added)
+{
+    size_t x_stride = columns + rows % 5, out_stride = rows + columns % 3;
+    guarded x = guarded_random((rows - 1) * x_stride + columns, 1);
+    guarded residual = guarded_random((columns - 1) * out_stride + rows, 1);
+    guarded out = guarded_copy(&residual), wanted = guarded_copy(&residual);
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++) {
+            size_t at = c * out_stride + r;
+            wanted.floats[at] = x.floats[r * x_stride + c] + (added ? residual.floats[at] : 0);
+        }
+    kernels->transpose_f32(rows, columns, x.floats, x_stride, added ? residual.floats : NULL,
+                           out.floats, out_stride);
+    assert_same_bits(wanted.floats, out.floats, out.count);
+    if (added) {
+        kernels->transpose_f32(rows, columns, x.floats, x_stride, residual.floats, residual.floats,
+                               out_stride);
+        assert_same_bits(wanted.floats, residual.floats, out.count);
+    }
+    guarded_free(&x);
+    guarded_free(&residual);
+    guarded_free(&out);
+    guarded_free(&wanted);
+}
+
+static void test_transpose_of_any_shape(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("transpose", (osprey__cpu_level)level);
+        if (!kernels) continue;
+        for (size_t rows = 1; rows < 40; rows++)
+            for (size_t columns = 1; columns < 40; columns++)
+                check_transpose(kernels, rows, columns, (rows + columns) % 2);
+        check_transpose(kernels, 196, 768, false);
+        check_transpose(kernels, 768, 196, true);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_layer_norm_of_any_width),
         cmocka_unit_test(test_layer_norm_far_from_zero),
         cmocka_unit_test(test_layer_norm_without_scale_and_shift),
+        cmocka_unit_test(test_transpose_of_any_shape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,35 @@ static void add_vit(zip_file *zip, const char *without)
             add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
 }
 
+/* A Mixer of one block, without the arrays that have `without` in their names. */
+static void add_mixer(zip_file *zip, const char *without)
+{
+    static const struct {
+        const char *name, *shape;
+        size_t elements;
+    } arrays[] = {
+        {"stem/kernel", "(2, 2, 3, 4)", 48},
+        {"stem/bias", "(4,)", 4},
+        {"MixerBlock_0/LayerNorm_0/scale", "(4,)", 4},
+        {"MixerBlock_0/LayerNorm_0/bias", "(4,)", 4},
+        {"MixerBlock_0/token_mixing/Dense_0/kernel", "(9, 5)", 45},
+        {"MixerBlock_0/token_mixing/Dense_0/bias", "(5,)", 5},
+        {"MixerBlock_0/token_mixing/Dense_1/kernel", "(5, 9)", 45},
+        {"MixerBlock_0/token_mixing/Dense_1/bias", "(9,)", 9},
+        {"MixerBlock_0/LayerNorm_1/scale", "(4,)", 4},
+        {"MixerBlock_0/LayerNorm_1/bias", "(4,)", 4},
+        {"MixerBlock_0/channel_mixing/Dense_0/kernel", "(4, 6)", 24},
+        {"MixerBlock_0/channel_mixing/Dense_0/bias", "(6,)", 6},
+        {"MixerBlock_0/channel_mixing/Dense_1/kernel", "(6, 4)", 24},
+        {"MixerBlock_0/channel_mixing/Dense_1/bias", "(4,)", 4},
+        {"pre_head_layer_norm/scale", "(4,)", 4},
+        {"pre_head_layer_norm/bias", "(4,)", 4},
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (!strstr(arrays[i].name, without))
+            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+}
+
 /* Opens what was written, as an .npz of that name. */
 static osprey_status open_zip(zip_file *zip, osprey_model **model, osprey_error *error)
 {
@@ -118,7 +147,6 @@ static void test_other_arrays_are_refused(void **state)
         const char *name, *words;
     } cases[] = {
         {"weight", "of no model that osprey knows"},
-        {"stem/kernel", "belongs to an MLP-Mixer"},
         {"conv_root/kernel", "belongs to a ResNet"},
         {"img/embedding/kernel", "belongs to a LiT model"},
     };
@@ -180,6 +208,57 @@ static void test_arrays_without_a_place_are_named(void **state)
     refuse(&zip, OSPREY_FORMAT, "encoderblock_2/LayerNorm_0/scale\" has no place");
 }
 
+static void test_a_mixer_opens(void **state)
+{
+    (void)state;
+    zip_file zip = {0};
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    add_mixer(&zip, "nothing");
+    if (open_zip(&zip, &model, &error) != OSPREY_OK) fail_msg("%s", error.message);
+    const osprey_model_info *info = osprey_model_get_info(model);
+    assert_string_equal(info->image.architecture, "mixer");
+    assert_int_equal(info->image_height, 6);
+    assert_int_equal(info->image.layers, 1);
+    assert_int_equal(info->image.heads, 0);
+    assert_int_equal(info->image.mlp_width, 6);
+    assert_int_equal(info->image.token_mlp_width, 5);
+    assert_int_equal(info->embed_dim, 4);
+    assert_int_equal(info->head_classes, 0);
+    osprey_model_free(model);
+}
+
+static void test_a_broken_mixer_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *without, *shape; /* NULL: not written anew */
+        size_t elements;
+        osprey_status status;
+        const char *words;
+    } cases[] = {
+        {"stem/bias", NULL, 0, OSPREY_NOT_FOUND, "stem/bias"},
+        {"MixerBlock_0/token_mixing/Dense_1/bias", NULL, 0, OSPREY_NOT_FOUND, "Dense_1/bias"},
+        {"pre_head_layer_norm/scale", NULL, 0, OSPREY_NOT_FOUND, "pre_head_layer_norm/scale"},
+        {"MixerBlock_0/token_mixing/Dense_0/kernel", "(8, 5)", 40, OSPREY_UNSUPPORTED, "no square"},
+        {"MixerBlock_0/token_mixing/Dense_1/kernel", "(5, 8)", 40, OSPREY_FORMAT,
+         "asks for [5, 9]"},
+        {"MixerBlock_0/channel_mixing/Dense_0/kernel", "(4, 0)", 0, OSPREY_FORMAT,
+         "none of them 0"},
+        {"stem/kernel", "(2, 3, 3, 4)", 72, OSPREY_FORMAT, "asks for [2, 2, 3, 4]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        zip_file zip = {0};
+        add_mixer(&zip, cases[i].without);
+        if (cases[i].shape) add_zeros(&zip, cases[i].without, cases[i].shape, cases[i].elements);
+        refuse(&zip, cases[i].status, cases[i].words);
+    }
+    zip_file zip = {0};
+    add_mixer(&zip, "nothing");
+    add_zeros(&zip, "MixerBlock_2/LayerNorm_0/scale", "(4,)", 4);
+    refuse(&zip, OSPREY_FORMAT, "MixerBlock_2/LayerNorm_0/scale\" has no place");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_missing_arrays_are_named),
         cmocka_unit_test(test_wrong_shapes_are_named),
         cmocka_unit_test(test_arrays_without_a_place_are_named),
+        cmocka_unit_test(test_a_mixer_opens),
+        cmocka_unit_test(test_a_broken_mixer_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,9 +25,8 @@ static const struct {
     const char *name;
     size_t classes;
 } models[] = {
-    {"vit-imagenet", 1000},
-    {"vit-pre-logits-bf16", 7},
-    {"vit-mean-headless", 0},
+    {"vit-imagenet", 1000}, {"vit-pre-logits-bf16", 7}, {"vit-mean-headless", 0},
+    {"mixer", 11},          {"mixer-headless-bf16", 0},
 };
 
 #define MODELS (sizeof models / sizeof *models)
