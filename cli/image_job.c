@@ -75,7 +75,8 @@ cli_exit cli_image_job_run(const cli_image_job *job)
                                        .preprocessing = &info->preprocessing,
                                        .image = {.ignore_exif = options->no_exif},
                                        .batch = batch,
-                                       .threads = options->threads};
+                                       .threads = options->threads,
+                                       .in_turns = job->loaded->session != NULL};
     osprey_image_stream *stream = NULL;
     osprey_error error;
     bool failed = false;

@@ -129,6 +129,10 @@ typedef struct osprey_image_stream_options {
     osprey_image_options image;
     size_t batch;   /* images in a batch; 0: 8 */
     size_t threads; /* decoders, at most 256; 0: as many as cores */
+    /* Decoders begin an image only before the first osprey_image_stream_next and while one waits:
+     * for a reader that keeps the same cores busy in between, as a session of as many threads does.
+     * Otherwise they also do as long as there is room. */
+    bool in_turns;
 } osprey_image_stream_options;
 
 /*

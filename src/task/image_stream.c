@@ -2,7 +2,8 @@
 /*
  * Decoders take images from one counter and write into a ring of batches; the reader takes the
  * batches in order. A decoder waits when the ring is full, so memory does not grow with the number
- * of files. All fields under `mutex` unless they never change after creation.
+ * of files; with in_turns also while nobody waits for what it would decode. All fields under
+ * `mutex` unless they never change after creation.
  */
 #include "base/cpu/cpu_features.h"
 #include "base/memory.h"
@@ -34,11 +35,12 @@ struct osprey_image_stream {
     size_t decoders_started;
 
     pthread_mutex_t mutex;
-    pthread_cond_t room_made;  /* a slot became free, or stop */
-    pthread_cond_t batch_done; /* the last image of some batch is there */
+    pthread_cond_t work_made;  /* a slot became free, or the reader waits, or stop */
+    pthread_cond_t batch_done; /* the batch that the reader waits for is there */
     size_t images_taken;       /* by decoders */
     size_t batches_read;       /* given to the reader */
     size_t batches_released;   /* that the reader has finished with */
+    bool reader_waits;         /* for batch batches_read - 1, or has not come yet for the first */
     bool stop;
 };
 
@@ -72,23 +74,35 @@ static bool ring_is_full(const osprey_image_stream *stream)
            stream->batches_released + stream->slot_count;
 }
 
+static bool may_decode(const osprey_image_stream *stream)
+{
+    return !ring_is_full(stream) && (stream->reader_waits || !stream->options.in_turns);
+}
+
+/* The one that the reader waits for lets it go on, and so ends the decoders' turn. */
+static void finish_image(osprey_image_stream *stream, size_t index)
+{
+    size_t batch = index / stream->options.batch;
+    batch_slot *slot = &stream->slots[batch % stream->slot_count];
+    if (++slot->done < images_in_batch(stream, batch) || batch + 1 != stream->batches_read) return;
+    stream->reader_waits = false;
+    pthread_cond_signal(&stream->batch_done);
+}
+
 static void *run_decoder(void *argument)
 {
     osprey_image_stream *stream = argument;
     pthread_mutex_lock(&stream->mutex);
     while (!stream->stop && stream->images_taken < stream->options.path_count) {
-        if (ring_is_full(stream)) {
-            pthread_cond_wait(&stream->room_made, &stream->mutex);
+        if (!may_decode(stream)) {
+            pthread_cond_wait(&stream->work_made, &stream->mutex);
             continue;
         }
         size_t index = stream->images_taken++;
         pthread_mutex_unlock(&stream->mutex);
         decode_image(stream, index);
         pthread_mutex_lock(&stream->mutex);
-        size_t batch = index / stream->options.batch;
-        batch_slot *slot = &stream->slots[batch % stream->slot_count];
-        if (++slot->done == images_in_batch(stream, batch))
-            pthread_cond_signal(&stream->batch_done);
+        finish_image(stream, index);
     }
     pthread_mutex_unlock(&stream->mutex);
     return NULL;
@@ -168,8 +182,9 @@ osprey_status osprey_image_stream_create(const osprey_image_stream_options *opti
     osprey_image_stream *made = osprey__calloc(1, sizeof *made);
     if (!made) return osprey__fail_memory(error, sizeof *made);
     pthread_mutex_init(&made->mutex, NULL);
-    pthread_cond_init(&made->room_made, NULL);
+    pthread_cond_init(&made->work_made, NULL);
     pthread_cond_init(&made->batch_done, NULL);
+    made->reader_waits = true;
     osprey_status status;
     OSPREY_TRY_GOTO(resolve_options(made, options, error));
     OSPREY_TRY_GOTO(allocate_slots(made, error));
@@ -189,13 +204,14 @@ static batch_slot *take_batch(osprey_image_stream *stream, size_t *batch)
     if (stream->batches_released < stream->batches_read) {
         stream->slots[stream->batches_released % stream->slot_count].done = 0;
         stream->batches_released++;
-        pthread_cond_broadcast(&stream->room_made);
+        if (!stream->options.in_turns) pthread_cond_broadcast(&stream->work_made);
     }
     if (stream->batches_read < stream->batch_count) {
         *batch = stream->batches_read++;
         slot = &stream->slots[*batch % stream->slot_count];
-        while (slot->done < images_in_batch(stream, *batch))
-            pthread_cond_wait(&stream->batch_done, &stream->mutex);
+        stream->reader_waits = slot->done < images_in_batch(stream, *batch);
+        if (stream->reader_waits) pthread_cond_broadcast(&stream->work_made);
+        while (stream->reader_waits) pthread_cond_wait(&stream->batch_done, &stream->mutex);
     }
     pthread_mutex_unlock(&stream->mutex);
     return slot;
@@ -228,7 +244,7 @@ void osprey_image_stream_free(osprey_image_stream *stream)
     if (!stream) return;
     pthread_mutex_lock(&stream->mutex);
     stream->stop = true;
-    pthread_cond_broadcast(&stream->room_made);
+    pthread_cond_broadcast(&stream->work_made);
     pthread_mutex_unlock(&stream->mutex);
     for (size_t i = 0; i < stream->decoders_started; i++) pthread_join(stream->decoders[i], NULL);
     for (size_t i = 0; stream->slots && i < stream->slot_count; i++) {
@@ -238,7 +254,7 @@ void osprey_image_stream_free(osprey_image_stream *stream)
     osprey__free(stream->slots);
     osprey__free(stream->decoders);
     pthread_cond_destroy(&stream->batch_done);
-    pthread_cond_destroy(&stream->room_made);
+    pthread_cond_destroy(&stream->work_made);
     pthread_mutex_destroy(&stream->mutex);
     osprey__free(stream);
 }

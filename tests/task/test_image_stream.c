@@ -6,10 +6,13 @@
 
 #include <osprey/task.h>
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FILES 30
@@ -50,13 +53,14 @@ static int remove_pictures(void **state)
 }
 
 static osprey_image_stream *open_stream(const char *const *files, size_t count, size_t batch,
-                                        size_t threads)
+                                        size_t threads, bool in_turns)
 {
     osprey_image_stream_options options = {.paths = files,
                                            .path_count = count,
                                            .preprocessing = &plain,
                                            .batch = batch,
-                                           .threads = threads};
+                                           .threads = threads,
+                                           .in_turns = in_turns};
     osprey_image_stream *stream = NULL;
     osprey_error error;
     assert_int_equal(osprey_image_stream_create(&options, &stream, &error), OSPREY_OK);
@@ -68,9 +72,9 @@ static void assert_grey(const float *pixels, size_t grey)
     for (size_t i = 0; i < ELEMS; i++) assert_true(pixels[i] == (float)grey);
 }
 
-static void read_in_order(size_t batch, size_t threads)
+static void read_in_order(size_t batch, size_t threads, bool in_turns)
 {
-    osprey_image_stream *stream = open_stream(paths, FILES, batch, threads);
+    osprey_image_stream *stream = open_stream(paths, FILES, batch, threads, in_turns);
     osprey_image_batch got;
     size_t seen = 0;
     while (osprey_image_stream_next(stream, &got)) {
@@ -92,18 +96,20 @@ static void read_in_order(size_t batch, size_t threads)
 static void test_order(void **state)
 {
     (void)state;
-    read_in_order(1, 1);
-    read_in_order(1, 8);
-    read_in_order(4, 1);
-    read_in_order(7, 3);
-    read_in_order(FILES, 2);
-    read_in_order(8, 200);
+    for (int in_turns = 0; in_turns < 2; in_turns++) {
+        read_in_order(1, 1, in_turns);
+        read_in_order(1, 8, in_turns);
+        read_in_order(4, 1, in_turns);
+        read_in_order(7, 3, in_turns);
+        read_in_order(FILES, 2, in_turns);
+        read_in_order(8, 200, in_turns);
+    }
 }
 
 static void test_defaults(void **state)
 {
     (void)state;
-    osprey_image_stream *stream = open_stream(paths, FILES, 0, 0);
+    osprey_image_stream *stream = open_stream(paths, FILES, 0, 0, false);
     osprey_image_batch got;
     assert_true(osprey_image_stream_next(stream, &got));
     assert_int_equal(got.count, 8);
@@ -122,7 +128,7 @@ static void test_bad_files_take_their_place(void **state)
     const char *mixed[] = {
         paths[5], garbage, "/nonexistent.jpg", paths[6], paths[7], garbage, garbage, garbage,
         garbage,  paths[8]};
-    osprey_image_stream *stream = open_stream(mixed, 10, 5, 3);
+    osprey_image_stream *stream = open_stream(mixed, 10, 5, 3, false);
     osprey_image_batch got;
 
     assert_true(osprey_image_stream_next(stream, &got));
@@ -141,7 +147,7 @@ static void test_bad_files_take_their_place(void **state)
     assert_false(osprey_image_stream_next(stream, &got));
     osprey_image_stream_free(stream);
 
-    stream = open_stream(mixed + 5, 4, 4, 2);
+    stream = open_stream(mixed + 5, 4, 4, 2, false);
     assert_true(osprey_image_stream_next(stream, &got));
     assert_int_equal(got.count, 4);
     assert_int_equal(got.good, 0);
@@ -149,10 +155,56 @@ static void test_bad_files_take_their_place(void **state)
     unlink(garbage);
 }
 
+static void assert_next_is(osprey_image_stream *stream, size_t grey)
+{
+    osprey_image_batch got;
+    assert_true(osprey_image_stream_next(stream, &got));
+    assert_int_equal(got.good, 1);
+    assert_grey(got.pixels, grey);
+}
+
+/* A decoder that began an image too early would find a pipe and wait for what comes through it. */
+static bool someone_reads(const char *pipe)
+{
+    struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+    nanosleep(&moment, NULL);
+    int end = open(pipe, O_WRONLY | O_NONBLOCK);
+    if (end < 0) return false;
+    close(end);
+    return true;
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    char pipe[80];
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    const char *files[] = {paths[0], paths[1], paths[2], pipe, paths[4], paths[5], paths[6]};
+    osprey_image_stream_options options = {.paths = files,
+                                           .path_count = 7,
+                                           .preprocessing = &plain,
+                                           .batch = 1,
+                                           .threads = 1,
+                                           .in_turns = true};
+    osprey_image_stream *stream = NULL;
+    osprey_error error;
+    assert_int_equal(osprey_image_stream_create(&options, &stream, &error), OSPREY_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_next_is(stream, i);
+        assert_false(someone_reads(pipe));
+    }
+    unlink(pipe);
+    write_solid_png(pipe, 3);
+    for (size_t i = 3; i < 7; i++) assert_next_is(stream, i);
+    osprey_image_stream_free(stream);
+    unlink(pipe);
+}
+
 static void test_no_files(void **state)
 {
     (void)state;
-    osprey_image_stream *stream = open_stream(NULL, 0, 3, 2);
+    osprey_image_stream *stream = open_stream(NULL, 0, 3, 2, false);
     osprey_image_batch got;
     assert_false(osprey_image_stream_next(stream, &got));
     osprey_image_stream_free(stream);
@@ -164,7 +216,8 @@ static void test_early_free(void **state)
     (void)state;
     osprey_image_batch got;
     for (size_t round = 0; round < 20; round++) {
-        osprey_image_stream *stream = open_stream(paths, FILES, 1 + round % 3, 1 + round % 5);
+        osprey_image_stream *stream =
+            open_stream(paths, FILES, 1 + round % 3, 1 + round % 5, round % 2);
         for (size_t i = 0; i < round % 4; i++) assert_true(osprey_image_stream_next(stream, &got));
         osprey_image_stream_free(stream);
     }
@@ -230,13 +283,10 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_bad_files_take_their_place),
-        cmocka_unit_test(test_no_files),
-        cmocka_unit_test(test_early_free),
-        cmocka_unit_test(test_impossible_size),
-        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_turns),           cmocka_unit_test(test_bad_files_take_their_place),
+        cmocka_unit_test(test_no_files),        cmocka_unit_test(test_early_free),
+        cmocka_unit_test(test_impossible_size), cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, make_pictures, remove_pictures);
 }
