@@ -7,6 +7,7 @@
 #include "loaded_model.h"
 #include "output.h"
 #include "stopwatch.h"
+#include "templates.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,7 +50,14 @@ static cli_exit read_prune(const cli_options *options, osprey_engine_options *ho
     return CLI_DONE;
 }
 
-static cli_exit write_engine(const cli_options *options, const cli_calibration *calibration,
+/* What is read before the model is. */
+typedef struct compile_inputs {
+    cli_image_inputs verified; /* pictures of --verify */
+    cli_calibration calibration;
+    cli_lines templates;
+} compile_inputs;
+
+static cli_exit write_engine(const cli_options *options, const compile_inputs *inputs,
                              const osprey_model *model, const osprey_engine_options *how)
 {
     osprey_error error;
@@ -57,7 +65,9 @@ static cli_exit write_engine(const cli_options *options, const cli_calibration *
     osprey_status status = osprey_engine_compile(model, how, options->output, &error);
     cli_output_unguard();
     if (status == OSPREY_OK) return CLI_DONE;
-    if (cli_calibration_failed_at_image(calibration, &error))
+    const cli_exit told = cli_templates_fail(&inputs->templates, &error);
+    if (told != CLI_DONE) return told;
+    if (cli_calibration_failed_at_image(&inputs->calibration, &error))
         return cli_fail_error(CLI_INPUTS_FAILED, &error);
     return cli_fail_error(status == OSPREY_INVALID_ARGUMENT || status == OSPREY_IO ? CLI_WRONG_USE
                                                                                    : CLI_NO_MODEL,
@@ -65,8 +75,9 @@ static cli_exit write_engine(const cli_options *options, const cli_calibration *
 }
 
 static cli_exit compile(const cli_options *options, const cli_loaded_model *loaded,
-                        const cli_image_inputs *images, const cli_calibration *calibration)
+                        const compile_inputs *inputs)
 {
+    const char **templates = cli_lines_texts(&inputs->templates);
     osprey_engine_options how = {
         .towers = towers[options->tower],
         .batches = options->batches.items,
@@ -74,19 +85,22 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
         .precision = (osprey_precision)options->precision,
         .keep = options->keep.items,
         .keep_count = options->keep.count,
-        .calibration = calibration->how,
+        .calibration = inputs->calibration.how,
         .token_merge = options->token_merge,
+        .templates = templates,
+        .template_count = inputs->templates.count,
         .portable = options->portable,
         .dump_directory = options->dump_graph,
     };
     osprey_precision_report *report = NULL;
     float *pixels = NULL;
     cli_exit code = read_prune(options, &how);
-    if (code == CLI_DONE && images->count)
-        code = cli_compile_verify(options, loaded, images, &how, &report, &pixels);
-    if (code == CLI_DONE) code = write_engine(options, calibration, loaded->model, &how);
+    if (code == CLI_DONE && inputs->verified.count)
+        code = cli_compile_verify(options, loaded, &inputs->verified, &how, &report, &pixels);
+    if (code == CLI_DONE) code = write_engine(options, inputs, loaded->model, &how);
     osprey_precision_report_free(report);
     cli_free(pixels);
+    cli_free((void *)templates);
     return code;
 }
 
@@ -168,15 +182,16 @@ static cli_exit run(const cli_options *options)
                         strerror(errno));
     double start = cli_now_ms();
     cli_loaded_model loaded = {0};
-    cli_image_inputs images;
-    cli_calibration calibration = {0};
-    cli_exit code = cli_compile_images(options, &images);
-    if (code == CLI_DONE) code = cli_calibration_open(&calibration, options);
+    compile_inputs inputs = {0};
+    cli_exit code = cli_compile_images(options, &inputs.verified);
+    if (code == CLI_DONE) code = cli_calibration_open(&inputs.calibration, options);
+    if (code == CLI_DONE) code = cli_templates_read(&inputs.templates, options);
     if (code == CLI_DONE) code = cli_model_load(&loaded, options);
-    if (code == CLI_DONE) code = compile(options, &loaded, &images, &calibration);
+    if (code == CLI_DONE) code = compile(options, &loaded, &inputs);
     cli_model_unload(&loaded);
-    cli_calibration_close(&calibration);
-    cli_image_inputs_free(&images);
+    cli_lines_free(&inputs.templates);
+    cli_calibration_close(&inputs.calibration);
+    cli_image_inputs_free(&inputs.verified);
     return code == CLI_DONE ? report(options->output, cli_now_ms() - start) : code;
 }
 

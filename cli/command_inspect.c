@@ -222,6 +222,14 @@ static json_t *files_json(const osprey_model_info *info)
     return list;
 }
 
+static json_t *templates_json(const osprey_model_info *info)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < info->template_count; i++)
+        json_array_append_new(list, cli_json_text(info->templates[i], strlen(info->templates[i])));
+    return list;
+}
+
 static json_t *model_json(const cli_loaded_model *loaded)
 {
     const osprey_model_info *info = loaded->info;
@@ -242,6 +250,7 @@ static json_t *model_json(const cli_loaded_model *loaded)
         set_size(object, "context_length", info->context_length);
         set_number(object, "logit_scale", info->logit_scale);
         set_number(object, "logit_bias", info->logit_bias);
+        json_object_set_new(object, "templates", templates_json(info));
     }
     json_object_set_new(object, "image", tower_json(&info->image));
     if (info->text.architecture) json_object_set_new(object, "text", tower_json(&info->text));
@@ -270,6 +279,19 @@ static void write_lines(cli_output *output, const json_t *list, int indent)
             cli_output_print(output, "  %s ", key);
             write_value(output, value);
         }
+        cli_output_print(output, "\n");
+    }
+}
+
+/* Texts, which may hold spaces: a line for each. */
+static void write_texts(cli_output *output, const json_t *list, int indent)
+{
+    size_t index;
+    json_t *text;
+    json_array_foreach(list, index, text)
+    {
+        cli_output_print(output, "%*s", indent, "");
+        cli_output_visible(output, json_string_value(text));
         cli_output_print(output, "\n");
     }
 }
@@ -309,6 +331,9 @@ static void write_plain(cli_output *output, const json_t *object, int indent)
         } else if (json_is_object(json_array_get(value, 0))) {
             cli_output_print(output, "%*s%s\n", indent, "", key);
             write_lines(output, value, indent + 2);
+        } else if (json_is_string(json_array_get(value, 1))) {
+            cli_output_print(output, "%*s%s\n", indent, "", key);
+            write_texts(output, value, indent + 2);
         } else {
             cli_output_print(output, "%*s%-*s ", indent, "", 16 - indent, key);
             write_value(output, value);

@@ -151,6 +151,13 @@ cli_exit cli_lines_check_strings(const cli_lines *lines)
     return CLI_DONE;
 }
 
+const char **cli_lines_texts(const cli_lines *lines)
+{
+    const char **texts = cli_calloc(lines->count, sizeof *texts);
+    for (size_t i = 0; i < lines->count; i++) texts[i] = lines->items[i].text;
+    return texts;
+}
+
 void cli_lines_free(cli_lines *lines)
 {
     cli_free(lines->name);

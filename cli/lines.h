@@ -42,6 +42,9 @@ void cli_lines_drop_repeated(cli_lines *lines);
 /* CLI_WRONG_USE where a line that was read could not be passed on as a NUL-terminated string. */
 cli_exit cli_lines_check_strings(const cli_lines *lines);
 
+/* The lines' texts, as the library takes a list of them; the caller frees it with cli_free. */
+const char **cli_lines_texts(const cli_lines *lines);
+
 void cli_lines_free(cli_lines *lines);
 
 #endif

@@ -57,8 +57,7 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
     loaded->info = osprey_model_get_info(loaded->model);
     if (loaded->info->note)
         fprintf(stderr, "osprey: %s: %s\n", loaded->info->name, loaded->info->note);
-    loaded->is_bundled = strcmp(loaded->info->name, BUNDLED_NAME) == 0;
-    if (loaded->is_bundled)
+    if (!options->model)
         fputs("osprey: " BUNDLED_NAME " is a small demonstration model; for real work download a "
               "published one, such as openai/clip-vit-base-patch32 from huggingface.co, and name "
               "its directory with -m\n",

@@ -11,7 +11,6 @@ typedef struct cli_loaded_model {
     osprey_model *model;
     osprey_session *session; /* NULL where none was asked for */
     const osprey_model_info *info;
-    bool is_bundled; /* the small demonstration model */
 } cli_loaded_model;
 
 /*

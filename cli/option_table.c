@@ -30,13 +30,13 @@ const cli_option_spec cli_option_table[] = {
     {"labels", 0, CLI_STRING, CLI_CLASSIFY, FIELD(labels), .value = "A,B,C|@FILE",
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
              "@- is standard input). Without it: the classes of the model's own head."},
-    {"template", 0, CLI_STRINGS, CLI_CLASSIFY, FIELD(template), .value = "TEXT",
+    {"template", 0, CLI_STRINGS, CLI_CLASSIFY | CLI_COMPILE, FIELD(template), .value = "TEXT",
      .rivals = CLI_RIVAL_PROMPTS,
      .help = "Prompt with {} or {label} where the label goes. May be given several times: the "
-             "templates are averaged. Without any: \"a photo of a {}.\", and for the demonstration "
-             "model the label alone."},
-    {"templates", 0, CLI_STRING, CLI_CLASSIFY, FIELD(templates), .value = "@FILE|NAME",
-     .rivals = CLI_RIVAL_PROMPTS,
+             "templates are averaged. Without any: those that the model brings, or that its engine "
+             "was compiled with; else \"a photo of a {}.\"."},
+    {"templates", 0, CLI_STRING, CLI_CLASSIFY | CLI_COMPILE, FIELD(templates),
+     .value = "@FILE|NAME", .rivals = CLI_RIVAL_PROMPTS,
      .help = "Templates from a file, one a line, or built in: imagenet (80), simple (7), none (the "
              "label alone)."},
     {"ensemble", 0, CLI_CHOICE, CLI_CLASSIFY, FIELD(ensemble), .fallback = "embedding",

@@ -16,8 +16,7 @@ typedef struct cli_prompts cli_prompts;
 cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options);
 
 /*
- * Encodes them with the model's session. Where no template was given: "a photo of a {}.", as
- * published models know labels best; the demonstration model is trained on labels alone.
+ * Encodes them with the model's session; with the model's own templates where none was given.
  * The caller frees *set with osprey_label_set_free.
  */
 cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,

@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "format/model_config.h"
 #include "fuzz/fuzz_target.h"
+#include "input/text/templates.h"
+#include "model/prompt_templates.h"
 
 static void check_model(const osprey__model_config *config)
 {
@@ -28,6 +30,18 @@ static void check_preprocessing(const osprey__model_config *config)
     for (size_t i = 0; i < 3; i++) FUZZ_PROMISE(!how->normalize || how->std[i] != 0);
 }
 
+/* What is accepted has one place for a label. */
+static void check_templates(const json_t *root, osprey_error *error)
+{
+    osprey__prompt_templates templates = {0};
+    osprey__template parsed;
+    if (osprey__prompt_templates_parse(&templates, root, "fuzz", error) != OSPREY_OK)
+        FUZZ_PROMISE(error->message[0]);
+    for (size_t i = 0; i < templates.count; i++)
+        FUZZ_PROMISE(osprey__template_parse(templates.texts[i], &parsed, error) == OSPREY_OK);
+    osprey__prompt_templates_free(&templates);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     json_t *root = NULL;
@@ -42,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         check_model(&config);
         check_preprocessing(&config);
     }
+    check_templates(root, &error);
     config.image.image_height = config.image.image_width = 224;
     if (osprey__preprocessor_config_parse(root, "fuzz", "config.json", &config, &error) ==
         OSPREY_OK)

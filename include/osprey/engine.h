@@ -100,8 +100,10 @@ typedef struct osprey_engine_options {
                                    these is measured what it costs the image tower that something
                                    is left out, and what it gains; or NULL */
     size_t sample_count;
-    const char *dump_directory; /* an existing directory for the text of each tower's graph, as
-                                   built and after each pass; NULL: none */
+    const char *const *templates; /* for labels, in place of the model's own (model.h) */
+    size_t template_count;        /* at most OSPREY_TEMPLATES_MAX; 0: the model's own */
+    const char *dump_directory;   /* an existing directory for the text of each tower's graph, as
+                                     built and after each pass; NULL: none */
     const osprey_precision_report *report; /* of osprey_precision_verify, for the same precision and
                                               exceptions, to be noted in the engine; or NULL */
 } osprey_engine_options;
@@ -111,7 +113,9 @@ typedef struct osprey_engine_options {
  * step: a temporary file beside it (path.PROCESS.tmp, by the process's number), synced, renamed.
  * Weights are packed and written one by one. Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction;
  * no transformer layers to prune, no ViT whose tokens could be merged, or more tokens than a layer
- * can merge; the model is an engine already; a report of another precision; a calibration without
+ * can merge; the model is an engine already; a report of another precision; a
+ * template without a place for the label, which is the subject, or a model without a text tower for
+ * it; a calibration without
  * the image tower, without images, without a layer in int8 or int4 or something to prune, or one
  * that gives values that are not finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create),
  * OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as

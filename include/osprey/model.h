@@ -71,6 +71,9 @@ typedef struct osprey_tower_info {
     osprey_activation activation;
 } osprey_tower_info;
 
+#define OSPREY_TEMPLATES_MAX      1024 /* that a model can bring */
+#define OSPREY_TEMPLATE_BYTES_MAX 1024 /* of each, without its NUL */
+
 /* All strings live as long as the model. */
 typedef struct osprey_model_info {
     const char *name;          /* the last component of the directory, or a bare weight file's name
@@ -97,6 +100,11 @@ typedef struct osprey_model_info {
     osprey_tower_info image;
     osprey_tower_info text; /* architecture NULL, all 0: the model takes pictures only */
     osprey_preprocessing preprocessing;
+    const char *const
+        *templates; /* sentences with {} or {label} where a label goes, of which the
+                       embeddings are averaged: the model's own, or what most know
+                       labels best by, "a photo of a {}."; none without a text tower */
+    size_t template_count;
     const char *weight_dtype; /* of most elements: "F32", "F16", "BF16" */
     size_t file_count;        /* what was read, */
     const char *const *files; /* with its path */
@@ -131,7 +139,9 @@ typedef struct osprey_model_options {
  * - google-research/vision_transformer's (.npz: ViT-B_16.npz and the like), which needs nothing
  *   beside it, and has no text tower;
  * - OpenCLIP's alone: the architecture is that of arch, or the only published one that fits.
- * Files without a tokenizer beside them get CLIP's own; files without a configuration the
+ * A configuration may bring templates for labels:
+ * task_specific_params.zero-shot-image-classification .hypothesis_template, a string or a list of
+ * them. Files without a tokenizer beside them get CLIP's own; files without a configuration the
  * preprocessing of OpenAI's models.
  *
  * The caller frees *model with osprey_model_free.

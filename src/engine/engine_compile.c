@@ -190,6 +190,19 @@ static void note_precision(osprey__engine_manifest *manifest, const osprey_engin
     manifest->text.cosines = options->report->text;
 }
 
+/* Those asked for, or the model's. */
+static osprey_status note_templates(compilation *c)
+{
+    const osprey_model_info *info = &c->model->info;
+    const bool given = c->options.template_count > 0;
+    if (given && !info->text.architecture)
+        return osprey__fail(c->error, OSPREY_INVALID_ARGUMENT, "templates",
+                            "go with a text tower, and this model has none");
+    return osprey__prompt_templates_add(
+        &c->manifest.templates, given ? c->options.templates : info->templates,
+        given ? c->options.template_count : info->template_count, c->error);
+}
+
 static osprey_status fill_manifest(compilation *c)
 {
     const osprey_model_info *info = &c->model->info;
@@ -205,6 +218,7 @@ static osprey_status fill_manifest(compilation *c)
         .text.parameters = info->text.parameters,
         .config = c->model->config,
     };
+    OSPREY_TRY(note_templates(c));
     snprintf(m->name, sizeof m->name, "%s", info->name);
     snprintf(m->osprey_version, sizeof m->osprey_version, "%s", OSPREY_VERSION);
     snprintf(m->instruction_set, sizeof m->instruction_set, "%s", kernels->instruction_set);
@@ -305,6 +319,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     osprey_status status = osprey__engine_reductions_init(model, &c.options, &c.reductions, error);
     if (status == OSPREY_OK) status = write_engine(&c, path, durability);
     osprey__engine_writer_close(&c.writer);
+    osprey__prompt_templates_free(&c.manifest.templates);
     osprey__engine_reductions_free(&c.reductions);
     return status;
 }

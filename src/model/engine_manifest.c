@@ -194,6 +194,18 @@ static osprey_status print_keep(const osprey__engine_manifest *manifest, json_t 
     return OSPREY_OK;
 }
 
+static osprey_status print_templates(const osprey__prompt_templates *templates, json_t *root,
+                                     osprey_error *error)
+{
+    json_t *list = json_array();
+    json_object_set_new(root, "templates", list);
+    for (size_t i = 0; i < templates->count; i++)
+        if (json_array_append_new(list, json_string(templates->texts[i])) != 0)
+            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, templates->texts[i],
+                                "the template is no UTF-8, or memory could not be had");
+    return OSPREY_OK;
+}
+
 /* The limit, then [count, least, mean] of each tower's cosines. */
 static json_t *print_report(const osprey__engine_manifest *manifest)
 {
@@ -229,7 +241,8 @@ osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manif
     failed |= json_object_set_new(root, "text_profiles", print_profiles(&manifest->text));
     if (manifest->cosine_limit > 0)
         failed |= json_object_set_new(root, "precision_report", print_report(manifest));
-    const osprey_status status = print_keep(manifest, root, error);
+    osprey_status status = print_keep(manifest, root, error);
+    if (status == OSPREY_OK) status = print_templates(&manifest->templates, root, error);
     if (status != OSPREY_OK) {
         json_decref(root);
         return status;
@@ -345,6 +358,18 @@ static osprey_status parse_keep(const parsing *p, const json_t *list,
     return OSPREY_OK;
 }
 
+/* A text tower has some, a model without one none. */
+static osprey_status parse_templates(const parsing *p, const json_t *list,
+                                     osprey__engine_manifest *manifest)
+{
+    static const char key[] = "templates";
+    const bool wanted = manifest->config.text.layers > 0;
+    if (!json_is_array(list) || (json_array_size(list) > 0) != wanted) return damaged(p, key);
+    osprey_status status =
+        osprey__prompt_templates_add_list(&manifest->templates, list, key, p->file, p->error);
+    return status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY ? status : damaged(p, key);
+}
+
 static osprey_status parse_cosine(const parsing *p, const json_t *value, double *cosine)
 {
     *cosine = json_number_value(value);
@@ -427,6 +452,7 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "image_profiles", &manifest->image));
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "text_profiles", &manifest->text));
     OSPREY_TRY_GOTO(parse_keep(&p, json_object_get(root, "keep"), manifest));
+    OSPREY_TRY_GOTO(parse_templates(&p, json_object_get(root, "templates"), manifest));
     OSPREY_TRY_GOTO(parse_report(&p, json_object_get(root, "precision_report"), manifest));
     OSPREY_TRY_GOTO(parse_reduction(&p, root, "image_reduction", &manifest->image));
     OSPREY_TRY_GOTO(parse_reduction(&p, root, "text_reduction", &manifest->text));

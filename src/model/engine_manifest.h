@@ -8,6 +8,7 @@
 
 #include "base/checksum.h"
 #include "format/model_config.h"
+#include "model/prompt_templates.h"
 
 #include <osprey/engine.h>
 
@@ -40,7 +41,8 @@ typedef struct osprey__engine_manifest {
     size_t calibration_images;
     float logit_scale, logit_bias;
     osprey__manifest_tower image, text;
-    osprey__model_config config; /* its strings are not stored */
+    osprey__prompt_templates templates; /* owned; whoever reads may take them out */
+    osprey__model_config config;        /* its strings are not stored */
 } osprey__engine_manifest;
 
 /* *text gets length bytes of JSON, which the caller frees with osprey__free. */
@@ -48,8 +50,9 @@ osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manif
                                             size_t *length, osprey_error *error);
 
 /*
- * file is what errors name. What is accepted is within the limits of format/model_config.h.
- * Errors: OSPREY_FORMAT, OSPREY_OUT_OF_MEMORY.
+ * The caller frees the manifest's templates, also on failure. file is what errors name. What is
+ * accepted is within the limits of format/model_config.h. Errors: OSPREY_FORMAT,
+ * OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, const char *file,
                                             osprey__engine_manifest *manifest, osprey_error *error);

@@ -116,8 +116,11 @@ osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_
     OSPREY_TRY(osprey__engine_file_open(path, &engine->file, error));
     const osprey__engine_section *manifest = osprey__engine_file_find(&engine->file, "manifest");
     if (!manifest) return missing(engine, "manifest", error);
-    OSPREY_TRY(osprey__engine_manifest_parse(manifest->bytes, manifest->length, path,
-                                             &engine->manifest, error));
+    osprey_status status = osprey__engine_manifest_parse(manifest->bytes, manifest->length, path,
+                                                         &engine->manifest, error);
+    model->templates = engine->manifest.templates;
+    engine->manifest.templates = (osprey__prompt_templates){0};
+    OSPREY_TRY(status);
     if (engine->manifest.text.profile_count) OSPREY_TRY(load_tokenizer(engine, model, error));
     OSPREY_TRY(check_head(engine, error));
     model->config = engine->manifest.config;

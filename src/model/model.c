@@ -161,6 +161,18 @@ static osprey_status open_tokenizer(osprey_model *model, const char *directory, 
     return check_tokenizer(model, directory, error);
 }
 
+/* The configuration's, or the usual one. */
+static osprey_status read_templates(osprey_model *model, const char *directory, osprey_error *error)
+{
+    char path[PATH_BYTES];
+    if (!model->config.bare) {
+        OSPREY_TRY(osprey__path_join(path, sizeof path, directory, model->config.file, error));
+        OSPREY_TRY(osprey__prompt_templates_read(&model->templates, path, error));
+    }
+    return model->templates.count ? OSPREY_OK
+                                  : osprey__prompt_templates_add_usual(&model->templates, error);
+}
+
 /* A tensor of one number, as a float. */
 static osprey_status read_number(const osprey_model *model, const char *name, float *number,
                                  osprey_error *error)
@@ -261,6 +273,8 @@ static void fill_info(osprey_model *model)
                  .mlp_width = text->mlp_width,
                  .activation = text->activation},
         .preprocessing = config->preprocessing,
+        .templates = (const char *const *)model->templates.texts,
+        .template_count = model->templates.count,
         .file_count = model->file_count,
         .files = (const char *const *)model->files,
     };
@@ -326,8 +340,10 @@ static osprey_status open_published(const char *path, osprey_model *model,
     OSPREY_TRY(open_config(model, &choice, options, error));
     OSPREY_TRY(add_weight_files(model, error));
     OSPREY_TRY(name_model(model, &choice, error));
-    if (osprey__model_towers(model) & OSPREY_TOWER_TEXT)
+    if (osprey__model_towers(model) & OSPREY_TOWER_TEXT) {
         OSPREY_TRY(open_tokenizer(model, choice.directory, error));
+        OSPREY_TRY(read_templates(model, choice.directory, error));
+    }
     fill_info(model);
     return read_weights(model, error);
 }
@@ -375,5 +391,6 @@ void osprey_model_free(osprey_model *model)
     osprey__free(model->files);
     osprey__free(model->name);
     osprey__free(model->note);
+    osprey__prompt_templates_free(&model->templates);
     osprey__free(model);
 }

@@ -5,6 +5,7 @@
 
 #include "format/model_config.h"
 #include "format/weights.h"
+#include "model/prompt_templates.h"
 #include "model/tensor_names.h"
 
 #include <osprey/model.h>
@@ -20,6 +21,7 @@ struct osprey_model {
     osprey__weights *weights; /* NULL: the model comes from */
     osprey__engine *engine;   /* an engine; else this is NULL */
     osprey_tokenizer *tokenizer;
+    osprey__prompt_templates templates;
     osprey_model_info info;
     char **files; /* what info.files points to, each owned */
     size_t file_count, file_capacity;

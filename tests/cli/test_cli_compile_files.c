@@ -75,12 +75,60 @@ static void test_weights_that_are_no_numbers(void **state)
                      "its embedding is not finite");
 }
 
+#define BUNDLED OSPREY_SOURCE_DIR "/models/osprey-mini"
+
+/* What classify says of the picture; freed by the caller. */
+static char *classified(const char *model, const char *flag, const char *value)
+{
+    cli_run run = run_cli("classify", "-m", model, "--no-cache", "--labels", "cat,dog", "--csv",
+                          PICTURE, flag, value);
+    assert_int_equal(run.code, 0);
+    char *text = strdup(run.out);
+    cli_run_free(&run);
+    return text;
+}
+
+/* Templates come with the model, not with its name: through a copy and an engine. */
+static void test_templates_go_with_the_model(void **state)
+{
+    (void)state;
+    char copy[512], engine[512];
+    snprintf(copy, sizeof copy, "%s", temporary_path("another-name"));
+    snprintf(engine, sizeof engine, "%s", temporary_path("templates.osprey"));
+    copy_model(BUNDLED, copy);
+    char *wanted = classified(BUNDLED, "--template", "{}"), *got = classified(copy, NULL, NULL);
+    assert_string_equal(got, wanted);
+    free(got);
+    cli_run run = run_cli("compile", "-m", copy, "-o", engine);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    got = classified(engine, NULL, NULL);
+    assert_string_equal(got, wanted);
+    free(got);
+    free(wanted);
+
+    run = run_cli("compile", "-m", copy, "-o", engine, "--templates", "simple");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    wanted = classified(copy, "--templates", "simple");
+    got = classified(engine, NULL, NULL);
+    assert_string_equal(got, wanted);
+    free(got);
+    free(wanted);
+    run = run_cli("inspect", "-m", engine);
+    assert_non_null(strstr(run.out, "templates\n  itap of a {}.\n  a bad photo of the {}.\n"));
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("compile", "-m", copy, "-o", engine, "--template", "no place"), 2,
+                     "--template: \"no place\": the template has no place for the label");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_files_are_replaced),
         cmocka_unit_test(test_the_model_is_not_replaced),
         cmocka_unit_test(test_one_tower_is_measured),
+        cmocka_unit_test(test_templates_go_with_the_model),
         cmocka_unit_test(test_weights_that_are_no_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

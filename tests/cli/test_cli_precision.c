@@ -167,7 +167,7 @@ static void test_exceptions_are_kept(void **state)
     assert_null(json_object_get(facts, "precision_report"));
     json_decref(facts);
     run = succeed(run_cli("inspect", "-m", engine));
-    assert_non_null(strstr(run.out, "*.mlp.*=fp32 visual_projection*=fp32"));
+    assert_non_null(strstr(run.out, "keep\n    *.mlp.*=fp32\n    visual_projection*=fp32\n"));
     cli_run_free(&run);
     run = succeed(run_cli("embed", "-m", engine, PICTURE));
     cli_run_free(&run);

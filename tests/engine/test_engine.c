@@ -73,6 +73,9 @@ static void assert_same_model(const char *name, const osprey_engine_options *opt
     assert_memory_equal(a->image.stage_layers, b->image.stage_layers, sizeof a->image.stage_layers);
     assert_memory_equal(&a->preprocessing.mean, &b->preprocessing.mean,
                         sizeof a->preprocessing.mean);
+    assert_int_equal(a->template_count, b->template_count);
+    for (size_t i = 0; i < a->template_count; i++)
+        assert_string_equal(a->templates[i], b->templates[i]);
     assert_true(a->preprocessing.rescale_factor == b->preprocessing.rescale_factor);
     assert_int_equal(a->preprocessing.resize, b->preprocessing.resize);
     npy pixels = pixels_of(name);
@@ -93,6 +96,43 @@ static void test_engines_give_the_same(void **state)
         assert_same_model(names[i], NULL);
         assert_same_model(names[i], &portable);
     }
+}
+
+static void test_templates_are_kept(void **state)
+{
+    (void)state;
+    static const char *const given[] = {"a {}", "caf\xc3\xa9 \"{label}\""};
+    static const char *const wrong[] = {"{}", "no place"}, *const no_text[] = {"\xff {}"};
+    const osprey_engine_options options = {.templates = given, .template_count = 2};
+    const char *path = in_directory("templates.osprey");
+    osprey_error error;
+    size_t length;
+    compile_golden(SMALL, &options, path);
+    osprey_model *model = open_model(path);
+    assert_int_equal(osprey_model_get_info(model)->template_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(osprey_model_get_info(model)->templates[i], given[i]);
+    osprey_model_free(model);
+    model = open_model(golden_model(SMALL));
+    const osprey_engine_options bad[] = {{.templates = wrong, .template_count = 2},
+                                         {.templates = no_text, .template_count = 1}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(osprey_engine_compile(model, &bad[i], in_directory("bad.osprey"), &error),
+                         OSPREY_INVALID_ARGUMENT);
+        assert_string_equal(error.subject, i ? no_text[0] : wrong[1]);
+        assert_false(osprey__file_exists(in_directory("bad.osprey")));
+    }
+    osprey_model_free(model);
+
+    /* A template of a hostile file that has lost its place for the label. */
+    uint8_t *bytes = read_bytes(in_directory("templates.osprey"), &length);
+    uint8_t *at = memmem(bytes, length, "a {}", 4);
+    assert_non_null(at);
+    at[2] = '.';
+    engine_seal(bytes, length);
+    assert_int_equal(run_bytes(bytes, length, &error), OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, "\"templates\""));
+    free(bytes);
 }
 
 static void test_compiling_twice_gives_the_same_file(void **state)
@@ -336,6 +376,7 @@ int main(void)
     if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engines_give_the_same),
+        cmocka_unit_test(test_templates_are_kept),
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),
         cmocka_unit_test(test_what_an_engine_tells),
         cmocka_unit_test(test_one_tower),

@@ -6,7 +6,9 @@
 #include <osprey/model.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HUGGINGFACE OSPREY_TEST_DIR "/golden/models/hf-vit-p32-quickgelu"
 #define SHARDED     OSPREY_TEST_DIR "/golden/models/hf-vit-p16-gelu-sharded"
@@ -226,6 +228,92 @@ static void test_info_tells_what_is_there(void **state)
     osprey_model_free(model);
 }
 
+/* A configuration with these parameters of the task; NULL: the golden one. */
+static void put_templates(const test_directory *d, const char *name, const char *task)
+{
+    char path[512], *text;
+    size_t length;
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    text = calloc(1, 1 << 16);
+    length = fread(text, 1, (1 << 16) - 1, file);
+    fclose(file);
+    while (length && text[length - 1] != '}') length--;
+    text[length - 1] = '\0';
+    unlink(path); /* a link to the golden one */
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    fprintf(file, "%s, \"task_specific_params\": %s}", text, task);
+    assert_int_equal(fclose(file), 0);
+    free(text);
+}
+
+static void link_model(test_directory *d, const char *from, const char *const *names)
+{
+    test_directory_create(d);
+    for (; *names; names++) test_directory_link(d, from, *names);
+}
+
+/* The templates of a model, "|" behind each. */
+static void assert_templates(const char *path, const char *wanted)
+{
+    char texts[256] = "";
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    const osprey_model_info *info = osprey_model_get_info(model);
+    for (size_t i = 0, used = 0; i < info->template_count; i++)
+        used += (size_t)snprintf(texts + used, sizeof texts - used, "%s|", info->templates[i]);
+    assert_string_equal(texts, wanted);
+    osprey_model_free(model);
+}
+
+#define TASK(value) "{\"zero-shot-image-classification\": {\"hypothesis_template\": " value "}}"
+
+static void test_a_model_brings_its_templates(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"config.json", "preprocessor_config.json",
+                                        "model.safetensors", "tokenizer.json", NULL};
+    static const struct {
+        const char *task, *templates;
+    } right[] = {
+        {"null", "a photo of a {}.|"},
+        {"{\"summarization\": {\"prefix\": \"a\"}}", "a photo of a {}.|"},
+        {TASK("null"), "a photo of a {}.|"},
+        {TASK("[]"), "a photo of a {}.|"},
+        {TASK("\"{}\""), "{}|"},
+        {TASK("[\"a {}\", \"the {label}\"]"), "a {}|the {label}|"},
+    };
+    static const struct {
+        const char *task, *words;
+    } wrong[] = {
+        {"[]", "task_specific_params"},
+        {TASK("1"), "\"hypothesis_template\" has to hold strings"},
+        {TASK("[\"{}\", null]"), "\"hypothesis_template\" has to hold strings"},
+        {TASK("\"a photo\""), "\"hypothesis_template\": the template has no place"},
+        {TASK("\"{} {}\""), "more than one place"},
+    };
+    assert_templates(HUGGINGFACE, "a photo of a {}.|");
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        test_directory d;
+        link_model(&d, HUGGINGFACE, files);
+        put_templates(&d, "config.json", right[i].task);
+        assert_templates(d.path, right[i].templates);
+        test_directory_free(&d);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        test_directory d;
+        link_model(&d, HUGGINGFACE, files);
+        put_templates(&d, "config.json", wrong[i].task);
+        assert_refused(d.path, OSPREY_FORMAT, "config.json", wrong[i].words);
+        test_directory_free(&d);
+    }
+    assert_templates(OSPREY_SOURCE_DIR "/models/osprey-mini", "{}|");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_settings_that_cannot_work_are_refused),
         cmocka_unit_test(test_huggingface_goes_first),
         cmocka_unit_test(test_info_tells_what_is_there),
+        cmocka_unit_test(test_a_model_brings_its_templates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
