@@ -16,6 +16,8 @@
 #include <time.h>
 
 #if defined(__x86_64__)
+#include "kernels/x86/tiles_amx.h"
+
 #include <immintrin.h>
 #endif
 
@@ -111,6 +113,32 @@ __attribute__((target("avx512f,avx512bf16"))) static void peak_avx512bf16(void)
     PEAK_LOOP(__m512, "v", "vdpbf16ps")
 }
 
+/* Sums of four tiles, as a kernel has them, of whole ones that stay in registers. */
+#define PEAK_TILES(instruction)                                                                    \
+    static const tile_config config = {                                                            \
+        .palette = 1,                                                                              \
+        .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},                                             \
+        .rows = {16, 16, 16, 16, 16, 16, 16, 16},                                                  \
+    };                                                                                             \
+    TILES_CONFIGURE(&config);                                                                      \
+    for (size_t round = 0; round < PEAK_ROUNDS * PEAK_CHAINS / 4; round++) {                       \
+        instruction(0, 4, 6);                                                                      \
+        instruction(1, 4, 7);                                                                      \
+        instruction(2, 5, 6);                                                                      \
+        instruction(3, 5, 7);                                                                      \
+    }                                                                                              \
+    TILES_RELEASE();
+
+static void peak_amx_bf16(void)
+{
+    PEAK_TILES(TILE_DOT_BF16)
+}
+
+static void peak_amx_int8(void)
+{
+    PEAK_TILES(TILE_DOT_S8_U8)
+}
+
 static void run_peak(void *context, size_t turn)
 {
     (void)turn;
@@ -139,6 +167,10 @@ static void measure_peaks(void)
     peak_gops[OSPREY_PRECISION_INT4] = peak_gops[OSPREY_PRECISION_INT8];
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512BF16))
         peak_gops[OSPREY_PRECISION_BF16] = measure_peak("bf16", peak_avx512bf16, 64);
+    if (osprey__cpu_level_supported(OSPREY__CPU_AMX)) {
+        peak_gops[OSPREY_PRECISION_BF16] = measure_peak("bf16 (AMX)", peak_amx_bf16, 16384);
+        peak_gops[OSPREY_PRECISION_INT8] = measure_peak("int8 (AMX)", peak_amx_int8, 32768);
+    }
 }
 
 #else

@@ -32,8 +32,6 @@ static void test_a_name_takes_away_what_lies_above(void **state)
     (void)state;
     const osprey__cpu_features machine = {
         .level = OSPREY__CPU_LEVELS - 1,
-        .amx_bf16 = true,
-        .amx_int8 = true,
         .usable_cores = 3,
     };
     osprey__cpu_features features;
@@ -45,30 +43,8 @@ static void test_a_name_takes_away_what_lies_above(void **state)
                          OSPREY_OK);
         assert_int_equal(features.level, level);
         assert_string_equal(features.level_name, name);
-        assert_false(features.amx_bf16 || features.amx_int8);
         assert_int_equal(features.usable_cores, 3);
     }
-}
-
-static void test_amx_is_there_when_asked_for(void **state)
-{
-    (void)state;
-#if defined(__x86_64__)
-    osprey__cpu_features machine = {
-        .level = OSPREY__CPU_LEVELS - 1,
-        .amx_bf16 = true,
-        .amx_int8 = true,
-    };
-    osprey__cpu_features features;
-    osprey_error error;
-    assert_int_equal(osprey__cpu_features_restrict(&machine, "amx", &features, &error), OSPREY_OK);
-    assert_true(features.amx_bf16 && features.amx_int8);
-    machine.amx_int8 = false;
-    assert_int_equal(osprey__cpu_features_restrict(&machine, "amx", &features, &error),
-                     OSPREY_UNSUPPORTED);
-#else
-    skip();
-#endif
 }
 
 static void test_what_is_not_there_is_refused(void **state)
@@ -102,7 +78,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_below_the_best_are_supported),
         cmocka_unit_test(test_a_name_takes_away_what_lies_above),
-        cmocka_unit_test(test_amx_is_there_when_asked_for),
         cmocka_unit_test(test_what_is_not_there_is_refused),
         cmocka_unit_test(test_quota_is_rounded_up),
     };

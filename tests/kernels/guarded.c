@@ -66,11 +66,18 @@ float random_float(float limit)
     return ((float)next_random() / (float)(1u << 30) - 1) * limit;
 }
 
+bool level_runs(osprey__cpu_level level)
+{
+#if defined(TILES_EMULATED)
+    if (level == OSPREY__CPU_AMX) level = OSPREY__CPU_AVX512BF16;
+#endif
+    return osprey__cpu_level_supported(level);
+}
+
 const osprey__kernels *kernels_or_say_so(const char *test, osprey__cpu_level level)
 {
     const osprey__kernels *kernels = osprey__kernels_for(level);
-    if (osprey__cpu_level_supported(level) &&
-        strcmp(kernels->instruction_set, osprey__cpu_level_name(level)) == 0)
+    if (level_runs(level) && strcmp(kernels->instruction_set, osprey__cpu_level_name(level)) == 0)
         return kernels;
     print_message("%s: NOT RUN for %s, which this machine lacks\n", test,
                   osprey__cpu_level_name(level));

@@ -10,6 +10,7 @@
 
 #include "kernels/kernel_table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct guarded {
@@ -29,6 +30,12 @@ void guarded_free(guarded *array);
 /* The next number of the sequence, from 0 to bound - 1. */
 size_t random_below(size_t bound);
 float random_float(float limit);
+
+/*
+ * Whether the level's kernels run here. Of AMX they always do where the rest of the level is there
+ * and the program was built with TILES_EMULATED: then its tiles are tiles_emulated.c's.
+ */
+bool level_runs(osprey__cpu_level level);
 
 /*
  * The table of a level, or NULL where this machine or build has none; the test's name and the

@@ -18,29 +18,21 @@
 #include <sys/auxv.h>
 #endif
 
-/* What OSPREY_CPU may say; the levels come first, in their order. */
-static const struct {
-    const char *name;
-    osprey__cpu_level level;
-    bool amx;
-} sets[] = {
-    {"portable", OSPREY__CPU_PORTABLE, false},
+/* Of the levels, in their order: what OSPREY_CPU may say. */
+static const char *const level_names[OSPREY__CPU_LEVELS] = {
+    "portable",
 #if defined(__aarch64__)
-    {"neon", OSPREY__CPU_NEON, false},
-    {"dotprod", OSPREY__CPU_DOTPROD, false},
-    {"i8mm", OSPREY__CPU_I8MM, false},
+    "neon",
+    "dotprod",
+    "i8mm",
 #else
-    {"avx2", OSPREY__CPU_AVX2, false},
-    {"avx512", OSPREY__CPU_AVX512, false},
-    {"avx512vnni", OSPREY__CPU_AVX512VNNI, false},
-    {"avx512bf16", OSPREY__CPU_AVX512BF16, false},
-    {"amx", OSPREY__CPU_AVX512BF16, true},
+    "avx2",     "avx512", "avx512vnni", "avx512bf16", "amx",
 #endif
 };
 
 const char *osprey__cpu_level_name(osprey__cpu_level level)
 {
-    return sets[level].name;
+    return level_names[level];
 }
 
 #if defined(__x86_64__)
@@ -62,7 +54,23 @@ static bool all_of(uint64_t have, uint64_t wanted)
     return (have & wanted) == wanted;
 }
 
-/* Linux gives a process the tile registers only when it asks (Documentation/arch/x86/xstate). */
+/* The tiles that kernels are written for: eight of sixteen rows of 64 bytes (SDM, palette 1). */
+static bool tiles_as_expected(void)
+{
+    enum { LEAF_TILES = 0x1d, LEAF_MULTIPLIER = 0x1e, PALETTE = 1 };
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid_count(LEAF_TILES, 0, &eax, &ebx, &ecx, &edx) || eax < PALETTE) return false;
+    if (!__get_cpuid_count(LEAF_TILES, PALETTE, &eax, &ebx, &ecx, &edx)) return false;
+    if (ebx >> 16 < 8 || (ebx & 0xffff) < 64 || (ecx & 0xffff) < 16) return false;
+    if (!__get_cpuid_count(LEAF_MULTIPLIER, 0, &eax, &ebx, &ecx, &edx)) return false;
+    return (ebx & 0xff) >= 16 && (ebx >> 8 & 0xffff) >= 64;
+}
+
+/*
+ * Linux gives a process the tile registers only when it asks (Documentation/arch/x86/xstate). It
+ * refuses where a thread has an alternate signal stack that is too small for them, or a sandbox
+ * stands between; the process then does without.
+ */
 static bool tile_permission(void)
 {
     const long arch_req_xcomp_perm = 0x1023, xfeature_xtiledata = 18;
@@ -83,6 +91,7 @@ static void find_instruction_sets(osprey__cpu_features *features)
         LEAF7_EDX_AMX_INT8 = 1 << 25,
         LEAF7_1_EAX_BF16 = 1 << 5,
     };
+    const uint64_t amx = LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_BF16 | LEAF7_EDX_AMX_INT8;
     const uint64_t avx512 = LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512CD |
                             LEAF7_EBX_AVX512BW | UINT64_C(1) << 31 /* VL */;
     unsigned eax, ebx, ecx, edx;
@@ -90,21 +99,21 @@ static void find_instruction_sets(osprey__cpu_features *features)
     uint64_t state = saved_state(ecx);
     bool fma_f16c = all_of(ecx, bit_AVX | bit_FMA | bit_F16C);
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return;
-    unsigned extended_leaves = eax;
+    unsigned extended_leaves = eax, tile_bits = edx;
 
     if (!fma_f16c || !all_of(ebx, LEAF7_EBX_AVX2) || !all_of(state, XCR0_AVX)) return;
     features->level = OSPREY__CPU_AVX2;
     if (!all_of(ebx, avx512) || !all_of(state, XCR0_AVX512)) return;
     features->level = OSPREY__CPU_AVX512;
-    bool vnni = all_of(ecx, LEAF7_ECX_VNNI);
-    if (vnni) features->level = OSPREY__CPU_AVX512VNNI;
-    if (all_of(edx, LEAF7_EDX_AMX_TILE) && all_of(state, XCR0_AMX) && tile_permission()) {
-        features->amx_bf16 = all_of(edx, LEAF7_EDX_AMX_BF16);
-        features->amx_int8 = all_of(edx, LEAF7_EDX_AMX_INT8);
-    }
-    if (vnni && extended_leaves >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) &&
-        all_of(eax, LEAF7_1_EAX_BF16))
-        features->level = OSPREY__CPU_AVX512BF16;
+    if (!all_of(ecx, LEAF7_ECX_VNNI)) return;
+    features->level = OSPREY__CPU_AVX512VNNI;
+    if (extended_leaves < 1 || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) ||
+        !all_of(eax, LEAF7_1_EAX_BF16))
+        return;
+    features->level = OSPREY__CPU_AVX512BF16;
+    if (all_of(tile_bits, amx) && all_of(state, XCR0_AMX) && tiles_as_expected() &&
+        tile_permission())
+        features->level = OSPREY__CPU_AMX;
 }
 
 #elif defined(__aarch64__)
@@ -172,19 +181,16 @@ bool osprey__cpu_level_supported(osprey__cpu_level level)
 osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine, const char *name,
                                             osprey__cpu_features *features, osprey_error *error)
 {
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-        if (strcmp(name, sets[i].name) != 0) continue;
-        bool amx = machine->amx_bf16 && machine->amx_int8;
-        if (sets[i].level > machine->level || (sets[i].amx && !amx))
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        if (strcmp(name, level_names[level]) != 0) continue;
+        if (level > (int)machine->level)
             return osprey__fail(error, OSPREY_UNSUPPORTED, "OSPREY_CPU",
                                 "this machine does not have \"%s\"; leave the variable out, or "
                                 "name a set that it has (%s)",
                                 name, OSPREY__CPU_NAMES);
         *features = *machine;
-        features->level = sets[i].level;
-        features->level_name = osprey__cpu_level_name(features->level);
-        features->amx_bf16 &= sets[i].amx;
-        features->amx_int8 &= sets[i].amx;
+        features->level = (osprey__cpu_level)level;
+        features->level_name = level_names[level];
         return OSPREY_OK;
     }
     return osprey__fail(error, OSPREY_UNSUPPORTED, "OSPREY_CPU",

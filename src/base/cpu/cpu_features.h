@@ -39,17 +39,16 @@ typedef enum osprey__cpu_level {
     OSPREY__CPU_AVX512,   /* and AVX-512 F, BW, DQ, VL, CD */
     OSPREY__CPU_AVX512VNNI,
     OSPREY__CPU_AVX512BF16,
+    OSPREY__CPU_AMX, /* and tiles of bfloat16s and of bytes, which the system has permitted */
 } osprey__cpu_level;
 
-#define OSPREY__CPU_LEVELS 5
+#define OSPREY__CPU_LEVELS 6
 #define OSPREY__CPU_NAMES  "portable, avx2, avx512, avx512vnni, avx512bf16, amx"
 
 #endif
 
 typedef struct osprey__cpu_features {
     osprey__cpu_level level;
-    bool amx_bf16; /* AMX tiles, with the kernel's permission to use them; implies AVX-512 */
-    bool amx_int8;
     const char *level_name; /* as osprey__cpu_level_name gives it */
     size_t l1d_bytes;       /* of one core; never 0 */
     size_t l2_bytes;        /* of one core; never 0 */
