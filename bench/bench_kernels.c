@@ -320,7 +320,7 @@ typedef struct row_case {
     const osprey__kernels *kernels;
     osprey_activation activation;
     size_t rows, width;
-    float *x, *scale, *out;
+    float *x, *scale, *out, *factors;
 } row_case;
 
 static void run_layer_norm(void *context, size_t turn)
@@ -371,6 +371,61 @@ static void bench_rows(const osprey__kernels *kernels)
     osprey__aligned_free(c.out);
 }
 
+static void run_group_norm(void *context, size_t turn)
+{
+    (void)turn;
+    row_case *c = context;
+    c->kernels->group_norm_f32(&(osprey__group_norm_f32_args){.positions = c->rows,
+                                                              .channels = c->width,
+                                                              .group_channels = c->width / 32,
+                                                              .stride = c->width,
+                                                              .x = c->x,
+                                                              .scale = c->scale,
+                                                              .shift = c->scale,
+                                                              .activation = OSPREY_ACTIVATION_RELU,
+                                                              .out = c->out,
+                                                              .factors = c->factors});
+}
+
+/* Windows of 3 x 3, two apart. */
+static void run_max_pool(void *context, size_t turn)
+{
+    (void)turn;
+    row_case *c = context;
+    size_t side = (size_t)lround(sqrt((double)c->rows));
+    osprey__conv_shape shape = {.height = side,
+                                .width = side,
+                                .channels = c->width,
+                                .kernel_height = 3,
+                                .kernel_width = 3,
+                                .stride = 2,
+                                .out_height = side / 2,
+                                .out_width = side / 2};
+    c->kernels->max_pool_f32(&shape, c->x, 0, side / 2 * (side / 2), c->out);
+}
+
+/* The feature maps of a ResNet-50's first stage. */
+static void bench_feature_maps(const osprey__kernels *kernels)
+{
+    const size_t widths[] = {64, 256};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        char name[96];
+        row_case c = {.kernels = kernels, .rows = 56 * 56, .width = widths[i]};
+        c.x = random_floats(c.rows * c.width);
+        c.out = random_floats(c.rows * c.width);
+        c.scale = random_floats(c.width);
+        c.factors = random_floats(2 * c.width);
+        snprintf(name, sizeof name, "group_norm %zu x %zu", c.rows, c.width);
+        if (strstr(name, wanted)) print_elements(&c, name, best_time_s(run_group_norm, &c));
+        snprintf(name, sizeof name, "max_pool %zu x %zu", c.rows, c.width);
+        if (strstr(name, wanted)) print_elements(&c, name, best_time_s(run_max_pool, &c));
+        osprey__aligned_free(c.x);
+        osprey__aligned_free(c.out);
+        osprey__aligned_free(c.scale);
+        osprey__aligned_free(c.factors);
+    }
+}
+
 /* As many rows as a picture has patches of 16 x 16. */
 static void bench_transpose(const osprey__kernels *kernels)
 {
@@ -403,6 +458,7 @@ int main(int argc, char **argv)
         bench_attention(kernels);
         bench_rows(kernels);
         bench_transpose(kernels);
+        bench_feature_maps(kernels);
     }
     return 0;
 }

@@ -45,12 +45,34 @@ OPENCLIP = {"rn50x4": "RN50x4"}
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
           "rn50x4-pt": ("RN50x4.pt", "RN50x4-quickgelu")}
-NAMES = [*HUGGINGFACE, *OPENCLIP, *OPENAI]
+# google-research/vision_transformer: file, a class of flax_reference, its fields.
+VIT_B = {"width": 768, "layers": 12, "heads": 12, "hidden": 3072, "classes": 1000}
+FLAX = {"vit-b-16-npz": ("ViT-B_16.npz", "VisionTransformer", {"patch": 16, **VIT_B}),
+        "r50-vit-b-16": ("R50+ViT-B_16.npz", "VisionTransformer",
+                         {"patch": 1, "resnet": (3, 4, 9), **VIT_B}),
+        "r26-vit-s-32": ("R26_S_32.npz", "VisionTransformer",
+                         {"patch": 1, "width": 384, "layers": 12, "heads": 6, "hidden": 1536,
+                          "classes": 1000, "resnet": (2, 2, 2, 2)}),
+        "mixer-b-16": ("Mixer-B_16.npz", "MlpMixer",
+                       {"patch": 16, "width": 768, "layers": 12, "token_hidden": 384,
+                        "channel_hidden": 3072, "classes": 1000}),
+        "mixer-l-16": ("Mixer-L_16.npz", "MlpMixer",
+                       {"patch": 16, "width": 1024, "layers": 24, "token_hidden": 512,
+                        "channel_hidden": 4096, "classes": 1000})}
+NAMES = [*HUGGINGFACE, *OPENCLIP, *OPENAI, *FLAX]
 
 
 def path(name, folder):
     """What is given to osprey -m."""
-    return folder / OPENAI[name][0] if name in OPENAI else folder
+    file = {**OPENAI, **FLAX}.get(name)
+    return folder / file[0] if file else folder
+
+
+def flax_model(name):
+    import flax_reference
+
+    _, module, fields = FLAX[name]
+    return getattr(flax_reference, module)(**fields)
 
 
 def openclip_model(architecture):
@@ -82,6 +104,14 @@ def make(name, folder):
     elif name in OPENAI:
         file, architecture = OPENAI[name]
         torch_archive.save(openclip_model(architecture)[0], folder / file)
+    elif name in FLAX:
+        import make_flax_models
+
+        weights = make_flax_models.weights(flax_model(name), 224, seed=1)
+        if "stem/kernel" in weights:
+            # What the blocks' biases add to every token would hide the picture from the mean.
+            weights["stem/kernel"] *= 4
+        np.savez(path(name, folder), **weights)
     else:
         model, config = openclip_model(OPENCLIP[name])
         save_file(model.state_dict(), folder / "open_clip_model.safetensors",

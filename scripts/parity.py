@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares osprey with transformers and open_clip in fp32 on full-size models with random weights.
+"""Compares osprey with transformers, open_clip and flax in fp32 on full-size models with random
+weights.
 
     scripts/venv.sh && .venv/bin/python scripts/parity.py [--models vit-b-32,rn50x4]
 
@@ -32,6 +33,30 @@ TEXTS = [
 ]
 
 
+def flax_reference(name, model_dir, work):
+    """The same for a model of vision_transformer, which has no text tower."""
+    import flax_reference as flax
+    import make_flax_models
+    from PIL import Image
+
+    import full_size_models
+
+    with Image.open(work / "photo.jpg") as photo:
+        seen = make_flax_models.preprocess(photo, 224)[None]
+    noise = np.random.default_rng(5).standard_normal(seen.shape).astype(np.float32)
+    pixels = np.concatenate([seen, noise])
+    with np.load(full_size_models.path(name, model_dir)) as arrays:
+        model = {"params": flax.unflatten(dict(arrays))}
+    images, _ = full_size_models.flax_model(name).apply(model, pixels)
+    planes = pixels.transpose(0, 3, 1, 2)
+    return {"pixels": planes, "photo": planes[:1], "images": np.asarray(images)}
+
+
+def save_reference(work, arrays):
+    for stem, value in arrays.items():
+        np.save(work / f"reference-{stem}.npy", np.ascontiguousarray(value))
+
+
 def reference(name, model_dir, work):
     """What the model's own library answers. Runs in a process of its own to free its memory."""
     import torch
@@ -43,6 +68,9 @@ def reference(name, model_dir, work):
     full_size_models.make(name, model_dir)
     photo = work / "photo.jpg"
     full_size_models.make_photo(photo)
+    if name in full_size_models.FLAX:
+        save_reference(work, flax_reference(name, model_dir, work))
+        return
     with torch.inference_mode():
         if name in full_size_models.HUGGINGFACE:
             from transformers import CLIPModel, CLIPTokenizer
@@ -78,9 +106,8 @@ def reference(name, model_dir, work):
         noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(5))
         pixels = torch.cat([seen, noise])
         images = embed(pixels)
-    for stem, value in {"pixels": pixels, "photo": seen, "images": images,
-                        "texts": texts}.items():
-        np.save(work / f"reference-{stem}.npy", np.ascontiguousarray(value.numpy()))
+    save_reference(work, {"pixels": pixels.numpy(), "photo": seen.numpy(),
+                          "images": images.numpy(), "texts": texts.numpy()})
 
 
 def osprey(binary, *arguments):
@@ -116,7 +143,7 @@ class Row:
 
     def __str__(self):
         between = "" if np.isnan(self.between_inputs) else f"{self.between_inputs:.3f}"
-        return (f"{self.model:11} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
+        return (f"{self.model:12} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
                 f"{self.max_difference:9.1e} {between:>8}  {self.verdict}")
 
 
@@ -152,10 +179,13 @@ def check(name, binary, work, keep):
 
     texts = work / "texts.txt"
     texts.write_text("\n".join(TEXTS) + "\n", "utf-8")
-    model = next(model_dir.glob("*.pt"), model_dir)  # an archive stands by itself
+    files = [*model_dir.glob("*.pt"), *model_dir.glob("*.npz")]
+    model = files[0] if files else model_dir  # an archive stands by itself
+    has_texts = model.suffix != ".npz"
     embed = ["embed", "-m", model, "--format", "npy"]
     osprey(binary, *embed, "--pixels", work / "reference-pixels.npy", "-o", work / "images.npy")
-    osprey(binary, *embed, "--texts", f"@{texts}", "-o", work / "texts.npy")
+    if has_texts:
+        osprey(binary, *embed, "--texts", f"@{texts}", "-o", work / "texts.npy")
     osprey(binary, "preprocess", "-m", model, work / "photo.jpg", "-o", work / "photo.npy")
     osprey(binary, *embed, work / "photo.jpg", "-o", work / "photo-embedding.npy")
 
@@ -163,7 +193,8 @@ def check(name, binary, work, keep):
         return np.load(work / f"{stem}.npy")
 
     yield compare_embeddings(name, "image tower", load("images"), load("reference-images"))
-    yield compare_embeddings(name, "text tower", load("texts"), load("reference-texts"))
+    if has_texts:
+        yield compare_embeddings(name, "text tower", load("texts"), load("reference-texts"))
     yield compare_pixels(name, load("photo"), load("reference-photo"))
     yield compare_embeddings(name, "photo, whole", load("photo-embedding"),
                              load("reference-images")[:1], several=False)
@@ -172,7 +203,8 @@ def check(name, binary, work, keep):
 
 
 def main():
-    names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt"]
+    names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt",
+             "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")
@@ -186,7 +218,7 @@ def main():
         parser.error(f"{options.osprey} is missing: run make first")
     options.work.mkdir(parents=True, exist_ok=True)
 
-    print(f"{'model':11} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
+    print(f"{'model':12} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
           f"{'between':>8}  (cosine >= {MIN_COSINE}; between: of two different inputs)")
     failed = False
     for name in chosen:

@@ -58,7 +58,7 @@ OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
-    const char *architecture; /* "vit", "modified_resnet", "mixer" or "clip_text"; static
+    const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer" or "clip_text"; static
                                  storage */
     uint64_t parameters;      /* elements of the tensors that the tower uses */
     size_t width;             /* of the residual stream; a ResNet's first stage */
@@ -66,8 +66,8 @@ typedef struct osprey_tower_info {
     size_t heads;
     size_t mlp_width;       /* a Mixer's over the channels, */
     size_t token_mlp_width; /* and over the tokens */
-    size_t patch_size;
-    size_t stage_layers[4]; /* bottlenecks of each ResNet stage */
+    size_t patch_size;      /* a hybrid's: of its ResNet's feature map */
+    size_t stage_layers[4]; /* bottlenecks of each stage of a ResNet, also of a hybrid's */
     osprey_activation activation;
 } osprey_tower_info;
 

@@ -12,6 +12,8 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
     if (tokens > floats) floats = tokens;
     size_t transposed = osprey__cpu_transpose_scratch_floats(plan);
     if (transposed > floats) floats = transposed;
+    size_t groups = osprey__cpu_group_norm_scratch_floats(plan);
+    if (groups > floats) floats = groups;
     if (plan->largest_head_dim) {
         const osprey__kernels *kernels = plan->kernels;
         size_t rows = plan->largest_sequence > longest_text ? plan->largest_sequence : longest_text;
@@ -130,6 +132,12 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         break;
     case OSPREY__OP_AVERAGE_POOL:
         osprey__cpu_average_pool(run, step);
+        break;
+    case OSPREY__OP_MAX_POOL:
+        osprey__cpu_max_pool(run, step);
+        break;
+    case OSPREY__OP_GROUP_NORM:
+        osprey__cpu_group_norm(run, step);
         break;
     case OSPREY__OP_MEAN:
         osprey__cpu_mean(run, step);

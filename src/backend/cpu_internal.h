@@ -37,6 +37,8 @@ void osprey__cpu_layer_norm(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_activation(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_add(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_average_pool(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_max_pool(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_group_norm(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_mean(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
@@ -60,6 +62,9 @@ size_t osprey__cpu_layer_norm_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_transpose. */
 size_t osprey__cpu_transpose_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_group_norm. */
+size_t osprey__cpu_group_norm_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_token_match and osprey__cpu_token_merge. */
 size_t osprey__cpu_token_scratch_floats(const osprey__plan *plan);

@@ -153,25 +153,6 @@ void osprey__cpu_add(const osprey__run *run, const osprey__step *step)
     run_rows(&r, add_task);
 }
 
-static void average_pool_task(void *context, size_t task, size_t thread)
-{
-    (void)thread;
-    const rows *r = context;
-    const osprey__conv_shape *in = &r->step->conv;
-    size_t in_floats = in->height * in->width * in->channels;
-    r->run->plan->kernels->average_pool_f32(in->height, in->width, in->channels,
-                                            r->step->node->attributes.size, r->x + task * in_floats,
-                                            r->out + task * r->width);
-}
-
-void osprey__cpu_average_pool(const osprey__run *run, const osprey__step *step)
-{
-    size_t out_floats = osprey__shape_elements(osprey__step_shape(run, step->node->output));
-    rows r = begin(run, step, run->sequences, out_floats);
-    r.chunk = 1;
-    run_rows(&r, average_pool_task);
-}
-
 static void mean_task(void *context, size_t task, size_t thread)
 {
     (void)thread;

@@ -34,6 +34,7 @@
 typedef enum osprey__image_kind {
     OSPREY__IMAGE_VIT,
     OSPREY__IMAGE_MODIFIED_RESNET, /* CLIP's, with three-convolution stem and attention pool */
+    OSPREY__IMAGE_HYBRID,          /* a ViT over the feature map of a ResNet with group norms */
     OSPREY__IMAGE_MIXER,           /* MLP-Mixer, whose tokens are pooled by their mean */
 } osprey__image_kind;
 
@@ -47,17 +48,27 @@ typedef struct osprey__image_config {
     size_t image_height, image_width; /* of the input */
     size_t width;                     /* of the residual stream; a ResNet's first stage */
     size_t layers;                    /* blocks; a ResNet's bottlenecks in all stages */
-    size_t stage_layers[4];           /* ResNet: bottlenecks of each stage */
+    size_t stage_layers[4];           /* ResNet, also a hybrid's: bottlenecks of each stage */
+    size_t stem_width;                /* hybrid: of the ResNet's first convolution */
     size_t heads;                     /* ResNet: of the attention pool; 0 in a Mixer */
     size_t mlp_width;                 /* 0 in a ResNet; a Mixer's over channels */
     size_t token_mlp_width;           /* Mixer: of the MLP over tokens */
-    size_t patch_size;                /* 0 in a ResNet */
+    size_t patch_size;                /* 0 in a ResNet; a hybrid's on the feature map */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool has_pre_logits;      /* ViT of vision_transformer's: a layer with tanh behind the pooling,
                                  to the embedding's width */
 } osprey__image_config;
+
+/* Pixels, along a side, of a position that patches are made of: what a hybrid's ResNet reduces. */
+static inline size_t osprey__stem_reduction(const osprey__image_config *image)
+{
+    size_t pixels = 4; /* convolution and pool, then every stage but the first */
+    if (image->kind != OSPREY__IMAGE_HYBRID) return 1;
+    for (size_t stage = 1; stage < 4; stage++) pixels <<= image->stage_layers[stage] > 0;
+    return pixels;
+}
 
 typedef struct osprey__text_config {
     size_t vocabulary;

@@ -63,6 +63,8 @@ typedef struct osprey__value {
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
+    X(MAX_POOL, "max_pool")         /* x [h][w][c]: windows of `size`, `stride` apart */           \
+    X(GROUP_NORM, "group_norm")     /* x [h][w][c], scale, shift, [residual] */                    \
     X(MEAN, "mean")                 /* x [rows][c] -> [1][c] */                                    \
     X(CONCAT, "concat")             /* x [m][c], y [n][c] -> [m + n][c]; either may be constant */ \
     X(SLICE, "slice")               /* x [rows][c] -> [count][c], from row `start` */              \
@@ -81,21 +83,23 @@ typedef enum osprey__op {
 
 /* Those that an op does not have are 0. */
 typedef struct osprey__attributes {
-    osprey_activation activation; /* linear, conv2d: after bias and residual */
-    bool transposed;              /* linear: the weight is stored as [in][out] */
-    float epsilon;                /* batch_norm, layer_norm */
-    size_t heads, head_dim;       /* attention, token_match */
-    size_t columns[3];            /* attention: where q, k and v begin in a row of their input;
-                                     token_match: k in the first */
-    float scale;                  /* attention: of q . k */
-    bool causal;                  /* attention */
-    size_t stride, padding;       /* conv2d */
-    bool planar;                  /* conv2d: x is [c][h][w] */
-    size_t size;                  /* average_pool */
-    size_t start, count;          /* slice; token_match: count */
-    osprey__shape shape;          /* reshape */
-    osprey_precision precision;   /* linear, conv2d: set after the passes */
-    float input_range;            /* linear, conv2d: calibrated largest magnitude of x; 0: none */
+    osprey_activation activation;  /* linear, conv2d, group_norm: after bias and residual */
+    bool transposed;               /* linear: the weight is stored as [in][out] */
+    float epsilon;                 /* batch_norm, layer_norm, group_norm */
+    size_t heads, head_dim;        /* attention, token_match */
+    size_t columns[3];             /* attention: where q, k and v begin in a row of their input;
+                                      token_match: k in the first */
+    float scale;                   /* attention: of q . k */
+    bool causal;                   /* attention */
+    size_t stride;                 /* conv2d, max_pool */
+    size_t padding, padding_after; /* the same: rows above and columns left, rows below and right */
+    size_t groups;              /* group_norm: of channels that have mean and variance together */
+    bool planar;                /* conv2d: x is [c][h][w] */
+    size_t size;                /* average_pool, max_pool */
+    size_t start, count;        /* slice; token_match: count */
+    osprey__shape shape;        /* reshape */
+    osprey_precision precision; /* linear, conv2d: set after the passes */
+    float input_range;          /* linear, conv2d: calibrated largest magnitude of x; 0: none */
 } osprey__attributes;
 
 typedef struct osprey__node {

@@ -47,8 +47,12 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
         OSPREY_TRY(osprey__buffer_print(out, error, " columns=%zu,%zu,%zu", a->columns[0],
                                         a->columns[1], a->columns[2]));
     if (a->stride)
-        OSPREY_TRY(osprey__buffer_print(out, error, " stride=%zu padding=%zu%s", a->stride,
-                                        a->padding, a->planar ? " planar" : ""));
+        OSPREY_TRY(
+            osprey__buffer_print(out, error, " stride=%zu padding=%zu", a->stride, a->padding));
+    if (a->padding_after != a->padding)
+        OSPREY_TRY(osprey__buffer_print(out, error, ",%zu", a->padding_after));
+    if (a->planar) OSPREY_TRY(osprey__buffer_print(out, error, " planar"));
+    if (a->groups) OSPREY_TRY(osprey__buffer_print(out, error, " groups=%zu", a->groups));
     if (a->size) OSPREY_TRY(osprey__buffer_print(out, error, " size=%zu", a->size));
     if (node->op == OSPREY__OP_SLICE)
         OSPREY_TRY(osprey__buffer_print(out, error, " rows=%zu+%zu", a->start, a->count));
@@ -64,6 +68,8 @@ static const char *input_label(const osprey__node *node, size_t i)
     case OSPREY__OP_LINEAR:
     case OSPREY__OP_CONV2D:
         return i == 2 ? "bias=" : i == 3 ? "residual=" : "";
+    case OSPREY__OP_GROUP_NORM:
+        return i == 3 ? "residual=" : "";
     case OSPREY__OP_LAYER_NORM:
         return i == 1 ? "scale=" : i == 2 ? "shift=" : "";
     case OSPREY__OP_ATTENTION:

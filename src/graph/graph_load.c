@@ -160,6 +160,8 @@ static osprey_status take_attributes(loading *in, osprey__attributes *a)
     OSPREY_TRY(take_bool(in, &a->causal));
     OSPREY_TRY(take(in, 8, DIM_MAX, &a->stride));
     OSPREY_TRY(take(in, 8, DIM_MAX, &a->padding));
+    OSPREY_TRY(take(in, 8, DIM_MAX, &a->padding_after));
+    OSPREY_TRY(take(in, 8, DIM_MAX, &a->groups));
     OSPREY_TRY(take_bool(in, &a->planar));
     OSPREY_TRY(take(in, 8, DIM_MAX, &a->size));
     OSPREY_TRY(take(in, 8, DIM_MAX, &a->start));
@@ -189,6 +191,8 @@ static role role_of(osprey__op op, size_t i)
     switch (op) {
     case OSPREY__OP_LINEAR:
     case OSPREY__OP_CONV2D:
+        return i == 1 || i == 2 ? CONSTANT : COMPUTED;
+    case OSPREY__OP_GROUP_NORM:
         return i == 1 || i == 2 ? CONSTANT : COMPUTED;
     case OSPREY__OP_LAYER_NORM:
     case OSPREY__OP_BATCH_NORM:

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What is stored, value by value; whoever adds an attribute also writes and reads it. */
-_Static_assert(sizeof(osprey__attributes) == 168, "graph_store and graph_load know all attributes");
+_Static_assert(sizeof(osprey__attributes) == 184, "graph_store and graph_load know all attributes");
 
 typedef struct storing {
     const osprey__graph *graph;
@@ -110,6 +110,8 @@ static osprey_status put_attributes(const storing *s, const osprey__attributes *
     OSPREY_TRY(put(s, a->causal, 1));
     OSPREY_TRY(put(s, a->stride, 8));
     OSPREY_TRY(put(s, a->padding, 8));
+    OSPREY_TRY(put(s, a->padding_after, 8));
+    OSPREY_TRY(put(s, a->groups, 8));
     OSPREY_TRY(put(s, a->planar, 1));
     OSPREY_TRY(put(s, a->size, 8));
     OSPREY_TRY(put(s, a->start, 8));

@@ -59,7 +59,8 @@ static osprey_status infer_conv2d(const inference *in, osprey__shape *out)
     size_t height = x->dims[a->planar ? 1 : 0], width = x->dims[a->planar ? 2 : 1];
     if (weight->dims[1] != x->dims[a->planar ? 0 : 2])
         return wrong(in, "the filter has another number of channels than x");
-    size_t padded_height = height + 2 * a->padding, padded_width = width + 2 * a->padding;
+    size_t padding = a->padding + a->padding_after;
+    size_t padded_height = height + padding, padded_width = width + padding;
     if (!a->stride || padded_height < weight->dims[2] || padded_width < weight->dims[3])
         return wrong(in, "the filter is larger than x");
     *out = (osprey__shape){x->extent,
@@ -67,6 +68,38 @@ static osprey_status infer_conv2d(const inference *in, osprey__shape *out)
                            {(padded_height - weight->dims[2]) / a->stride + 1,
                             (padded_width - weight->dims[3]) / a->stride + 1, weight->dims[0]}};
     return check_epilogue(in, weight->dims[0], out);
+}
+
+static osprey_status infer_max_pool(const inference *in, osprey__shape *out)
+{
+    const osprey__attributes *a = &in->node->attributes;
+    const osprey__shape *x = input(in, 0);
+    if (x->rank != 3) return wrong(in, "x is no image");
+    size_t height = x->dims[0] + a->padding + a->padding_after;
+    size_t width = x->dims[1] + a->padding + a->padding_after;
+    /* So that no window lies outside x. */
+    if (!a->stride || a->padding >= a->size || a->padding_after >= a->size || height < a->size ||
+        width < a->size)
+        return wrong(in, "the window is larger than x, or smaller than the padding");
+    *out = (osprey__shape){
+        x->extent,
+        3,
+        {(height - a->size) / a->stride + 1, (width - a->size) / a->stride + 1, x->dims[2]}};
+    return OSPREY_OK;
+}
+
+static osprey_status infer_group_norm(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0), *residual = input(in, 3);
+    size_t groups = in->node->attributes.groups;
+    if (x->rank != 3 || !groups || x->dims[2] % groups != 0)
+        return wrong(in, "x is no image whose channels fall into that many groups");
+    if (!is_vector(in, 1, x->dims[2], false) || !is_vector(in, 2, x->dims[2], false))
+        return wrong(in, "scale and shift are not as long as x has channels");
+    if (residual && !osprey__shape_equal(residual, x))
+        return wrong(in, "the residual has another shape");
+    *out = *x;
+    return OSPREY_OK;
 }
 
 /* Operators with an output like x and constant vectors of x's width as inputs 1..vectors. */
@@ -222,7 +255,8 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         [OSPREY__OP_ADD] = 2,         [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
         [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
         [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,  [OSPREY__OP_TOKEN_MERGE] = 2,
-        [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,
+        [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,    [OSPREY__OP_MAX_POOL] = 1,
+        [OSPREY__OP_GROUP_NORM] = 3,
     };
     const inference in = {graph, node, error};
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
@@ -249,6 +283,10 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         return infer_add(&in, shape);
     case OSPREY__OP_AVERAGE_POOL:
         return infer_average_pool(&in, shape);
+    case OSPREY__OP_MAX_POOL:
+        return infer_max_pool(&in, shape);
+    case OSPREY__OP_GROUP_NORM:
+        return infer_group_norm(&in, shape);
     case OSPREY__OP_MEAN:
         return infer_rows(&in, 0, 0, true, shape);
     case OSPREY__OP_CONCAT:

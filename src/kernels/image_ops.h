@@ -3,15 +3,18 @@
 #ifndef OSPREY_KERNELS_IMAGE_OPS_H
 #define OSPREY_KERNELS_IMAGE_OPS_H
 
+#include <osprey/model.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A convolution's geometry; output sizes follow from it. */
+/* The geometry of a convolution, or of a pool of overlapping windows. */
 typedef struct osprey__conv_shape {
     size_t height, width, channels; /* of the input */
     bool planar;                    /* the input is [channels][height][width] */
     size_t kernel_height, kernel_width;
-    size_t stride, padding;
+    size_t stride;
+    size_t padding; /* above and left; below and right it is what the output's size asks for */
     size_t out_height, out_width;
 } osprey__conv_shape;
 
@@ -19,7 +22,8 @@ typedef struct osprey__conv_shape {
 static inline bool osprey__conv_is_pointwise(const osprey__conv_shape *conv)
 {
     return conv->kernel_height == 1 && conv->kernel_width == 1 && conv->stride == 1 &&
-           !conv->padding && !conv->planar;
+           !conv->padding && !conv->planar && conv->out_height == conv->height &&
+           conv->out_width == conv->width;
 }
 
 /* Patches that do not overlap: gathered, they are no more than the input. */
@@ -27,6 +31,37 @@ static inline bool osprey__conv_is_patches(const osprey__conv_shape *conv)
 {
     return conv->stride >= conv->kernel_height && conv->stride >= conv->kernel_width &&
            !conv->padding;
+}
+
+/* The part of a window along one axis that lies inside the image. */
+typedef struct osprey__span {
+    size_t skipped; /* positions of the window before the image */
+    size_t start;   /* the first one's place in the image */
+    size_t count;
+} osprey__span;
+
+static inline osprey__span osprey__span_inside(size_t start, size_t size, size_t padding,
+                                               size_t image_size)
+{
+    osprey__span inside = {.skipped = start < padding ? padding - start : 0};
+    inside.start = start + inside.skipped - padding;
+    if (inside.skipped >= size || inside.start >= image_size) return (osprey__span){0};
+    size_t left = size - inside.skipped;
+    inside.count = left < image_size - inside.start ? left : image_size - inside.start;
+    return inside;
+}
+
+/* Rows and columns of the image in the window of an output position. */
+static inline osprey__span osprey__window_rows(const osprey__conv_shape *shape, size_t position)
+{
+    return osprey__span_inside(position / shape->out_width * shape->stride, shape->kernel_height,
+                               shape->padding, shape->height);
+}
+
+static inline osprey__span osprey__window_columns(const osprey__conv_shape *shape, size_t position)
+{
+    return osprey__span_inside(position % shape->out_width * shape->stride, shape->kernel_width,
+                               shape->padding, shape->width);
 }
 
 /*
@@ -40,5 +75,32 @@ void osprey__conv_gather_f32(const osprey__conv_shape *shape, const float *image
 /* Mean over size x size windows, that far apart: [height/size][width/size][channels]. */
 typedef void osprey__average_pool_f32_function(size_t height, size_t width, size_t channels,
                                                size_t size, const float *image, float *out);
+
+/*
+ * The largest element of each channel within the windows of the output positions
+ * first..first+count-1 (row by row) of one image; what lies outside the image does not count, and
+ * no window lies there as a whole. Nothing is promised of NaN.
+ */
+typedef void osprey__max_pool_f32_function(const osprey__conv_shape *shape, const float *image,
+                                           size_t first, size_t count, float *out);
+
+/* Of one image: `channels` of those that it has, whole groups of them. */
+typedef struct osprey__group_norm_f32_args {
+    size_t positions, channels, group_channels;
+    size_t stride; /* floats from a position to the next, of x, residual and out */
+    const float *x;
+    const float *scale, *shift; /* [channels] */
+    float epsilon;
+    const float *residual; /* or NULL */
+    osprey_activation activation;
+    float *out;     /* may be x or residual */
+    float *factors; /* scratch: [2 * channels] */
+} osprey__group_norm_f32_args;
+
+/*
+ * out = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual), with mean and
+ * (biased) variance over all positions and channels of a group (Wu & He, 2018).
+ */
+typedef void osprey__group_norm_f32_function(const osprey__group_norm_f32_args *args);
 
 #endif

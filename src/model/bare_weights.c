@@ -103,8 +103,8 @@ static osprey_status read_vit(const bare_file *r, osprey__image_config *image)
     OSPREY_TRY(osprey__shape_dim(&r->shapes, "visual.transformer.resblocks.0.mlp.c_fc.weight", 2, 0,
                                  OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
     OSPREY_TRY(read_grid(r, "visual.positional_embedding", &side));
-    image->layers =
-        osprey__shape_blocks(&r->shapes, "visual.transformer.resblocks.", ".attn.in_proj_weight");
+    image->layers = osprey__shape_blocks(&r->shapes, "visual.transformer.resblocks.", 0,
+                                         ".attn.in_proj_weight");
     image->image_height = side * image->patch_size;
     return OSPREY_OK;
 }
@@ -120,7 +120,7 @@ static osprey_status read_resnet(const bare_file *r, osprey__image_config *image
     for (size_t stage = 0; stage < 4; stage++) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "visual.layer%zu.", stage + 1);
-        image->stage_layers[stage] = osprey__shape_blocks(&r->shapes, prefix, ".conv1.weight");
+        image->stage_layers[stage] = osprey__shape_blocks(&r->shapes, prefix, 0, ".conv1.weight");
         image->layers += image->stage_layers[stage];
     }
     image->image_height = side * 32;
@@ -142,7 +142,7 @@ static osprey_status read_text(const bare_file *r, osprey__text_config *text)
     OSPREY_TRY(
         osprey__shape_dim(&r->shapes, name, 2, 0, OSPREY__CONFIG_WIDTH_MAX, &text->mlp_width));
     snprintf(name, sizeof name, "%stransformer.resblocks.", r->text);
-    text->layers = osprey__shape_blocks(&r->shapes, name, ".attn.in_proj_weight");
+    text->layers = osprey__shape_blocks(&r->shapes, name, 0, ".attn.in_proj_weight");
     return OSPREY_OK;
 }
 

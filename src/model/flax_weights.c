@@ -3,8 +3,9 @@
 
 #include "base/status.h"
 #include "model/shape_reader.h"
+#include "model/towers.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #define BLOCKS "Transformer/encoderblock_"
 #define BLOCK  BLOCKS "0/"
@@ -15,7 +16,6 @@ static osprey_status check_family(const osprey__shape_reader *r)
     static const struct {
         const char *name, *family;
     } others[] = {
-        {"conv_root/kernel", "a ResNet, or a ViT behind one"},
         {"img/embedding/kernel", "a LiT model of two towers"},
         {"params/img/embedding/kernel", "a model of two towers"},
     };
@@ -23,8 +23,8 @@ static osprey_status check_family(const osprey__shape_reader *r)
         if (osprey__shape_has(r, others[i].name))
             return osprey__fail(
                 r->error, OSPREY_UNSUPPORTED, r->file,
-                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT and the "
-                "Mixer of vision_transformer",
+                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT, the hybrid "
+                "and the Mixer of vision_transformer",
                 others[i].name, others[i].family);
     }
     if (osprey__shape_has(r, "embedding/kernel") || osprey__shape_has(r, "stem/kernel"))
@@ -64,7 +64,8 @@ static osprey_status set_image_size(const osprey__shape_reader *r, const char *n
         return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
                             "tensor \"%s\" has %zu positions, which are no square%s", name,
                             positions, class_token ? " and one" : "");
-    image->image_height = image->image_width = side * image->patch_size;
+    image->image_height = image->image_width =
+        side * image->patch_size * osprey__stem_reduction(image);
     if (image->image_height <= OSPREY__CONFIG_IMAGE_MAX) return OSPREY_OK;
     return osprey__fail(r->error, OSPREY_LIMIT, r->file,
                         "its images would be %zu pixels wide; at most %u are allowed",
@@ -77,7 +78,7 @@ static osprey_status read_mixer(const osprey__shape_reader *r, osprey__image_con
     size_t positions = 0;
     *image = (osprey__image_config){
         .kind = OSPREY__IMAGE_MIXER,
-        .layers = osprey__shape_blocks(r, "MixerBlock_", "/LayerNorm_0/scale"),
+        .layers = osprey__shape_blocks(r, "MixerBlock_", 0, "/LayerNorm_0/scale"),
         .activation = OSPREY_ACTIVATION_GELU_TANH,
         .layer_norm_epsilon = 1e-6F,
     };
@@ -92,16 +93,39 @@ static osprey_status read_mixer(const osprey__shape_reader *r, osprey__image_con
     return set_image_size(r, mixing, positions, false, image);
 }
 
+/* The ResNet before a ViT, if there is one. */
+static osprey_status read_stem(const osprey__shape_reader *r, osprey__image_config *image)
+{
+    const size_t groups = OSPREY__STEM_GROUPS;
+    if (!osprey__shape_has(r, "conv_root/kernel")) return OSPREY_OK;
+    image->kind = OSPREY__IMAGE_HYBRID;
+    OSPREY_TRY(osprey__shape_dim(r, "conv_root/kernel", 4, 3, OSPREY__CONFIG_WIDTH_MAX / groups,
+                                 &image->stem_width));
+    if (image->stem_width % groups != 0)
+        return osprey__fail(r->error, OSPREY_UNSUPPORTED, r->file,
+                            "tensor \"conv_root/kernel\" has %zu filters; a multiple of the %zu "
+                            "groups that are normalised would be right",
+                            image->stem_width, groups);
+    for (size_t stage = 0; stage < 4; stage++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "block%zu/unit", stage + 1);
+        image->stage_layers[stage] = osprey__shape_blocks(r, prefix, 1, "/conv1/kernel");
+        if (!image->stage_layers[stage]) break;
+    }
+    return OSPREY_OK;
+}
+
 static osprey_status read_vit(const osprey__shape_reader *r, osprey__image_config *image)
 {
     *image = (osprey__image_config){
         .kind = OSPREY__IMAGE_VIT,
-        .layers = osprey__shape_blocks(r, BLOCKS, "/LayerNorm_0/scale"),
+        .layers = osprey__shape_blocks(r, BLOCKS, 0, "/LayerNorm_0/scale"),
         .activation = OSPREY_ACTIVATION_GELU_TANH,
         .layer_norm_epsilon = 1e-6F,
         .mean_pooled = !osprey__shape_has(r, "cls"),
         .has_pre_logits = osprey__shape_has(r, "pre_logits/kernel"),
     };
+    OSPREY_TRY(read_stem(r, image));
     OSPREY_TRY(osprey__shape_dim(r, "embedding/kernel", 4, 0, OSPREY__CONFIG_IMAGE_MAX,
                                  &image->patch_size));
     OSPREY_TRY(

@@ -240,6 +240,7 @@ static void fill_info(osprey_model *model)
     static const char *const image_architectures[] = {
         [OSPREY__IMAGE_VIT] = "vit",
         [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
+        [OSPREY__IMAGE_HYBRID] = "hybrid",
         [OSPREY__IMAGE_MIXER] = "mixer",
     };
     const osprey__model_config *config = &model->config;

@@ -18,8 +18,10 @@ static osprey__value_id build_conv_norm(osprey__tower_builder *b, const char *pr
     osprey__value_id inputs[5] = {
         x, osprey__build_tensor(b, weight.text, 4,
                                 (size_t[]){shape.out, shape.in, shape.size, shape.size})};
-    osprey__attributes attributes = {
-        .stride = shape.stride, .padding = shape.size / 2, .planar = planar};
+    osprey__attributes attributes = {.stride = shape.stride,
+                                     .padding = shape.size / 2,
+                                     .padding_after = shape.size / 2,
+                                     .planar = planar};
     osprey__tensor_name name = osprey__tensor_name_print("%s%s", prefix, conv);
     inputs[0] = osprey__graph_node(b->graph, OSPREY__OP_CONV2D, name.text, inputs, 2, &attributes);
 

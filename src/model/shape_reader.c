@@ -27,12 +27,12 @@ osprey_status osprey__shape_dim(const osprey__shape_reader *reader, const char *
                         limit);
 }
 
-size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix,
+size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix, size_t first,
                             const char *suffix)
 {
     for (size_t count = 0; count < OSPREY__CONFIG_LAYERS_MAX; count++) {
         char name[256];
-        snprintf(name, sizeof name, "%s%zu%s", prefix, count, suffix);
+        snprintf(name, sizeof name, "%s%zu%s", prefix, first + count, suffix);
         if (!osprey__shape_has(reader, name)) return count;
     }
     return OSPREY__CONFIG_LAYERS_MAX;

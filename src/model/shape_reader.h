@@ -23,8 +23,8 @@ bool osprey__shape_has(const osprey__shape_reader *reader, const char *name);
 osprey_status osprey__shape_dim(const osprey__shape_reader *reader, const char *name, size_t rank,
                                 size_t index, size_t limit, size_t *dim);
 
-/* How many blocks there are: prefix, number from 0, suffix. */
-size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix,
+/* How many blocks there are: prefix, number from `first`, suffix. */
+size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix, size_t first,
                             const char *suffix);
 
 /* The side of a square of that many; 0 where it is none. */

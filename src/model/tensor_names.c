@@ -56,8 +56,8 @@ const osprey__layout_names osprey__openclip_prefixed_names =
     OPENCLIP_NAMES("text.", openclip_prefixed_prefixes);
 
 static const char *const flax_prefixes[] = {
-    "Transformer/", "embedding/",           "cls", "pre_logits/", "head/", "stem/",
-    "MixerBlock_",  "pre_head_layer_norm/", NULL};
+    "Transformer/", "embedding/", "cls",   "pre_logits/",          "head/", "stem/", "MixerBlock_",
+    "conv_root/",   "gn_root/",   "block", "pre_head_layer_norm/", NULL};
 
 const osprey__layout_names osprey__flax_names = {
     .image_blocks = {"Transformer/encoderblock_",

@@ -142,9 +142,8 @@ static osprey__value_id build_attention_linear(osprey__tower_builder *builder, c
                              to_heads ? &split_bias : &joined_bias);
 }
 
-/* A filter of flax's, [ky][kx][in][out], as a constant of the graph's own: [out][in][ky][kx]. */
-static osprey__value_id build_flax_filter(osprey__tower_builder *builder, const char *name,
-                                          size_t out, size_t in, size_t size)
+osprey__value_id osprey__build_flax_filter(osprey__tower_builder *builder, const char *name,
+                                           size_t out, size_t in, size_t size)
 {
     const size_t published[] = {size, size, in, out}, dims[] = {out, in, size, size};
     const osprey__tensor *tensor = find(builder, name, 4, published);
@@ -166,17 +165,23 @@ osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const cha
                                        osprey__value_id image, size_t patches, size_t width,
                                        size_t patch)
 {
+    if (image == OSPREY__NO_VALUE) return OSPREY__NO_VALUE;
+    const osprey__value *from = &builder->graph->values[image];
+    const bool planar = from->kind == OSPREY__INPUT;
+    const size_t channels = from->shape.dims[planar ? 0 : 2];
     osprey__value_id inputs[3] = {image, OSPREY__NO_VALUE, OSPREY__NO_VALUE};
     if (builder->model->names->flax) {
         osprey__tensor_name kernel = osprey__tensor_name_print("%skernel", name);
         osprey__tensor_name bias = osprey__tensor_name_print("%sbias", name);
-        inputs[1] = build_flax_filter(builder, kernel.text, width, 3, patch);
+        inputs[1] = osprey__build_flax_filter(builder, kernel.text, width, channels, patch);
         inputs[2] = osprey__build_tensor(builder, bias.text, 1, &width);
     } else {
-        inputs[1] = osprey__build_tensor(builder, name, 4, (size_t[]){width, 3, patch, patch});
+        inputs[1] =
+            osprey__build_tensor(builder, name, 4, (size_t[]){width, channels, patch, patch});
     }
-    osprey__value_id x = osprey__graph_node(builder->graph, OSPREY__OP_CONV2D, "patches", inputs, 3,
-                                            &(osprey__attributes){.stride = patch, .planar = true});
+    osprey__value_id x =
+        osprey__graph_node(builder->graph, OSPREY__OP_CONV2D, "patches", inputs, 3,
+                           &(osprey__attributes){.stride = patch, .planar = planar});
     osprey__attributes rows = {.shape = {OSPREY__PER_SEQUENCE, 2, {patches, width}}};
     return osprey__graph_node(builder->graph, OSPREY__OP_RESHAPE, "patch_tokens", &x, 1, &rows);
 }

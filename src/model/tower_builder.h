@@ -43,9 +43,14 @@ osprey__value_id osprey__build_tensor_as(osprey__tower_builder *builder, const c
 osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
                                       osprey__value_id x, size_t in, size_t out);
 
+/* A filter of flax's, [size][size][in][out], as a constant of the graph's own:
+ * [out][in][size][size]. */
+osprey__value_id osprey__build_flax_filter(osprey__tower_builder *builder, const char *name,
+                                           size_t out, size_t in, size_t size);
+
 /*
- * The patches of an image of that size as rows: [patches][width]. The filter is published as
- * [width][3][patch][patch] without a bias, or in flax's way with one.
+ * The patches of pixels, or of a feature map, as rows: [patches][width]. The filter is published as
+ * [width][channels][patch][patch] without a bias, or in flax's way with one.
  */
 osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const char *name,
                                        osprey__value_id image, size_t patches, size_t width,

@@ -18,8 +18,16 @@
 #define OSPREY__INPUT_POSITIONS "positions"
 #define OSPREY__INPUT_POOLED    "pooled"
 
-/* Vision transformer with a class token (Dosovitskiy et al., 2021), as CLIP has it. */
+/* Vision transformer (Dosovitskiy et al., 2021), also over a ResNet's feature map. */
 osprey__value_id osprey__build_vit(osprey__tower_builder *builder);
+
+#define OSPREY__STEM_GROUPS 32 /* of channels that a group norm of a hybrid normalises together */
+
+/*
+ * What stands before the ViT of a hybrid: a ResNet with group norms and standardised weights
+ * (Kolesnikov et al., 2020), of config.stage_layers stages, over pixels. A feature map.
+ */
+osprey__value_id osprey__build_resnet_stem(osprey__tower_builder *builder, osprey__value_id pixels);
 
 /* CLIP's modified ResNet (Radford et al., 2021, section 2.4). */
 osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);

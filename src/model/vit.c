@@ -54,11 +54,13 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *b)
     const osprey__image_config *config = &b->model->config.image;
     const osprey__layout_names *names = b->model->names;
     size_t width = config->width, patch = config->patch_size;
-    size_t patches = (config->image_height / patch) * (config->image_width / patch);
+    const size_t reduced = patch * osprey__stem_reduction(config);
+    size_t patches = (config->image_height / reduced) * (config->image_width / reduced);
 
     osprey__shape pixels = {
         OSPREY__PER_SEQUENCE, 3, {3, config->image_height, config->image_width}};
     osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
+    if (config->kind == OSPREY__IMAGE_HYBRID) x = osprey__build_resnet_stem(b, x);
     x = osprey__build_patches(b, names->image_patch, x, patches, width, patch);
     x = build_tokens(b, x, patches);
     if (names->image_pre_norm)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What follows an operator and can be done while its result is in registers: the addition of
- * another value (the residual), then, behind a linear or conv2d, the activation.
+ * another value (the residual), then, but for a transposition, the activation.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -13,6 +13,7 @@ static size_t residual_input(osprey__op op)
     switch (op) {
     case OSPREY__OP_LINEAR:
     case OSPREY__OP_CONV2D:
+    case OSPREY__OP_GROUP_NORM:
         return 3;
     case OSPREY__OP_TRANSPOSE:
         return 1;

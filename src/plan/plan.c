@@ -47,6 +47,17 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
             .out_height = out->dims[0],
             .out_width = out->dims[1],
         };
+    } else if (node->op == OSPREY__OP_MAX_POOL) {
+        const osprey__shape *out = &values[node->output].shape;
+        step->conv = (osprey__conv_shape){.height = x->dims[0],
+                                          .width = x->dims[1],
+                                          .channels = x->dims[2],
+                                          .kernel_height = a->size,
+                                          .kernel_width = a->size,
+                                          .stride = a->stride,
+                                          .padding = a->padding,
+                                          .out_height = out->dims[0],
+                                          .out_width = out->dims[1]};
     } else if (node->op == OSPREY__OP_AVERAGE_POOL) {
         step->conv =
             (osprey__conv_shape){.height = x->dims[0], .width = x->dims[1], .channels = x->dims[2]};
@@ -235,6 +246,7 @@ static size_t overwritable_input(const osprey__node *node)
     case OSPREY__OP_LAYER_NORM:
     case OSPREY__OP_ACTIVATION:
     case OSPREY__OP_ADD:
+    case OSPREY__OP_GROUP_NORM:
         return 0;
     default:
         return SIZE_MAX;

@@ -38,7 +38,7 @@ typedef struct osprey__step {
     const osprey__node *node;
     const osprey__gemm_kernel *gemm; /* linear, conv2d: the kernel, */
     const void *packed;              /* and the weight in its format */
-    osprey__conv_shape conv;         /* conv2d, average_pool (height, width, channels) */
+    osprey__conv_shape conv;         /* conv2d, max_pool, average_pool (height, width, channels) */
     size_t out_channels;             /* linear, conv2d */
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
     float input_range;               /* int8, int4: as osprey__gemm_input has it */

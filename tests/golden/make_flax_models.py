@@ -49,9 +49,8 @@ def weights(model, size, seed):
     return arrays
 
 
-def preprocess(size):
-    picture = Image.open(HERE / "pictures/picture.png").convert("RGB")
-    picture = picture.resize((size, size), Image.BILINEAR)
+def preprocess(picture, size):
+    picture = picture.convert("RGB").resize((size, size), Image.BILINEAR)
     return (np.asarray(picture, np.float32) - 127.5) / 127.5
 
 
@@ -80,7 +79,8 @@ def write(name, model, size, seed, dtype=np.float32, old_norms=False):
                  for key, value in arrays.items()}
     np.savez(path, **published)
     exact = {key: value.astype(np.float32) for key, value in arrays.items()}
-    preprocessed = preprocess(size)
+    with Image.open(HERE / "pictures/picture.png") as picture:
+        preprocessed = preprocess(picture, size)
     noise = np.random.default_rng(seed).standard_normal((3, size, size, 3)).astype(np.float32)
     pixels = np.concatenate([preprocessed[None], noise])
     embeddings, logits = model.apply({"params": reference.unflatten(exact)}, pixels)

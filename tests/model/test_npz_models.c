@@ -94,6 +94,37 @@ static void add_mixer(zip_file *zip, const char *without)
             add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
 }
 
+/* A ResNet's root and one unit before the ViT of add_vit, whose patches are then of 128 channels.
+ */
+static void add_hybrid(zip_file *zip, const char *without)
+{
+    static const struct {
+        const char *name, *shape;
+        size_t elements;
+    } arrays[] = {
+        {"conv_root/kernel", "(7, 7, 3, 32)", 4704},
+        {"gn_root/scale", "(32,)", 32},
+        {"gn_root/bias", "(1, 1, 1, 32)", 32},
+        {"block1/unit1/conv_proj/kernel", "(1, 1, 32, 128)", 4096},
+        {"block1/unit1/gn_proj/scale", "(128,)", 128},
+        {"block1/unit1/gn_proj/bias", "(128,)", 128},
+        {"block1/unit1/conv1/kernel", "(1, 1, 32, 32)", 1024},
+        {"block1/unit1/gn1/scale", "(32,)", 32},
+        {"block1/unit1/gn1/bias", "(32,)", 32},
+        {"block1/unit1/conv2/kernel", "(3, 3, 32, 32)", 9216},
+        {"block1/unit1/gn2/scale", "(32,)", 32},
+        {"block1/unit1/gn2/bias", "(32,)", 32},
+        {"block1/unit1/conv3/kernel", "(1, 1, 32, 128)", 4096},
+        {"block1/unit1/gn3/scale", "(128,)", 128},
+        {"block1/unit1/gn3/bias", "(128,)", 128},
+        {"embedding/kernel", "(1, 1, 128, 4)", 512},
+    };
+    add_vit(zip, "embedding/kernel");
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (!strstr(arrays[i].name, without))
+            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+}
+
 /* Opens what was written, as an .npz of that name. */
 static osprey_status open_zip(zip_file *zip, osprey_model **model, osprey_error *error)
 {
@@ -147,7 +178,7 @@ static void test_other_arrays_are_refused(void **state)
         const char *name, *words;
     } cases[] = {
         {"weight", "of no model that osprey knows"},
-        {"conv_root/kernel", "belongs to a ResNet"},
+        {"conv_root/kernel", "of no model that osprey knows"},
         {"img/embedding/kernel", "belongs to a LiT model"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -259,6 +290,55 @@ static void test_a_broken_mixer_is_refused(void **state)
     refuse(&zip, OSPREY_FORMAT, "MixerBlock_2/LayerNorm_0/scale\" has no place");
 }
 
+static void test_a_hybrid_opens(void **state)
+{
+    (void)state;
+    zip_file zip = {0};
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    add_hybrid(&zip, "nothing");
+    if (open_zip(&zip, &model, &error) != OSPREY_OK) fail_msg("%s", error.message);
+    const osprey_model_info *info = osprey_model_get_info(model);
+    assert_string_equal(info->image.architecture, "hybrid");
+    assert_int_equal(info->image_height, 8);
+    assert_int_equal(info->image.stage_layers[0], 1);
+    assert_int_equal(info->image.stage_layers[1], 0);
+    assert_int_equal(info->image.patch_size, 1);
+    assert_int_equal(info->head_classes, 3);
+    osprey_model_free(model);
+}
+
+static void test_a_broken_hybrid_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *without, *shape; /* NULL: not written anew */
+        size_t elements;
+        osprey_status status;
+        const char *words;
+    } cases[] = {
+        {"gn_root/scale", NULL, 0, OSPREY_NOT_FOUND, "gn_root/scale"},
+        {"block1/unit1/conv_proj/kernel", NULL, 0, OSPREY_NOT_FOUND, "conv_proj/kernel"},
+        {"block1/unit1/conv1/kernel", NULL, 0, OSPREY_FORMAT, "asks for [1, 1, 32, 4]"},
+        {"conv_root/kernel", "(7, 7, 3, 48)", 7056, OSPREY_UNSUPPORTED, "48 filters"},
+        {"conv_root/kernel", "(7, 7, 4, 32)", 6272, OSPREY_FORMAT, "asks for [7, 7, 3, 32]"},
+        {"gn_root/bias", "(1, 1, 2, 16)", 32, OSPREY_FORMAT, "asks for [1, 1, 1, 32]"},
+        {"gn_root/bias", "(32, 1)", 32, OSPREY_FORMAT, "asks for [32]"},
+        {"block1/unit1/conv2/kernel", "(5, 5, 32, 32)", 25600, OSPREY_FORMAT,
+         "asks for [3, 3, 32, 32]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        zip_file zip = {0};
+        add_hybrid(&zip, cases[i].without);
+        if (cases[i].shape) add_zeros(&zip, cases[i].without, cases[i].shape, cases[i].elements);
+        refuse(&zip, cases[i].status, cases[i].words);
+    }
+    zip_file zip = {0};
+    add_hybrid(&zip, "nothing");
+    add_zeros(&zip, "block3/unit1/conv1/kernel", "(1, 1, 32, 32)", 1024);
+    refuse(&zip, OSPREY_FORMAT, "block3/unit1/conv1/kernel\" has no place");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +349,8 @@ int main(void)
         cmocka_unit_test(test_arrays_without_a_place_are_named),
         cmocka_unit_test(test_a_mixer_opens),
         cmocka_unit_test(test_a_broken_mixer_is_refused),
+        cmocka_unit_test(test_a_hybrid_opens),
+        cmocka_unit_test(test_a_broken_hybrid_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,40 @@ static void test_a_residual_block_becomes_one_convolution(void **state)
     osprey__graph_free(graph);
 }
 
+/* y = relu(norm(x) + x), pooled */
+static osprey__graph *group_normed_block(void)
+{
+    osprey__graph *graph = new_graph();
+    osprey__shape image = {OSPREY__PER_SEQUENCE, 3, {5, 5, 4}};
+    osprey__value_id x = osprey__graph_input(graph, "x", OSPREY__F32, image);
+    osprey__value_id norm[] = {x, random_constant(graph, "scale", 1, &channels),
+                               random_constant(graph, "shift", 1, &channels)};
+    osprey__value_id y = osprey__graph_node(graph, OSPREY__OP_GROUP_NORM, "norm", norm, 3,
+                                            &(osprey__attributes){.groups = 2, .epsilon = 1e-6F});
+    y = osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){y, x}, 2, NULL);
+    y = osprey__graph_node(graph, OSPREY__OP_ACTIVATION, "y", &y, 1,
+                           &(osprey__attributes){.activation = OSPREY_ACTIVATION_RELU});
+    y = osprey__graph_node(graph, OSPREY__OP_MAX_POOL, "pool", &y, 1,
+                           &(osprey__attributes){.size = 3, .stride = 2, .padding_after = 1});
+    assert_int_equal(osprey__graph_finish(graph, y, NULL), OSPREY_OK);
+    return graph;
+}
+
+static void test_addition_and_activation_go_into_a_group_norm(void **state)
+{
+    (void)state;
+    osprey__graph *graph = group_normed_block();
+    assert_int_equal(osprey__fuse_epilogue(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [sequence 5 5 4]\n"
+                       "%y = group_norm(%x, \"scale\", \"shift\", residual=%x) activation=relu "
+                       "epsilon=1e-06 groups=2 : [sequence 5 5 4]\n"
+                       "%pool = max_pool(%y) stride=2 padding=0,1 size=3 : [sequence 2 2 4]\n"
+                       "output %pool\n");
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(group_normed_block, osprey__fuse_epilogue);
+}
+
 static void test_folding_keeps_the_function(void **state)
 {
     (void)state;
@@ -223,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_residual_block_becomes_one_convolution),
+        cmocka_unit_test(test_addition_and_activation_go_into_a_group_norm),
         cmocka_unit_test(test_folding_keeps_the_function),
         cmocka_unit_test(test_what_is_used_twice_is_not_fused),
         cmocka_unit_test(test_only_the_class_token_is_computed),

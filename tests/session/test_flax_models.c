@@ -24,9 +24,11 @@
 static const struct {
     const char *name;
     size_t classes;
+    double slack; /* of what the coarser precisions lose: norms of one channel make much of it */
 } models[] = {
-    {"vit-imagenet", 1000}, {"vit-pre-logits-bf16", 7}, {"vit-mean-headless", 0},
-    {"mixer", 11},          {"mixer-headless-bf16", 0},
+    {"vit-imagenet", 1000, 1},     {"vit-pre-logits-bf16", 7, 1}, {"vit-mean-headless", 0, 1},
+    {"hybrid-bf16", 5, 2},         {"hybrid-root", 0, 2},         {"mixer", 11, 1},
+    {"mixer-headless-bf16", 0, 1},
 };
 
 #define MODELS (sizeof models / sizeof *models)
@@ -263,7 +265,7 @@ static void test_engines_in_every_precision(void **state)
             float *got = embed(engine, &pixels, 2);
             print_message("%-22s %s %.6f\n", models[i].name,
                           osprey_precision_name((osprey_precision)p), least_cosine(got, &wanted));
-            assert_true(least_cosine(got, &wanted) >= least[p]);
+            assert_true(1 - least_cosine(got, &wanted) <= models[i].slack * (1 - least[p]));
             if (p == OSPREY_PRECISION_FP32) {
                 assert_memory_equal(got, own, wanted.dims[0] * wanted.dims[1] * sizeof *got);
                 if (models[i].classes) check_logits(engine, models[i].name);

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/kernel_list.h"
+#include "kernels/simd/group_norm_f32_simd.h"
 #include "kernels/simd/image_ops_f32_simd.h"
 
 void osprey__average_pool_f32__neon(size_t height, size_t width, size_t channels, size_t size,
                                     const float *image, float *out)
 {
     average_pool_f32(height, width, channels, size, image, out);
+}
+
+void osprey__max_pool_f32__neon(const osprey__conv_shape *shape, const float *image, size_t first,
+                                size_t count, float *out)
+{
+    max_pool_f32(shape, image, first, count, out);
+}
+
+void osprey__group_norm_f32__neon(const osprey__group_norm_f32_args *args)
+{
+    group_norm_f32(args);
 }

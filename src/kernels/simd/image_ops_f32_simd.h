@@ -6,6 +6,8 @@
 #include "kernels/image_ops.h"
 #include "kernels/simd/vec_f32.h"
 
+#include <math.h>
+
 /* The window at image, its rows row_stride floats apart; count (up to a vector) channels of it. */
 OSPREY__INLINE vec window_sum(const float *image, size_t row_stride, size_t channels, size_t size,
                               size_t count)
@@ -36,6 +38,39 @@ static void average_pool_f32(size_t height, size_t width, size_t channels, size_
                                 window_sum(window + i, row_stride, channels, size, channels - i) *
                                     factor);
         }
+}
+
+/* count (up to a vector) channels from p on: the largest in rows x columns pixels. */
+OSPREY__INLINE vec window_largest(const float *p, size_t row_stride, size_t channels, size_t rows,
+                                  size_t columns, size_t count)
+{
+    vec largest = vec_set(-INFINITY);
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++) {
+            const float *pixel = p + y * row_stride + x * channels;
+            largest = vec_max(largest,
+                              count >= VEC_FLOATS ? vec_load(pixel) : vec_load_first(pixel, count));
+        }
+    return largest;
+}
+
+static void max_pool_f32(const osprey__conv_shape *shape, const float *image, size_t first,
+                         size_t count, float *out)
+{
+    size_t channels = shape->channels, row_stride = shape->width * channels;
+    for (size_t position = first; position < first + count; position++, out += channels) {
+        osprey__span rows = osprey__window_rows(shape, position);
+        osprey__span columns = osprey__window_columns(shape, position);
+        const float *window = image + rows.start * row_stride + columns.start * channels;
+        size_t i = 0;
+        for (; i + VEC_FLOATS <= channels; i += VEC_FLOATS)
+            vec_store(out + i, window_largest(window + i, row_stride, channels, rows.count,
+                                              columns.count, VEC_FLOATS));
+        if (i < channels)
+            vec_store_first(out + i, channels - i,
+                            window_largest(window + i, row_stride, channels, rows.count,
+                                           columns.count, channels - i));
+    }
 }
 
 #endif
