@@ -43,14 +43,21 @@ static void split_rows(split *s, size_t most)
     if (s->row_blocks > 1 && even <= s->tiles) s->row_blocks = even;
 }
 
-/* Splits columns until there are enough tasks, but never a panel. */
+/* Splits columns until there are enough tasks for the threads to end together; never a panel. */
 static void split_columns(split *s)
 {
     size_t threads = osprey__thread_pool_threads(s->run->pool);
     size_t panels = osprey__divide_up(s->whole.n, s->step->gemm->columns);
     size_t wanted = threads == 1 ? 1 : osprey__divide_up(TASKS_PER_THREAD * threads, s->row_blocks);
-    s->panels = osprey__divide_up(panels, osprey__smaller(wanted, panels));
-    s->column_blocks = osprey__divide_up(panels, s->panels);
+    size_t shortest = SIZE_MAX;
+    for (size_t of_task = osprey__divide_up(panels, wanted); of_task > 0; of_task--) {
+        size_t blocks = osprey__divide_up(panels, of_task);
+        size_t time = osprey__divide_up(s->row_blocks * blocks, threads) * of_task;
+        if (time >= shortest) continue;
+        shortest = time;
+        s->panels = of_task;
+        s->column_blocks = blocks;
+    }
 }
 
 static void *result_at(const osprey__gemm_args *args, size_t index)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run is published by one store to `claim`: the run's number in the upper half, how many tasks
- * nobody has taken yet in the lower. Whoever lowers that by compare-and-swap owns a task. A swap
- * succeeds only while its run has tasks left, and until then the run's fields do not change: a
- * worker that wakes late takes nothing and holds up nobody. The caller waits for `remaining`, the
- * tasks not yet finished.
+ * A run's tasks are dealt out in contiguous shares, one a thread, so that a thread that works
+ * through its share finds what it needs next behind what it had; who has finished takes from the
+ * ends of the others' shares. A share's `claim` has the run's number in the upper half and, below,
+ * the first and the end of what nobody has taken yet. Whoever changes that by compare-and-swap owns
+ * the tasks that he took out. A swap succeeds only while its run has tasks left, and until these
+ * are finished the run's fields do not change: a worker that wakes late takes nothing and holds up
+ * nobody. The caller waits for `remaining`, the tasks not yet finished.
  */
 #include "base/thread_pool.h"
 
@@ -12,7 +14,6 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,9 +23,15 @@
 
 enum {
     MAX_THREADS = 256,
+    /* Of a share: what a claim's sixteen bits count. */
+    MAX_UNITS = UINT16_MAX,
     /* 20 to 70 us by processor: operators of one model follow each other sooner than that. */
     SPIN_ROUNDS = 1500,
 };
+
+typedef struct share {
+    _Alignas(OSPREY__ALIGNMENT) _Atomic uint64_t claim;
+} share;
 
 typedef struct worker {
     osprey__thread_pool *pool;
@@ -33,11 +40,13 @@ typedef struct worker {
 } worker;
 
 struct osprey__thread_pool {
-    _Alignas(OSPREY__ALIGNMENT) _Atomic uint64_t claim;
-    /* The run's; written between runs. Atomic since a late worker may look. */
-    _Atomic(osprey__task_function *) function;
-    _Atomic(void *) context;
-    atomic_size_t tasks;
+    share shares[MAX_THREADS];
+    /* The run's; written between runs, read by who owns tasks of it. */
+    osprey__task_function *function;
+    void *context;
+    size_t tasks;
+    size_t unit; /* tasks that are taken at once */
+    uint64_t run;
     _Alignas(OSPREY__ALIGNMENT) atomic_size_t remaining;
     atomic_size_t sleeping_workers;
     atomic_bool caller_sleeps;
@@ -65,51 +74,78 @@ static uint64_t run_of(uint64_t claim)
     return claim >> 32;
 }
 
-static size_t unclaimed_of(uint64_t claim)
+static uint64_t claim_of(uint64_t run, size_t first, size_t end)
 {
-    return (uint32_t)claim;
+    return run << 32 | (uint64_t)first << 16 | end;
 }
 
-static void finish_task(osprey__thread_pool *pool)
+/* Takes a unit of the share, its owner the first, others the last. False: none is left. */
+static bool take(share *from, bool is_owner, size_t *unit)
 {
-    if (atomic_fetch_sub(&pool->remaining, 1) != 1) return;
+    uint64_t claim = atomic_load(&from->claim), rest;
+    do {
+        size_t first = (uint16_t)(claim >> 16), end = (uint16_t)claim;
+        if (first == end) return false;
+        *unit = is_owner ? first : end - 1;
+        rest = is_owner ? claim_of(run_of(claim), first + 1, end)
+                        : claim_of(run_of(claim), first, end - 1);
+    } while (!atomic_compare_exchange_weak(&from->claim, &claim, rest));
+    return true;
+}
+
+/* Where a share begins, in units. */
+static size_t share_start(const osprey__thread_pool *pool, size_t thread)
+{
+    size_t units = pool->tasks / pool->unit + (pool->tasks % pool->unit != 0);
+    return thread * units / pool->threads;
+}
+
+static size_t run_unit(const osprey__thread_pool *pool, size_t unit, size_t thread)
+{
+    size_t first = unit * pool->unit, rest = pool->tasks - first;
+    size_t count = rest < pool->unit ? rest : pool->unit;
+    for (size_t i = 0; i < count; i++) pool->function(pool->context, first + i, thread);
+    return count;
+}
+
+static void finish_tasks(osprey__thread_pool *pool, size_t count)
+{
+    if (atomic_fetch_sub(&pool->remaining, count) != count) return;
     if (!atomic_load(&pool->caller_sleeps)) return;
     pthread_mutex_lock(&pool->mutex);
     pthread_cond_signal(&pool->work_done);
     pthread_mutex_unlock(&pool->mutex);
 }
 
-/* Works until the current run has no unclaimed task; returns that run's number. */
-static uint64_t work(osprey__thread_pool *pool, size_t thread)
+/* Works until nobody's share has a task left. */
+static void work(osprey__thread_pool *pool, size_t thread)
 {
-    uint64_t claim = atomic_load(&pool->claim);
-    while (unclaimed_of(claim) > 0) {
-        osprey__task_function *function =
-            atomic_load_explicit(&pool->function, memory_order_relaxed);
-        void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
-        size_t tasks = atomic_load_explicit(&pool->tasks, memory_order_relaxed);
-        if (!atomic_compare_exchange_weak(&pool->claim, &claim, claim - 1)) continue;
-        function(context, tasks - unclaimed_of(claim), thread);
-        finish_task(pool);
-        claim = atomic_load(&pool->claim);
+    size_t done = 0;
+    for (size_t i = 0; i < pool->threads; i++) {
+        size_t owner = (thread + i) % pool->threads, unit;
+        while (take(&pool->shares[owner], i == 0, &unit))
+            done += run_unit(pool, share_start(pool, owner) + unit, thread);
     }
-    return run_of(claim);
+    if (done) finish_tasks(pool, done);
 }
 
-static bool worker_has_news(osprey__thread_pool *pool, uint64_t run)
+static bool worker_has_news(worker *self, uint64_t run)
 {
-    return run_of(atomic_load(&pool->claim)) != run || atomic_load(&pool->stop);
+    osprey__thread_pool *pool = self->pool;
+    return run_of(atomic_load(&pool->shares[self->thread].claim)) != run ||
+           atomic_load(&pool->stop);
 }
 
-static void wait_for_work(osprey__thread_pool *pool, uint64_t run)
+static void wait_for_work(worker *self, uint64_t run)
 {
+    osprey__thread_pool *pool = self->pool;
     for (int i = 0; i < pool->spin_rounds; i++) {
-        if (worker_has_news(pool, run)) return;
+        if (worker_has_news(self, run)) return;
         pause_briefly();
     }
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->sleeping_workers, 1);
-    while (!worker_has_news(pool, run)) pthread_cond_wait(&pool->work_arrived, &pool->mutex);
+    while (!worker_has_news(self, run)) pthread_cond_wait(&pool->work_arrived, &pool->mutex);
     atomic_fetch_sub(&pool->sleeping_workers, 1);
     pthread_mutex_unlock(&pool->mutex);
 }
@@ -117,10 +153,12 @@ static void wait_for_work(osprey__thread_pool *pool, uint64_t run)
 static void *worker_main(void *argument)
 {
     worker *self = argument;
+    osprey__thread_pool *pool = self->pool;
     uint64_t run = 0;
-    while (!atomic_load(&self->pool->stop)) {
-        wait_for_work(self->pool, run);
-        run = work(self->pool, self->thread);
+    while (!atomic_load(&pool->stop)) {
+        wait_for_work(self, run);
+        run = run_of(atomic_load(&pool->shares[self->thread].claim));
+        work(pool, self->thread);
     }
     return NULL;
 }
@@ -205,13 +243,16 @@ void osprey__thread_pool_run(osprey__thread_pool *pool, size_t tasks,
         for (size_t task = 0; task < tasks; task++) function(context, task, 0);
         return;
     }
-    assert(tasks <= UINT32_MAX);
-    atomic_store_explicit(&pool->function, function, memory_order_relaxed);
-    atomic_store_explicit(&pool->context, context, memory_order_relaxed);
-    atomic_store_explicit(&pool->tasks, tasks, memory_order_relaxed);
+    pool->function = function;
+    pool->context = context;
+    pool->tasks = tasks;
+    pool->unit = tasks / (pool->threads * MAX_UNITS) + 1;
+    pool->run = (pool->run + 1) & UINT32_MAX;
     atomic_store(&pool->remaining, tasks);
-    uint64_t run = (run_of(atomic_load(&pool->claim)) + 1) & UINT32_MAX;
-    atomic_store(&pool->claim, run << 32 | tasks);
+    for (size_t i = 0; i < pool->threads; i++) {
+        size_t units = share_start(pool, i + 1) - share_start(pool, i);
+        atomic_store(&pool->shares[i].claim, claim_of(pool->run, 0, units));
+    }
     wake_workers(pool);
     work(pool, 0);
     wait_until_done(pool);

@@ -19,9 +19,10 @@ osprey_status osprey__thread_pool_create(size_t threads, osprey__thread_pool **p
 size_t osprey__thread_pool_threads(const osprey__thread_pool *pool);
 
 /*
- * Calls function(context, task, thread) for every task in 0..tasks-1, each once, on whichever
- * thread is free; thread (0..threads-1) numbers scratch space. Returns when all are done; what they
- * wrote is then visible to the caller. Allocates nothing. tasks: below 2^32.
+ * Calls function(context, task, thread) for every task in 0..tasks-1, each once; thread
+ * (0..threads-1) numbers scratch space. A thread works through neighbouring tasks one after the
+ * other, as far as that keeps all threads at work. Returns when all are done; what they wrote is
+ * then visible to the caller. Allocates nothing.
  */
 typedef void osprey__task_function(void *context, size_t task, size_t thread);
 void osprey__thread_pool_run(osprey__thread_pool *pool, size_t tasks,

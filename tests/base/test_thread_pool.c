@@ -99,6 +99,52 @@ static void test_threads_work_at_the_same_time(void **state)
     osprey__thread_pool_free(pool);
 }
 
+static void add_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    atomic_fetch_add((atomic_size_t *)context, task);
+}
+
+typedef struct order {
+    size_t thread_of[MOST_TASKS];
+} order;
+
+static void note_thread(void *context, size_t task, size_t thread)
+{
+    ((order *)context)->thread_of[task] = thread;
+    /* All threads have begun before one has finished its share. */
+    for (volatile int i = 0; i < 2000; i++) continue;
+}
+
+/* Shares are contiguous: who takes part has neighbours, but where others helped with the end. */
+static void test_neighbouring_tasks_stay_together(void **state)
+{
+    (void)state;
+    static order seen;
+    osprey__thread_pool *pool;
+    assert_int_equal(osprey__thread_pool_create(2, &pool, NULL), OSPREY_OK);
+    for (size_t repeat = 0; repeat < 50; repeat++) {
+        osprey__thread_pool_run(pool, MOST_TASKS, note_thread, &seen);
+        size_t changes = 0;
+        for (size_t i = 1; i < MOST_TASKS; i++)
+            changes += seen.thread_of[i] != seen.thread_of[i - 1];
+        assert_true(changes <= 2);
+    }
+    osprey__thread_pool_free(pool);
+}
+
+static void test_more_tasks_than_a_claim_counts(void **state)
+{
+    (void)state;
+    atomic_size_t sum = 0;
+    osprey__thread_pool *pool;
+    assert_int_equal(osprey__thread_pool_create(2, &pool, NULL), OSPREY_OK);
+    const size_t tasks = 1000003;
+    osprey__thread_pool_run(pool, tasks, add_task, &sum);
+    assert_int_equal(atomic_load(&sum), tasks * (tasks - 1) / 2);
+    osprey__thread_pool_free(pool);
+}
+
 static bool refuse(size_t bytes, void *context)
 {
     (void)bytes;
@@ -163,6 +209,8 @@ int main(void)
         cmocka_unit_test(test_every_task_runs_once),
         cmocka_unit_test(test_many_short_runs),
         cmocka_unit_test(test_threads_work_at_the_same_time),
+        cmocka_unit_test(test_neighbouring_tasks_stay_together),
+        cmocka_unit_test(test_more_tasks_than_a_claim_counts),
         cmocka_unit_test(test_a_run_allocates_nothing),
         cmocka_unit_test(test_workers_leave_signals_to_the_program),
         cmocka_unit_test(test_impossible_pools_are_refused),

@@ -39,9 +39,10 @@ static size_t steps_of(size_t k)
 
 /*
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
- * while the tiles pass, and the part that follows it in memory is fetched meanwhile. Behind a
- * panel's weights lie its columns' scales, where kind has such. A tile is finished as soon as its
- * sums are, so that its results leave while the next is multiplied.
+ * while the tiles pass, and the part that follows it in memory is fetched meanwhile: this product's
+ * next panel or, behind the last, what most likely comes next. Behind a panel's weights lie its
+ * columns' scales, where kind has such. A tile is finished as soon as its sums are, so that its
+ * results leave while the next is multiplied.
  */
 OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_block *block,
                                     size_t panel, size_t tail, const sum_kind kind)
@@ -59,11 +60,11 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.steps * TILE_STEP_BYTES) {
         size_t step = chunk * steps / chunks;
-        bool last = chunk + 1 == chunks, at_end = last && args->n - finish.column <= TILE_COLUMNS;
+        bool last = chunk + 1 == chunks;
         job.steps = (chunk + 1) * steps / chunks - step;
         job.add = chunk > 0;
-        job.prefetch = at_end ? job.b : job.b + job.steps * TILE_STEP_BYTES;
-        job.prefetch_step = at_end ? 0 : TILE_STEP_BYTES / tiles;
+        job.prefetch = job.b + job.steps * TILE_STEP_BYTES;
+        job.prefetch_step = TILE_STEP_BYTES / tiles;
         for (size_t t = block->first; t < block->last; t++) {
             size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
             job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
