@@ -116,8 +116,8 @@ const cli_option_spec cli_option_table[] = {
              "text tower is calibrated with built-in prompts. May be given several times."},
     {"method", 0, CLI_CHOICE, CLI_COMPILE, FIELD(method), .fallback = "minmax",
      CHOICES("minmax", "entropy"), .value = "METHOD", .needs = "calibrate",
-     .help = "minmax: a range reaches to the largest magnitude seen. entropy: it is cut where that "
-             "loses least information, by how many values it moves."},
+     .help = "minmax: a range reaches to the largest magnitude seen. entropy: it is cut "
+             "below that where finer steps gain more than what is cut off loses."},
     {"static", 0, CLI_FLAG, MODEL_RUNNERS, FIELD(static_ranges),
      .help = "Quantize the inputs of int8 and int4 layers by the ranges that the engine was "
              "calibrated with, instead of finding one for each row."},

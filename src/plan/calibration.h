@@ -38,9 +38,9 @@ void osprey__histogram_add(osprey__histogram *histogram, const float *values, si
 
 /*
  * By OSPREY_CALIBRATION_MINMAX the largest magnitude; by OSPREY_CALIBRATION_ENTROPY the magnitude
- * at which to cut so that the distribution, with what is cut off moved to its last bin, diverges
- * least (Kullback-Leibler) from the one that 128 levels can stand for. 0 where there were only
- * zeros.
+ * at which to cut so that the distribution, without its zeros and with what is cut off moved to its
+ * last bin, diverges least (Kullback-Leibler) from the one that 128 levels can stand for; of the
+ * magnitudes from that of the least squared error on. 0 where there were only zeros.
  */
 float osprey__histogram_range(const osprey__histogram *histogram, osprey_calibration_method method);
 

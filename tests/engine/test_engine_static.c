@@ -143,9 +143,10 @@ static void check_engine(const char *name, osprey_calibration_method method)
 static void test_static_results(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         check_engine(names[i], OSPREY_CALIBRATION_MINMAX);
-    check_engine(SMALL, OSPREY_CALIBRATION_ENTROPY);
+        check_engine(names[i], OSPREY_CALIBRATION_ENTROPY);
+    }
 }
 
 static void count_calls(void *context, size_t images_done)

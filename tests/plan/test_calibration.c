@@ -36,30 +36,51 @@ static long long two_humps(long long bin)
     return bin < 300 ? 5000 : llabs(bin - 1500) < 40 ? 900 : 0;
 }
 
+/* Of a layer behind a rectifier: most values are zero. */
+static long long rectified(long long bin)
+{
+    long long left = BINS - bin;
+    return bin ? left * left * left * left / 100000000 : 500000000;
+}
+
+/* Few values, so far away that to cut them off would be the larger error. */
+static long long far_away(long long bin)
+{
+    return bin < 400 ? (400 - bin) * (400 - bin) : bin >= 2000 ? 5 : 0;
+}
+
+/* The largest magnitude is where the last bin that is not empty ends. */
+static void fill(osprey__histogram *seen, long long (*count)(long long bin), int exponent)
+{
+    for (size_t bin = 0; bin < BINS; bin++) {
+        seen->counts[bin] = (uint64_t)count((long long)bin);
+        if (seen->counts[bin]) seen->largest = ldexpf((float)(bin + 1), exponent - 11);
+    }
+    seen->exponent = exponent;
+}
+
 static void test_entropy_cuts_where_numpy_does(void **state)
 {
     (void)state;
     static const struct {
         long long (*count)(long long bin);
         float cut; /* in bins */
-    } expected[] = {
-        {long_tail, 554}, {outliers, 595}, {uniform, 2048}, {sparse, 991}, {two_humps, 1540}};
+    } expected[] = {{long_tail, 1919}, {outliers, 595},   {uniform, 2048}, {sparse, 1663},
+                    {two_humps, 1540}, {rectified, 1919}, {far_away, 2012}};
     static osprey__histogram seen;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         for (int exponent = -20; exponent <= 20; exponent += 20) {
-            for (size_t bin = 0; bin < BINS; bin++)
-                seen.counts[bin] = (uint64_t)expected[i].count((long long)bin);
-            seen.exponent = exponent;
-            seen.largest = ldexpf(1, exponent);
+            fill(&seen, expected[i].count, exponent);
             float range = osprey__histogram_range(&seen, OSPREY_CALIBRATION_ENTROPY);
             float wanted = ldexpf(expected[i].cut, exponent - 11);
             if (range != wanted)
                 fail_msg("%zu: %g instead of %g", i, (double)range, (double)wanted);
             assert_true(osprey__histogram_range(&seen, OSPREY_CALIBRATION_MINMAX) == seen.largest);
-            /* Nothing lies beyond the largest magnitude. */
-            seen.largest = wanted / 2;
-            assert_true(osprey__histogram_range(&seen, OSPREY_CALIBRATION_ENTROPY) == wanted / 2);
         }
+    /* Nothing lies beyond the largest magnitude. */
+    fill(&seen, uniform, 0);
+    seen.largest = 2047.5F / BINS;
+    assert_true(osprey__histogram_range(&seen, OSPREY_CALIBRATION_ENTROPY) == seen.largest);
 }
 
 static float *random_values(size_t count)
