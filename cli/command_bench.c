@@ -179,13 +179,13 @@ static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded
     return code;
 }
 
-/* An engine may have one tower only, and a model with a head no text tower. */
+/* An engine may have one tower only, and so may a model. */
 static bool has_tower(const cli_loaded_model *loaded, osprey_tower tower)
 {
     const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
     bool image = tower == OSPREY_TOWER_IMAGE;
     if (engine) return (image ? engine->image : engine->text).profile_count > 0;
-    return image || loaded->info->text.architecture;
+    return (image ? loaded->info->image : loaded->info->text).architecture;
 }
 
 /* Whether the tower was asked for, or is there where any will do. */

@@ -118,6 +118,10 @@ static cli_exit make_set(const cli_options *options, const cli_prompts *prompts,
                          cli_loaded_model *loaded, osprey_label_set **set)
 {
     const osprey_model_info *info = loaded->info;
+    if (!info->image.architecture)
+        return cli_fail(CLI_WRONG_USE, info->name,
+                        "has no image tower, and so cannot look at pictures: embed --texts is what "
+                        "it can do");
     if (prompts && !info->text.architecture && info->head_classes)
         return cli_fail(CLI_WRONG_USE, "--labels",
                         "%s has no text tower, and so knows no labels but its own %zu classes: "

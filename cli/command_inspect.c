@@ -242,19 +242,21 @@ static json_t *model_json(const cli_loaded_model *loaded)
     set_size(object, "parameters", info->image.parameters + info->text.parameters);
     set_text(object, "weight_dtype", info->weight_dtype);
     set_size(object, "embed_dim", info->embed_dim);
-    set_size(object, "image_height", info->image_height);
-    set_size(object, "image_width", info->image_width);
+    set_known_size(object, "image_height", info->image_height);
+    set_known_size(object, "image_width", info->image_width);
     set_known_size(object, "head_classes", info->head_classes);
     if (info->head_labels) set_text(object, "head_labels", info->head_labels);
-    if (info->text.architecture) {
-        set_size(object, "context_length", info->context_length);
+    const bool image = info->image.architecture, text = info->text.architecture;
+    set_known_size(object, "context_length", info->context_length);
+    if (image && text) {
         set_number(object, "logit_scale", info->logit_scale);
         set_number(object, "logit_bias", info->logit_bias);
         json_object_set_new(object, "templates", templates_json(info));
     }
-    json_object_set_new(object, "image", tower_json(&info->image));
-    if (info->text.architecture) json_object_set_new(object, "text", tower_json(&info->text));
-    json_object_set_new(object, "preprocessing", preprocessing_json(&info->preprocessing));
+    if (image) json_object_set_new(object, "image", tower_json(&info->image));
+    if (text) json_object_set_new(object, "text", tower_json(&info->text));
+    if (image)
+        json_object_set_new(object, "preprocessing", preprocessing_json(&info->preprocessing));
     const osprey_tokenizer *tokenizer = osprey_model_tokenizer(loaded->model);
     if (tokenizer) json_object_set_new(object, "tokenizer", tokenizer_json(tokenizer));
     const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);

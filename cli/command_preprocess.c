@@ -27,6 +27,9 @@ static cli_exit preprocess_images(preprocessing_run *run, const cli_options *opt
                                   const cli_image_inputs *inputs, const cli_loaded_model *loaded)
 {
     const osprey_preprocessing *how = &loaded->info->preprocessing;
+    if (!loaded->info->image.architecture)
+        return cli_fail(CLI_WRONG_USE, loaded->info->name,
+                        "has no image tower, and so sees no pictures");
     size_t shape[] = {inputs->count, 3, how->crop_height, how->crop_width};
     cli_exit code = cli_output_open(&run->output, options->output);
     if (code == CLI_DONE) code = cli_npy_begin(&run->output, 4, shape);

@@ -6,19 +6,26 @@
 #include "input/text/templates.h"
 #include "model/prompt_templates.h"
 
+static void check_image(const osprey__image_config *image)
+{
+    FUZZ_PROMISE(image->image_height > 0 && image->image_width > 0);
+    FUZZ_PROMISE(image->heads > 0 && image->width * 32 % image->heads == 0);
+    FUZZ_PROMISE(image->kind == OSPREY__IMAGE_MODIFIED_RESNET ||
+                 (image->patch_size > 0 && image->patch_size <= image->image_height &&
+                  image->mlp_width > 0 && image->width % image->heads == 0));
+}
+
 static void check_model(const osprey__model_config *config)
 {
     const osprey__image_config *image = &config->image;
     const osprey__text_config *text = &config->text;
     FUZZ_PROMISE(config->layout && config->file && config->embed_dim > 0);
-    FUZZ_PROMISE(image->image_height > 0 && image->image_width > 0 && image->layers > 0);
-    FUZZ_PROMISE(image->heads > 0 && image->width * 32 % image->heads == 0);
-    FUZZ_PROMISE(image->kind == OSPREY__IMAGE_MODIFIED_RESNET ||
-                 (image->patch_size > 0 && image->patch_size <= image->image_height &&
-                  image->mlp_width > 0 && image->width % image->heads == 0));
+    if (image->layers) check_image(image);
     FUZZ_PROMISE(text->heads > 0 && text->width % text->heads == 0);
     FUZZ_PROMISE(text->layers > 0 && text->mlp_width > 0 && text->context_length > 0);
     FUZZ_PROMISE(text->end_id < text->vocabulary);
+    FUZZ_PROMISE(text->kind == OSPREY__TEXT_CLIP ||
+                 (text->token_types > 0 && text->context_length <= text->positions));
 }
 
 static void check_preprocessing(const osprey__model_config *config)

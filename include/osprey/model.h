@@ -58,8 +58,8 @@ OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
-    const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer" or "clip_text"; static
-                                 storage */
+    const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "clip_text" or "bert";
+                                 static storage */
     uint64_t parameters;      /* elements of the tensors that the tower uses */
     size_t width;             /* of the residual stream; a ResNet's first stage */
     size_t layers;            /* transformer blocks; a ResNet's bottlenecks in all stages */
@@ -91,14 +91,13 @@ typedef struct osprey_model_info {
                             (osprey_label_set_create_classes); 0: the model has none */
     const char *head_labels; /* what these classes are: "ImageNet-1k" or "ImageNet-21k", known by
                                 their number; NULL where osprey has no names for them */
-    size_t image_height, image_width;
+    size_t image_height, image_width; /* 0 without an image tower */
     size_t context_length; /* most tokens of a text, start and end token included; 0 without a
                               text tower */
-    float logit_scale;     /* what the cosine is multiplied by: exp of the stored value; 0 without
-                              a text tower */
+    float logit_scale;     /* what the cosine is multiplied by: exp of the stored value; 0 where
+                              one of the towers is missing */
     float logit_bias;      /* added to it; 0 but for SigLIP */
-    osprey_tower_info image;
-    osprey_tower_info text; /* architecture NULL, all 0: the model takes pictures only */
+    osprey_tower_info image, text; /* architecture NULL, all 0: the model has no such tower */
     osprey_preprocessing preprocessing;
     const char *const
         *templates; /* sentences with {} or {label} where a label goes, of which the
@@ -124,8 +123,10 @@ typedef struct osprey_model_options {
 
 /*
  * Opens a directory in one of two published layouts:
- * - Hugging Face: config.json, preprocessor_config.json, tokenizer files, and model.safetensors or
- *   pytorch_model.bin (or the .index.json of one with its shards);
+ * - Hugging Face (CLIPModel, ChineseCLIPModel): config.json, preprocessor_config.json, tokenizer
+ *   files, and model.safetensors or pytorch_model.bin (or the .index.json of one with its shards);
+ *   or a BertModel as a sentence encoder, with what sentence-transformers keeps beside it: such a
+ *   model has a text tower alone;
  * - OpenCLIP: open_clip_config.json, and open_clip_model.safetensors or
  *   open_clip_pytorch_model.bin;
  * or a weight file; or an engine, which osprey_engine_compile wrote (engine.h).

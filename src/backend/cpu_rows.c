@@ -153,13 +153,16 @@ void osprey__cpu_add(const osprey__run *run, const osprey__step *step)
     run_rows(&r, add_task);
 }
 
+/* The mean of a sequence's rows, or of the tokens of a text, which shares none (sees_ahead). */
 static void mean_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const rows *r = context;
     const osprey__shape *x = osprey__step_shape(r->run, r->step->node->inputs[0]);
-    size_t positions = x->dims[0];
-    const float *in = r->x + task * positions * r->width;
+    bool of_tokens = x->extent == OSPREY__PER_TOKEN;
+    size_t first = of_tokens ? r->run->texts->starts[task] : task * x->dims[0];
+    size_t positions = of_tokens ? r->run->texts->starts[task + 1] - first : x->dims[0];
+    const float *in = r->x + first * r->width;
     float *out = r->out + task * r->width;
     memcpy(out, in, r->width * sizeof *out);
     for (size_t p = 1; p < positions; p++)
@@ -170,7 +173,7 @@ static void mean_task(void *context, size_t task, size_t thread)
 void osprey__cpu_mean(const osprey__run *run, const osprey__step *step)
 {
     const osprey__shape *x = osprey__step_shape(run, step->node->inputs[0]);
-    rows r = begin(run, step, run->sequences, x->dims[1]);
+    rows r = begin(run, step, run->sequences, x->dims[x->rank - 1]);
     r.chunk = 1;
     run_rows(&r, mean_task);
 }

@@ -64,6 +64,13 @@ static uint64_t file_mark(const char *path)
     return osprey__checksum(mark, (size_t)length);
 }
 
+/* sentence-transformers keeps how tokens are pooled in a directory of its own, "1_Pooling". */
+static bool is_pooling(const char *name)
+{
+    static const char *const endings[] = {"_Pooling", NULL};
+    return ends_with(name, endings);
+}
+
 /* The sum of the files' marks: the order in which a directory lists them does not matter. */
 static osprey_status mark_files(const char *directory, bool (*counts)(const char *name),
                                 uint64_t *sum, osprey_error *error)
@@ -72,10 +79,14 @@ static osprey_status mark_files(const char *directory, bool (*counts)(const char
     if (!files)
         return osprey__fail(error, OSPREY_IO, directory, "cannot list it: %s", strerror(errno));
     for (struct dirent *entry; (entry = readdir(files));) {
-        char path[PATH_MAX];
+        char path[PATH_MAX], inner[PATH_MAX];
         if (counts(entry->d_name) &&
             osprey__path_join(path, sizeof path, directory, entry->d_name, NULL) == OSPREY_OK)
             *sum += file_mark(path);
+        if (is_pooling(entry->d_name) &&
+            osprey__path_join(path, sizeof path, directory, entry->d_name, NULL) == OSPREY_OK &&
+            osprey__path_join(inner, sizeof inner, path, "config.json", NULL) == OSPREY_OK)
+            *sum += file_mark(inner);
     }
     closedir(files);
     return OSPREY_OK;

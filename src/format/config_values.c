@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 osprey_status osprey__config_section_whole(json_t *root, const char *file,
                                            osprey__config_section *section, osprey_error *error)
@@ -85,6 +86,50 @@ osprey_status osprey__config_check_heads(const osprey__config_section *section, 
     if (heads >= 1 && width % heads == 0) return OSPREY_OK;
     return osprey__fail(error, OSPREY_FORMAT, section->label,
                         "a width of %zu cannot be divided into %zu attention heads", width, heads);
+}
+
+/* transformers' ACT2FN has several names for one function. */
+static const struct {
+    const char *name;
+    osprey_activation activation;
+} activations[] = {
+    {"quick_gelu", OSPREY_ACTIVATION_QUICK_GELU},
+    {"gelu", OSPREY_ACTIVATION_GELU},
+    {"gelu_python", OSPREY_ACTIVATION_GELU},
+    {"gelu_new", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_fast", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_accurate", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_pytorch_tanh", OSPREY_ACTIVATION_GELU_TANH},
+    {"gelu_python_tanh", OSPREY_ACTIVATION_GELU_TANH},
+    {"relu", OSPREY_ACTIVATION_RELU},
+};
+
+osprey_status osprey__config_activation(const osprey__config_section *section,
+                                        osprey_activation *activation, osprey_error *error)
+{
+    const char *name = NULL;
+    OSPREY_TRY(osprey__json_string(section->object, "hidden_act", section->label, &name, error));
+    if (!name) return OSPREY_OK;
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
+        if (strcmp(activations[i].name, name) != 0) continue;
+        *activation = activations[i].activation;
+        return OSPREY_OK;
+    }
+    return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                        "\"hidden_act\" is \"%s\"; supported are quick_gelu, gelu, "
+                        "gelu_pytorch_tanh and relu",
+                        name);
+}
+
+osprey_status osprey__config_epsilon(const osprey__config_section *section, float *epsilon,
+                                     osprey_error *error)
+{
+    OSPREY_TRY(
+        osprey__json_float(section->object, "layer_norm_eps", section->label, epsilon, error));
+    if (*epsilon >= 0 && *epsilon < 1) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, section->label,
+                        "\"layer_norm_eps\" is %g; it has to be at least 0 and below 1",
+                        (double)*epsilon);
 }
 
 osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t image_width)

@@ -9,6 +9,7 @@
 
 #include <osprey/error.h>
 #include <osprey/image.h>
+#include <osprey/model.h>
 
 #include <jansson.h>
 #include <stddef.h>
@@ -43,6 +44,12 @@ osprey_status osprey__config_colours(const osprey__config_section *section, cons
 /* Attention needs a width that its heads divide. */
 osprey_status osprey__config_check_heads(const osprey__config_section *section, size_t width,
                                          size_t heads, osprey_error *error);
+
+/* "hidden_act" by one of transformers' names for it; "layer_norm_eps" from 0 to below 1. */
+osprey_status osprey__config_activation(const osprey__config_section *section,
+                                        osprey_activation *activation, osprey_error *error);
+osprey_status osprey__config_epsilon(const osprey__config_section *section, float *epsilon,
+                                     osprey_error *error);
 
 /* OpenAI's: bicubic to the shorter side, centre crop, their mean and deviation. */
 osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t image_width);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json as transformers' CLIPConfig reads it, with the defaults that a sparse one leaves
- * out. */
+/* config.json as transformers' CLIPConfig, ChineseCLIPConfig and BertConfig read it, with the
+ * defaults that a sparse one leaves out. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -13,49 +13,6 @@
 /* Files saved before transformers 4.31 carry this end id, which never was the tokenizer's;
  * CLIPTextModel takes it as the sign to pool at the highest id. */
 #define LEGACY_END_ID 2
-
-/* transformers' ACT2FN has several names for one function. */
-static const struct {
-    const char *name;
-    osprey_activation activation;
-} activations[] = {
-    {"quick_gelu", OSPREY_ACTIVATION_QUICK_GELU},
-    {"gelu", OSPREY_ACTIVATION_GELU},
-    {"gelu_python", OSPREY_ACTIVATION_GELU},
-    {"gelu_new", OSPREY_ACTIVATION_GELU_TANH},
-    {"gelu_fast", OSPREY_ACTIVATION_GELU_TANH},
-    {"gelu_accurate", OSPREY_ACTIVATION_GELU_TANH},
-    {"gelu_pytorch_tanh", OSPREY_ACTIVATION_GELU_TANH},
-    {"gelu_python_tanh", OSPREY_ACTIVATION_GELU_TANH},
-    {"relu", OSPREY_ACTIVATION_RELU},
-};
-
-static osprey_status read_activation(const osprey__config_section *section,
-                                     osprey_activation *activation, osprey_error *error)
-{
-    const char *name = "quick_gelu";
-    OSPREY_TRY(osprey__json_string(section->object, "hidden_act", section->label, &name, error));
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
-        if (strcmp(activations[i].name, name) != 0) continue;
-        *activation = activations[i].activation;
-        return OSPREY_OK;
-    }
-    return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
-                        "\"hidden_act\" is \"%s\"; supported are quick_gelu, gelu, "
-                        "gelu_pytorch_tanh and relu",
-                        name);
-}
-
-static osprey_status read_epsilon(const osprey__config_section *section, float *epsilon,
-                                  osprey_error *error)
-{
-    *epsilon = 1e-5F;
-    OSPREY_TRY(
-        osprey__json_float(section->object, "layer_norm_eps", section->label, epsilon, error));
-    if (*epsilon >= 0 && *epsilon < 1) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, section->label,
-                        "\"layer_norm_eps\" is %g; it has to be at least 0 and below 1", *epsilon);
-}
 
 /*
  * "text_config_dict" is how old versions saved a section. transformers completes it with the
@@ -79,7 +36,9 @@ static osprey_status read_image(const osprey__config_section *section, osprey__i
                                     .layers = 12,
                                     .heads = 12,
                                     .mlp_width = 3072,
-                                    .patch_size = 32};
+                                    .patch_size = 32,
+                                    .activation = OSPREY_ACTIVATION_QUICK_GELU,
+                                    .layer_norm_epsilon = 1e-5F};
     size_t channels = 3;
     OSPREY_TRY(osprey__config_dimension(section, "hidden_size", OSPREY__CONFIG_WIDTH_MAX,
                                         &image->width, error));
@@ -99,8 +58,8 @@ static osprey_status read_image(const osprey__config_section *section, osprey__i
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
                             "\"num_channels\" is %zu; osprey reads pictures with 3", channels);
     image->image_width = image->image_height;
-    OSPREY_TRY(read_activation(section, &image->activation, error));
-    OSPREY_TRY(read_epsilon(section, &image->layer_norm_epsilon, error));
+    OSPREY_TRY(osprey__config_activation(section, &image->activation, error));
+    OSPREY_TRY(osprey__config_epsilon(section, &image->layer_norm_epsilon, error));
     return osprey__config_check_heads(section, image->width, image->heads, error);
 }
 
@@ -118,19 +77,10 @@ static osprey_status read_pooling(const osprey__config_section *section, osprey_
                         text->vocabulary);
 }
 
-static osprey_status read_text(const osprey__config_section *section, osprey__text_config *text,
-                               osprey_error *error)
+/* What CLIP and BERT call the same. */
+static osprey_status read_blocks(const osprey__config_section *section, osprey__text_config *text,
+                                 osprey_error *error)
 {
-    *text = (osprey__text_config){.vocabulary = 49408,
-                                  .context_length = 77,
-                                  .width = 512,
-                                  .layers = 12,
-                                  .heads = 8,
-                                  .mlp_width = 2048};
-    OSPREY_TRY(osprey__config_dimension(section, "vocab_size", OSPREY__CONFIG_VOCABULARY_MAX,
-                                        &text->vocabulary, error));
-    OSPREY_TRY(osprey__config_dimension(section, "max_position_embeddings",
-                                        OSPREY__CONFIG_CONTEXT_MAX, &text->context_length, error));
     OSPREY_TRY(osprey__config_dimension(section, "hidden_size", OSPREY__CONFIG_WIDTH_MAX,
                                         &text->width, error));
     OSPREY_TRY(osprey__config_dimension(section, "intermediate_size", OSPREY__CONFIG_WIDTH_MAX,
@@ -139,45 +89,117 @@ static osprey_status read_text(const osprey__config_section *section, osprey__te
                                         &text->layers, error));
     OSPREY_TRY(osprey__config_dimension(section, "num_attention_heads", OSPREY__CONFIG_WIDTH_MAX,
                                         &text->heads, error));
-    OSPREY_TRY(read_activation(section, &text->activation, error));
-    OSPREY_TRY(read_epsilon(section, &text->layer_norm_epsilon, error));
-    OSPREY_TRY(read_pooling(section, text, error));
+    OSPREY_TRY(osprey__config_activation(section, &text->activation, error));
+    OSPREY_TRY(osprey__config_epsilon(section, &text->layer_norm_epsilon, error));
     return osprey__config_check_heads(section, text->width, text->heads, error);
 }
 
-static osprey_status check_kind(const osprey__config_section *whole, osprey_error *error)
+static osprey_status read_text(const osprey__config_section *section, osprey__text_config *text,
+                               osprey_error *error)
 {
-    const char *file = whole->label, *type = NULL;
-    OSPREY_TRY(osprey__json_string(whole->object, "model_type", file, &type, error));
-    if (!type)
-        return osprey__fail(error, OSPREY_FORMAT, file,
-                            "it has no \"model_type\"; a CLIP model's says \"clip\"");
-    if (strcmp(type, "clip") != 0)
-        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                            "\"model_type\" is \"%s\"; supported is \"clip\"", type);
-    if (json_is_object(json_object_get(whole->object, "quantization_config")))
-        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                            "\"quantization_config\": osprey reads weights in F32, F16 and BF16");
+    *text = (osprey__text_config){.vocabulary = 49408,
+                                  .context_length = 77,
+                                  .width = 512,
+                                  .layers = 12,
+                                  .heads = 8,
+                                  .mlp_width = 2048,
+                                  .activation = OSPREY_ACTIVATION_QUICK_GELU,
+                                  .layer_norm_epsilon = 1e-5F};
+    OSPREY_TRY(osprey__config_dimension(section, "vocab_size", OSPREY__CONFIG_VOCABULARY_MAX,
+                                        &text->vocabulary, error));
+    OSPREY_TRY(osprey__config_dimension(section, "max_position_embeddings",
+                                        OSPREY__CONFIG_CONTEXT_MAX, &text->context_length, error));
+    OSPREY_TRY(read_pooling(section, text, error));
+    return read_blocks(section, text, error);
+}
+
+/* BertConfig's and ChineseCLIPTextConfig's, which have the same defaults. */
+static osprey_status read_bert(const osprey__config_section *section, osprey__text_config *text,
+                               osprey_error *error)
+{
+    *text = (osprey__text_config){.kind = OSPREY__TEXT_BERT,
+                                  .vocabulary = 30522,
+                                  .positions = 512,
+                                  .token_types = 2,
+                                  .width = 768,
+                                  .layers = 12,
+                                  .heads = 12,
+                                  .mlp_width = 3072,
+                                  .activation = OSPREY_ACTIVATION_GELU,
+                                  .layer_norm_epsilon = 1e-12F,
+                                  .pooling = OSPREY__POOL_FIRST};
+    const char *positions = "absolute";
+    bool is_decoder = false;
+    OSPREY_TRY(osprey__config_dimension(section, "vocab_size", OSPREY__CONFIG_VOCABULARY_MAX,
+                                        &text->vocabulary, error));
+    OSPREY_TRY(osprey__config_dimension(section, "max_position_embeddings",
+                                        OSPREY__CONFIG_CONTEXT_MAX, &text->positions, error));
+    OSPREY_TRY(osprey__config_dimension(section, "type_vocab_size", OSPREY__CONFIG_WIDTH_MAX,
+                                        &text->token_types, error));
+    OSPREY_TRY(read_blocks(section, text, error));
+    OSPREY_TRY(osprey__json_string(section->object, "position_embedding_type", section->label,
+                                   &positions, error));
+    OSPREY_TRY(
+        osprey__json_bool(section->object, "is_decoder", section->label, &is_decoder, error));
+    text->context_length = text->positions;
+    if (strcmp(positions, "absolute") != 0)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"position_embedding_type\" is \"%s\"; supported is \"absolute\"",
+                            positions);
+    if (is_decoder)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"is_decoder\": osprey has BERT as an encoder");
+    return OSPREY_OK;
+}
+
+/* The two towers of CLIP, or of Chinese-CLIP. */
+static osprey_status read_towers(const osprey__config_section *whole, bool bert,
+                                 osprey__model_config *config, osprey_error *error)
+{
+    osprey__config_section section;
+    config->embed_dim = 512;
+    OSPREY_TRY(osprey__config_dimension(whole, "projection_dim", OSPREY__CONFIG_WIDTH_MAX,
+                                        &config->embed_dim, error));
+    OSPREY_TRY(open_section(whole, "vision_config", "vision_config_dict", &section, error));
+    OSPREY_TRY(read_image(&section, &config->image, error));
+    OSPREY_TRY(open_section(whole, "text_config", "text_config_dict", &section, error));
+    OSPREY_TRY((bert ? read_bert : read_text)(&section, &config->text, error));
+    config->preprocessing =
+        osprey__clip_preprocessing(config->image.image_height, config->image.image_width);
+    return OSPREY_OK;
+}
+
+/* BertModel, of which sentence encoders take the mean. */
+static osprey_status read_sentence_encoder(const osprey__config_section *whole,
+                                           osprey__model_config *config, osprey_error *error)
+{
+    OSPREY_TRY(read_bert(whole, &config->text, error));
+    config->text.pooling = OSPREY__POOL_MEAN;
+    config->embed_dim = config->text.width;
     return OSPREY_OK;
 }
 
 osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__model_config *config,
                                       osprey_error *error)
 {
-    osprey__config_section whole, section;
+    osprey__config_section whole;
+    const char *type = NULL;
     OSPREY_TRY(osprey__config_section_whole(root, file, &whole, error));
-    OSPREY_TRY(check_kind(&whole, error));
-    *config =
-        (osprey__model_config){.layout = "huggingface", .file = "config.json", .embed_dim = 512};
-    OSPREY_TRY(osprey__config_dimension(&whole, "projection_dim", OSPREY__CONFIG_WIDTH_MAX,
-                                        &config->embed_dim, error));
-    OSPREY_TRY(open_section(&whole, "vision_config", "vision_config_dict", &section, error));
-    OSPREY_TRY(read_image(&section, &config->image, error));
-    OSPREY_TRY(open_section(&whole, "text_config", "text_config_dict", &section, error));
-    OSPREY_TRY(read_text(&section, &config->text, error));
-    config->preprocessing =
-        osprey__clip_preprocessing(config->image.image_height, config->image.image_width);
-    return OSPREY_OK;
+    OSPREY_TRY(osprey__json_string(root, "model_type", file, &type, error));
+    if (!type)
+        return osprey__fail(error, OSPREY_FORMAT, file,
+                            "it has no \"model_type\"; a CLIP model's says \"clip\"");
+    if (json_is_object(json_object_get(root, "quantization_config")))
+        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                            "\"quantization_config\": osprey reads weights in F32, F16 and BF16");
+    *config = (osprey__model_config){.layout = "huggingface", .file = "config.json"};
+    if (strcmp(type, "clip") == 0) return read_towers(&whole, false, config, error);
+    if (strcmp(type, "chinese_clip") == 0) return read_towers(&whole, true, config, error);
+    if (strcmp(type, "bert") == 0) return read_sentence_encoder(&whole, config, error);
+    return osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                        "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\" and "
+                        "\"bert\"",
+                        type);
 }
 
 /* Reads the preprocessing from directory/name; *found stays false where that has none. */
@@ -210,6 +232,7 @@ osprey_status osprey__hf_config_read(const char *directory, osprey__model_config
     osprey_status status = osprey__hf_config_parse(root, path, config, error);
     json_decref(root);
     OSPREY_TRY(status);
+    if (!config->image.layers) return osprey__sentence_config_read(directory, config, error);
     /* transformers 5 saves the image processor inside the processor's file, which wins. */
     OSPREY_TRY(read_preprocessing(directory, "processor_config.json", "image_processor", path,
                                   config, error));

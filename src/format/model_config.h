@@ -38,16 +38,24 @@ typedef enum osprey__image_kind {
     OSPREY__IMAGE_MIXER,           /* MLP-Mixer, whose tokens are pooled by their mean */
 } osprey__image_kind;
 
+typedef enum osprey__text_kind {
+    OSPREY__TEXT_CLIP, /* causal, norms before attention and MLP */
+    OSPREY__TEXT_BERT,
+} osprey__text_kind;
+
 typedef enum osprey__text_pooling {
     OSPREY__POOL_HIGHEST_ID, /* the first token with the text's highest id */
     OSPREY__POOL_FIRST_END,  /* the first token with end_id */
+    OSPREY__POOL_FIRST,      /* the first token; BERT's [CLS] */
+    OSPREY__POOL_MEAN,       /* of all tokens */
 } osprey__text_pooling;
 
 typedef struct osprey__image_config {
     osprey__image_kind kind;
     size_t image_height, image_width; /* of the input */
     size_t width;                     /* of the residual stream; a ResNet's first stage */
-    size_t layers;                    /* blocks; a ResNet's bottlenecks in all stages */
+    size_t layers;                    /* blocks; a ResNet's bottlenecks in all stages; 0: the model
+                                         has no image tower, and the rest is 0 too */
     size_t stage_layers[4];           /* ResNet, also a hybrid's: bottlenecks of each stage */
     size_t stem_width;                /* hybrid: of the ResNet's first convolution */
     size_t heads;                     /* ResNet: of the attention pool; 0 in a Mixer */
@@ -71,8 +79,11 @@ static inline size_t osprey__stem_reduction(const osprey__image_config *image)
 }
 
 typedef struct osprey__text_config {
+    osprey__text_kind kind;
     size_t vocabulary;
     size_t context_length;
+    size_t positions;   /* BERT: that the tower has, of which texts use the first context_length */
+    size_t token_types; /* BERT: that it has, of which every token is of the first */
     size_t width;
     size_t layers; /* 0: the model has no text tower, and the rest is 0 too */
     size_t heads;
@@ -89,6 +100,8 @@ typedef struct osprey__model_config {
     const char *file;   /* "config.json", ... */
     bool bare;          /* from no file: file is what errors call the source */
     const char *preprocessing_file; /* NULL where there is none besides file */
+    const char *modules_file;       /* sentence-transformers' modules.json; or NULL */
+    char pooling_file[64];          /* of its Pooling module, within the directory; or empty */
     size_t embed_dim;
     size_t head_classes; /* of the classification head behind the embedding; 0: none */
     osprey__image_config image;
@@ -100,15 +113,25 @@ typedef struct osprey__model_config {
 } osprey__model_config;
 
 /*
- * Hugging Face: directory/config.json of model_type "clip", full, sparse or legacy
- * (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
+ * Hugging Face: directory/config.json of model_type "clip" or "chinese_clip", full, sparse or
+ * legacy (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
  * CLIPConfig; then preprocessing from processor_config.json or preprocessor_config.json,
- * of which one has to be there.
+ * of which one has to be there. Or of model_type "bert", and what osprey__sentence_config_read
+ * finds.
  * Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the
  * setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
                                      osprey_error *error);
+
+/*
+ * What sentence-transformers keeps beside a BertModel: modules.json, of Transformer, Pooling (the
+ * mean or the first token) and perhaps Normalize, and sentence_bert_config.json with the longest
+ * text. Without modules.json the embedding is the mean, as that library has it then. Errors as
+ * above.
+ */
+osprey_status osprey__sentence_config_read(const char *directory, osprey__model_config *config,
+                                           osprey_error *error);
 
 /* OpenCLIP: directory/open_clip_config.json, with the defaults of open_clip's CLIPVisionCfg,
  * CLIPTextCfg and PreprocessCfg. Errors as above. */

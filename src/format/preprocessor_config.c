@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* preprocessor_config.json as transformers' CLIPImageProcessor reads it. */
+/* preprocessor_config.json as transformers' CLIPImageProcessor and ChineseCLIPImageProcessor read
+ * it: their defaults and steps are the same. */
 #include "base/json.h"
 #include "base/status.h"
 #include "format/config_values.h"
@@ -14,8 +15,11 @@
 static osprey_status check_type(const osprey__config_section *root, const char *key,
                                 osprey_error *error)
 {
-    static const char *const known[] = {"CLIPImageProcessor", "CLIPImageProcessorFast",
-                                        "CLIPImageProcessorPil", "CLIPFeatureExtractor"};
+    static const char *const known[] = {
+        "CLIPImageProcessor",           "CLIPImageProcessorFast",
+        "CLIPImageProcessorPil",        "CLIPFeatureExtractor",
+        "ChineseCLIPImageProcessor",    "ChineseCLIPImageProcessorFast",
+        "ChineseCLIPImageProcessorPil", "ChineseCLIPFeatureExtractor"};
     const char *type = NULL;
     OSPREY_TRY(osprey__json_string(root->object, key, root->label, &type, error));
     if (!type) return OSPREY_OK;
@@ -23,7 +27,9 @@ static osprey_status check_type(const osprey__config_section *root, const char *
         if (strcmp(type, known[i]) == 0) return OSPREY_OK;
     }
     return osprey__fail(error, OSPREY_UNSUPPORTED, root->label,
-                        "\"%s\" is \"%s\"; supported is CLIPImageProcessor", key, type);
+                        "\"%s\" is \"%s\"; supported are CLIPImageProcessor and "
+                        "ChineseCLIPImageProcessor",
+                        key, type);
 }
 
 /* A step is on unless the file says false, or null, which transformers takes for false. */

@@ -65,7 +65,7 @@ typedef struct osprey__value {
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
     X(MAX_POOL, "max_pool")         /* x [h][w][c]: windows of `size`, `stride` apart */           \
     X(GROUP_NORM, "group_norm")     /* x [h][w][c], scale, shift, [residual] */                    \
-    X(MEAN, "mean")                 /* x [rows][c] -> [1][c] */                                    \
+    X(MEAN, "mean")                 /* x [rows][c] -> [1][c]; of tokens: [c] of each -> [c] */     \
     X(CONCAT, "concat")             /* x [m][c], y [n][c] -> [m + n][c]; either may be constant */ \
     X(SLICE, "slice")               /* x [rows][c] -> [count][c], from row `start` */              \
     X(GATHER, "gather")             /* table, index: a row of the table for each index */          \
@@ -90,7 +90,8 @@ typedef struct osprey__attributes {
     size_t columns[3];             /* attention: where q, k and v begin in a row of their input;
                                       token_match: k in the first */
     float scale;                   /* attention: of q . k */
-    bool causal;                   /* attention */
+    bool causal;                   /* attention: tokens of a text see those before them; one query
+                                      a text is its last, which sees all */
     size_t stride;                 /* conv2d, max_pool */
     size_t padding, padding_after; /* the same: rows above and columns left, rows below and right */
     size_t groups;              /* group_norm: of channels that have mean and variance together */

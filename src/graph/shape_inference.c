@@ -129,7 +129,7 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
     const osprey__attributes *a = &in->node->attributes;
     if (!osprey__shape_equal(k, v)) return wrong(in, "k and v have different shapes");
     /* One query a sequence, over all tokens of its text, or as many queries as tokens. */
-    bool pooled = q->extent == OSPREY__PER_SEQUENCE && k->extent == OSPREY__PER_TOKEN && !a->causal;
+    bool pooled = q->extent == OSPREY__PER_SEQUENCE && k->extent == OSPREY__PER_TOKEN;
     size_t rank = k->extent == OSPREY__PER_TOKEN ? 1 : 2;
     if ((q->extent != k->extent && !pooled) || q->rank != rank || k->rank != rank)
         return wrong(in, "q and k do not fit");
@@ -155,6 +155,17 @@ static osprey_status infer_add(const inference *in, osprey__shape *out)
     return osprey__shape_equal(out, &y) ? OSPREY_OK : wrong(in, "x and y have different shapes");
 }
 
+/* Of the rows of a sequence, or of the tokens of a text. */
+static osprey_status infer_mean(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0);
+    bool of_tokens = x->extent == OSPREY__PER_TOKEN;
+    if (x->rank != (of_tokens ? 1 : 2)) return wrong(in, "the rows are not there");
+    *out = of_tokens ? (osprey__shape){OSPREY__PER_SEQUENCE, 1, {x->dims[0]}}
+                     : (osprey__shape){x->extent, 2, {1, x->dims[1]}};
+    return OSPREY_OK;
+}
+
 static osprey_status infer_average_pool(const inference *in, osprey__shape *out)
 {
     const osprey__shape *x = input(in, 0);
@@ -176,13 +187,13 @@ static osprey_status infer_concat(const inference *in, osprey__shape *out)
     return OSPREY_OK;
 }
 
-static osprey_status infer_rows(const inference *in, size_t start, size_t count, bool mean,
-                                osprey__shape *out)
+static osprey_status infer_slice(const inference *in, size_t start, size_t count,
+                                 osprey__shape *out)
 {
     const osprey__shape *x = input(in, 0);
-    if (x->rank != 2 || (!mean && (start > x->dims[0] || count > x->dims[0] - start)))
+    if (x->rank != 2 || start > x->dims[0] || count > x->dims[0] - start)
         return wrong(in, "the rows are not there");
-    *out = (osprey__shape){x->extent, 2, {mean ? 1 : count, x->dims[1]}};
+    *out = (osprey__shape){x->extent, 2, {count, x->dims[1]}};
     return OSPREY_OK;
 }
 
@@ -288,11 +299,11 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
     case OSPREY__OP_GROUP_NORM:
         return infer_group_norm(&in, shape);
     case OSPREY__OP_MEAN:
-        return infer_rows(&in, 0, 0, true, shape);
+        return infer_mean(&in, shape);
     case OSPREY__OP_CONCAT:
         return infer_concat(&in, shape);
     case OSPREY__OP_SLICE:
-        return infer_rows(&in, a->start, a->count, false, shape);
+        return infer_slice(&in, a->start, a->count, shape);
     case OSPREY__OP_GATHER:
         return infer_gather(&in, shape);
     case OSPREY__OP_RESHAPE:

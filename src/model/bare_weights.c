@@ -24,7 +24,8 @@ static bool has(const osprey__weights *weights, const char *name)
 bool osprey__has_huggingface_names(const osprey__weights *weights)
 {
     return has(weights, "text_model.embeddings.token_embedding.weight") ||
-           has(weights, "vision_model.embeddings.patch_embedding.weight");
+           has(weights, "vision_model.embeddings.patch_embedding.weight") ||
+           has(weights, "embeddings.word_embeddings.weight");
 }
 
 static bool is_openai(const osprey__weights *weights)

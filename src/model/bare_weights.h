@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-/* Whether the names are those of transformers' CLIPModel. */
+/* Whether the names are those of transformers' CLIPModel, ChineseCLIPModel or BertModel. */
 bool osprey__has_huggingface_names(const osprey__weights *weights);
 
 /*

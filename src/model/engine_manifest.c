@@ -70,10 +70,10 @@ static const field fields[] = {
     AS_SIZE("head_classes", config.head_classes, 0, OSPREY__CONFIG_CLASSES_MAX),
     AS_SIZE("image_parameters", image.parameters, 0, INT64_MAX),
     AS_ENUM("image_kind", config.image.kind, OSPREY__IMAGE_MIXER),
-    AS_SIZE("image_height", config.image.image_height, 1, PIXELS),
-    AS_SIZE("image_width", config.image.image_width, 1, PIXELS),
-    AS_SIZE("image_tower_width", config.image.width, 1, WIDTH),
-    AS_SIZE("image_layers", config.image.layers, 1, LAYERS),
+    AS_SIZE("image_height", config.image.image_height, 0, PIXELS),
+    AS_SIZE("image_width", config.image.image_width, 0, PIXELS),
+    AS_SIZE("image_tower_width", config.image.width, 0, WIDTH),
+    AS_SIZE("image_layers", config.image.layers, 0, LAYERS),
     AS_SIZE("image_stage_1", config.image.stage_layers[0], 0, LAYERS),
     AS_SIZE("image_stage_2", config.image.stage_layers[1], 0, LAYERS),
     AS_SIZE("image_stage_3", config.image.stage_layers[2], 0, LAYERS),
@@ -84,6 +84,7 @@ static const field fields[] = {
     AS_SIZE("image_patch_size", config.image.patch_size, 0, PIXELS),
     AS_ENUM("image_activation", config.image.activation, OSPREY_ACTIVATION_TANH),
     AS_SIZE("text_parameters", text.parameters, 0, INT64_MAX),
+    AS_ENUM("text_kind", config.text.kind, OSPREY__TEXT_BERT),
     AS_SIZE("text_vocabulary", config.text.vocabulary, 0, OSPREY__CONFIG_VOCABULARY_MAX),
     AS_SIZE("text_context", config.text.context_length, 0, OSPREY__CONFIG_CONTEXT_MAX),
     AS_SIZE("text_width", config.text.width, 0, WIDTH),
@@ -91,7 +92,7 @@ static const field fields[] = {
     AS_SIZE("text_heads", config.text.heads, 0, WIDTH),
     AS_SIZE("text_mlp_width", config.text.mlp_width, 0, WIDTH),
     AS_ENUM("text_activation", config.text.activation, OSPREY_ACTIVATION_TANH),
-    AS_ENUM("text_pooling", config.text.pooling, OSPREY__POOL_FIRST_END),
+    AS_ENUM("text_pooling", config.text.pooling, OSPREY__POOL_MEAN),
     AS_SIZE("text_end_id", config.text.end_id, 0, OSPREY__CONFIG_VOCABULARY_MAX),
     AS_ENUM("resize", config.preprocessing.resize, OSPREY_RESIZE_EXACT),
     AS_SIZE("resize_height", config.preprocessing.resize_height, 0, PIXELS),
@@ -99,8 +100,8 @@ static const field fields[] = {
     AS_ENUM("resample", config.preprocessing.resample, OSPREY_RESAMPLE_HAMMING),
     AS_BOOL("center_crop", config.preprocessing.center_crop),
     AS_BOOL("crop_rounds_half_even", config.preprocessing.crop_rounds_half_even),
-    AS_SIZE("crop_height", config.preprocessing.crop_height, 1, PIXELS),
-    AS_SIZE("crop_width", config.preprocessing.crop_width, 1, PIXELS),
+    AS_SIZE("crop_height", config.preprocessing.crop_height, 0, PIXELS),
+    AS_SIZE("crop_width", config.preprocessing.crop_width, 0, PIXELS),
     AS_BOOL("rescale", config.preprocessing.rescale),
     AS_FLOATS("rescale_factor", config.preprocessing.rescale_factor, 1),
     AS_BOOL("normalize", config.preprocessing.normalize),
@@ -424,6 +425,20 @@ static osprey_status check_text(const parsing *p, const osprey__text_config *tex
     return OSPREY_OK;
 }
 
+/* The same of an image tower; one of the two towers has to be there. */
+static osprey_status check_image(const parsing *p, const osprey__model_config *config)
+{
+    const osprey__image_config *image = &config->image;
+    const bool has_tower = image->layers > 0;
+    if (!has_tower && !config->text.layers) return damaged(p, "image_layers");
+    if ((image->image_height > 0) != has_tower) return damaged(p, "image_height");
+    if ((image->image_width > 0) != has_tower) return damaged(p, "image_width");
+    if ((image->width > 0) != has_tower) return damaged(p, "image_tower_width");
+    if ((image->heads > 0) != (has_tower && image->kind != OSPREY__IMAGE_MIXER))
+        return damaged(p, "image_heads");
+    return OSPREY_OK;
+}
+
 /* What several fields have to agree on. */
 static osprey_status check_config(const parsing *p, const osprey__model_config *config)
 {
@@ -435,6 +450,7 @@ static osprey_status check_config(const parsing *p, const osprey__model_config *
         if (how->normalize && how->std[i] == 0) return damaged(p, "std");
     if (how->resize != OSPREY_RESIZE_NONE && !how->resize_height)
         return damaged(p, "resize_height");
+    OSPREY_TRY(check_image(p, config));
     return check_text(p, &config->text);
 }
 
@@ -458,6 +474,10 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
     OSPREY_TRY_GOTO(parse_reduction(&p, root, "text_reduction", &manifest->text));
     if (manifest->text.profile_count && !manifest->config.text.layers) {
         status = damaged(&p, "text_profiles");
+        goto fail;
+    }
+    if (manifest->image.profile_count && !manifest->config.image.layers) {
+        status = damaged(&p, "image_profiles");
         goto fail;
     }
     status = check_config(&p, &manifest->config);

@@ -20,6 +20,10 @@
 
 #define PATH_BYTES OSPREY__PATH_BYTES
 
+/* Rows that an embedding table may have more than there are tokens: some are filled up to a round
+ * number. */
+#define TABLE_PADDING 128
+
 /* Remembers a file for inspection. */
 static osprey_status add_file(osprey_model *model, const char *path, osprey_error *error)
 {
@@ -48,9 +52,11 @@ static osprey_status add_config_files(osprey_model *model, const char *directory
                                       osprey_error *error)
 {
     const osprey__model_config *config = &model->config;
-    OSPREY_TRY(add_file_in(model, directory, config->file, error));
-    if (!config->preprocessing_file) return OSPREY_OK;
-    return add_file_in(model, directory, config->preprocessing_file, error);
+    const char *const files[] = {config->file, config->preprocessing_file, config->modules_file,
+                                 config->pooling_file};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i] && *files[i]) OSPREY_TRY(add_file_in(model, directory, files[i], error));
+    return OSPREY_OK;
 }
 
 static osprey_status open_huggingface(osprey_model *model, const char *directory,
@@ -62,6 +68,9 @@ static osprey_status open_huggingface(osprey_model *model, const char *directory
                             "Face's layout, whose config.json has it");
     OSPREY_TRY(osprey__hf_config_read(directory, &model->config, error));
     model->names = &osprey__huggingface_names;
+    if (model->config.text.kind == OSPREY__TEXT_BERT)
+        model->names =
+            model->config.image.layers ? &osprey__chinese_clip_names : &osprey__bert_names;
     model->identified_by = "config.json";
     return add_config_files(model, directory, error);
 }
@@ -141,21 +150,41 @@ static osprey_status check_tokenizer(const osprey_model *model, const char *subj
                         model->config.file, model->config.text.vocabulary);
 }
 
-static osprey_status open_tokenizer(osprey_model *model, const char *directory, osprey_error *error)
+/* Where the configuration says BERT, and the tokens are in files of its own. */
+static osprey_status open_bert_tokenizer(osprey_model *model, const char *directory,
+                                         osprey__tokenizer_files *files, osprey_error *error)
 {
-    osprey__tokenizer_files files;
+    const size_t trained = model->config.text.vocabulary;
+    OSPREY_TRY(osprey__tokenizer_open_bert(directory, &model->tokenizer, files, error));
+    const size_t ids = osprey_tokenizer_get_info(model->tokenizer).vocabulary;
+    if (ids + TABLE_PADDING > trained) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, directory,
+                        "the vocabulary has %zu tokens, but the text tower was trained with %zu: "
+                        "it is that of another model",
+                        ids, trained);
+}
+
+static osprey_status open_clip_tokenizer(osprey_model *model, const char *directory,
+                                         osprey__tokenizer_files *files, osprey_error *error)
+{
     osprey_error reason;
     const bool has_own = model->names == &osprey__huggingface_names ||
                          model->config.foreign_tokenizer; /* then CLIP's would be a wrong one */
     osprey_status status =
-        osprey__tokenizer_open_directory(directory, &model->tokenizer, &files, &reason);
+        osprey__tokenizer_open_directory(directory, &model->tokenizer, files, &reason);
     if (status == OSPREY_NOT_FOUND && !has_own) {
-        OSPREY_TRY(osprey__tokenizer_builtin(&model->tokenizer, error));
-        files.count = 0;
-    } else if (status != OSPREY_OK) {
-        if (error) *error = reason;
-        return status;
+        files->count = 0;
+        return osprey__tokenizer_builtin(&model->tokenizer, error);
     }
+    if (status != OSPREY_OK && error) *error = reason;
+    return status;
+}
+
+static osprey_status open_tokenizer(osprey_model *model, const char *directory, osprey_error *error)
+{
+    osprey__tokenizer_files files;
+    const bool bert = model->config.text.kind == OSPREY__TEXT_BERT;
+    OSPREY_TRY((bert ? open_bert_tokenizer : open_clip_tokenizer)(model, directory, &files, error));
     for (size_t i = 0; i < files.count; i++)
         OSPREY_TRY(add_file_in(model, directory, files.names[i], error));
     return check_tokenizer(model, directory, error);
@@ -225,7 +254,9 @@ static osprey_status check_towers(osprey_model *model, osprey_error *error)
     bool *used = osprey__calloc(count, sizeof *used);
     if (!used) return osprey__fail_memory(error, count * sizeof *used);
     osprey_status status;
-    OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_IMAGE, &info->image.parameters, used, error));
+    if (osprey__model_towers(model) & OSPREY_TOWER_IMAGE)
+        OSPREY_TRY_GOTO(
+            check_tower(model, OSPREY_TOWER_IMAGE, &info->image.parameters, used, error));
     if (osprey__model_towers(model) & OSPREY_TOWER_TEXT)
         OSPREY_TRY_GOTO(check_tower(model, OSPREY_TOWER_TEXT, &info->text.parameters, used, error));
     if (model->config.head_classes) OSPREY_TRY_GOTO(osprey__class_head_check(model, used, error));
@@ -235,14 +266,25 @@ fail:
     return status;
 }
 
-static void fill_info(osprey_model *model)
+static const char *image_architecture(const osprey__image_config *image)
 {
-    static const char *const image_architectures[] = {
+    static const char *const names[] = {
         [OSPREY__IMAGE_VIT] = "vit",
         [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
         [OSPREY__IMAGE_HYBRID] = "hybrid",
         [OSPREY__IMAGE_MIXER] = "mixer",
     };
+    return image->layers ? names[image->kind] : NULL;
+}
+
+static const char *text_architecture(const osprey__text_config *text)
+{
+    if (!text->layers) return NULL;
+    return text->kind == OSPREY__TEXT_BERT ? "bert" : "clip_text";
+}
+
+static void fill_info(osprey_model *model)
+{
     const osprey__model_config *config = &model->config;
     const osprey__image_config *image = &config->image;
     const osprey__text_config *text = &config->text;
@@ -257,7 +299,7 @@ static void fill_info(osprey_model *model)
         .image_height = image->image_height,
         .image_width = image->image_width,
         .context_length = text->context_length,
-        .image = {.architecture = image_architectures[image->kind],
+        .image = {.architecture = image_architecture(image),
                   .width = image->width,
                   .layers = image->layers,
                   .heads = image->heads,
@@ -267,7 +309,7 @@ static void fill_info(osprey_model *model)
                   .activation = image->activation},
         .head_classes = config->head_classes,
         .head_labels = osprey__class_list_title(config->head_classes),
-        .text = {.architecture = text->layers ? "clip_text" : NULL,
+        .text = {.architecture = text_architecture(text),
                  .width = text->width,
                  .layers = text->layers,
                  .heads = text->heads,
@@ -288,8 +330,8 @@ static osprey_status read_weights(osprey_model *model, osprey_error *error)
     osprey_model_info *info = &model->info;
     info->weight_dtype = main_dtype(model);
     info->weight_format = osprey__weight_format_name(osprey__weights_format(model->weights));
-    if (!(osprey__model_towers(model) & OSPREY_TOWER_TEXT)) return check_towers(model, error);
-    OSPREY_TRY(read_number(model, "logit_scale", &info->logit_scale, error));
+    if (osprey__model_towers(model) != OSPREY_TOWER_BOTH) return check_towers(model, error);
+    OSPREY_TRY(read_number(model, model->names->temperature, &info->logit_scale, error));
     info->logit_scale = expf(info->logit_scale);
     if (model->config.has_logit_bias)
         OSPREY_TRY(read_number(model, "logit_bias", &info->logit_bias, error));

@@ -16,21 +16,61 @@ static const char *const huggingface_prefixes[] = {
 static const char *const openclip_prefixes[] = {"transformer.", "visual.", NULL};
 static const char *const openclip_prefixed_prefixes[] = {"text.", "visual.", NULL};
 
+/* "pre_layrnorm" is so spelt in every published file. */
+#define HUGGINGFACE_IMAGE                                                                          \
+    .image_blocks = {"vision_model.encoder.layers.", HUGGINGFACE_BLOCK},                           \
+    .image_class = "vision_model.embeddings.class_embedding",                                      \
+    .image_patch = "vision_model.embeddings.patch_embedding.weight",                               \
+    .image_position = "vision_model.embeddings.position_embedding.weight",                         \
+    .image_pre_norm = "vision_model.pre_layrnorm.",                                                \
+    .image_post_norm = "vision_model.post_layernorm.",                                             \
+    .image_projection = "visual_projection.weight"
+
 const osprey__layout_names osprey__huggingface_names = {
-    .image_blocks = {"vision_model.encoder.layers.", HUGGINGFACE_BLOCK},
+    HUGGINGFACE_IMAGE,
     .text_blocks = {"text_model.encoder.layers.", HUGGINGFACE_BLOCK},
-    .image_class = "vision_model.embeddings.class_embedding",
-    .image_patch = "vision_model.embeddings.patch_embedding.weight",
-    .image_position = "vision_model.embeddings.position_embedding.weight",
-    .image_pre_norm = "vision_model.pre_layrnorm.", /* so spelt in every published file */
-    .image_post_norm = "vision_model.post_layernorm.",
-    .image_projection = "visual_projection.weight",
     .text_token = "text_model.embeddings.token_embedding.weight",
     .text_position = "text_model.embeddings.position_embedding.weight",
     .text_norm = "text_model.final_layer_norm.",
     .text_projection = "text_projection.weight",
+    .temperature = "logit_scale",
     .projections_transposed = false,
     .tower_prefixes = huggingface_prefixes,
+};
+
+#define BERT_BLOCK                                                                                 \
+    {                                                                                              \
+        .norm1 = "attention.output.LayerNorm.", .norm2 = "output.LayerNorm.",                      \
+        .q = "attention.self.query.", .k = "attention.self.key.", .v = "attention.self.value.",    \
+        .attention_out = "attention.output.dense.", .mlp_in = "intermediate.dense.",               \
+        .mlp_out = "output.dense."                                                                 \
+    }
+
+#define BERT_TEXT(prefix)                                                                          \
+    .text_blocks = {prefix "encoder.layer.", BERT_BLOCK},                                          \
+    .text_token = prefix "embeddings.word_embeddings.weight",                                      \
+    .text_position = prefix "embeddings.position_embeddings.weight",                               \
+    .text_token_type = prefix "embeddings.token_type_embeddings.weight",                           \
+    .text_norm = prefix "embeddings.LayerNorm."
+
+/* Both were published with a pooler that nothing reads. */
+static const char *const chinese_clip_prefixes[] = {
+    "text_model.encoder.", "text_model.embeddings.", "text_projection.",
+    "vision_model.",       "visual_projection.",     NULL,
+};
+static const char *const bert_prefixes[] = {"encoder.", "embeddings.", NULL};
+
+const osprey__layout_names osprey__chinese_clip_names = {
+    HUGGINGFACE_IMAGE,
+    BERT_TEXT("text_model."),
+    .text_projection = "text_projection.weight",
+    .temperature = "logit_scale",
+    .tower_prefixes = chinese_clip_prefixes,
+};
+
+const osprey__layout_names osprey__bert_names = {
+    BERT_TEXT(""),
+    .tower_prefixes = bert_prefixes,
 };
 
 #define OPENCLIP_BLOCK                                                                             \
@@ -48,7 +88,7 @@ const osprey__layout_names osprey__huggingface_names = {
         .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                   \
         .text_token = text "token_embedding.weight", .text_position = text "positional_embedding", \
         .text_norm = text "ln_final.", .text_projection = text "text_projection",                  \
-        .projections_transposed = true, .tower_prefixes = prefixes,                                \
+        .temperature = "logit_scale", .projections_transposed = true, .tower_prefixes = prefixes,  \
     }
 
 const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);

@@ -22,6 +22,7 @@ typedef struct osprey__block_names {
 typedef struct osprey__transformer_names {
     const char *blocks; /* followed by the number of the block and a "." (flax: "/") */
     osprey__block_names names;
+    bool heads_joined; /* flax: attention's kernels are matrices, as flaxformer keeps them */
 } osprey__transformer_names;
 
 typedef struct osprey__layout_names {
@@ -31,7 +32,11 @@ typedef struct osprey__layout_names {
     const char *image_post_norm;
     const char *image_projection; /* NULL: image_pre_logits, where the model has them */
     const char *image_pre_logits, *head;
-    const char *text_token, *text_position, *text_norm, *text_projection;
+    const char *text_token, *text_position;
+    const char *text_token_type; /* BERT */
+    const char *text_norm;       /* CLIP: behind the blocks; BERT: before them */
+    const char *text_projection; /* NULL: the width of the text tower is the embedding's */
+    const char *temperature;     /* the logarithm of what cosines are multiplied by */
     bool projections_transposed; /* stored as [width][embed_dim] */
     bool flax; /* parameters as flax.linen has them: linears' "kernel" is [in][out], with the heads
                   of attention as a dimension of its own, filters are [ky][kx][in][out], norms have
@@ -40,6 +45,8 @@ typedef struct osprey__layout_names {
 } osprey__layout_names;
 
 extern const osprey__layout_names osprey__huggingface_names;
+extern const osprey__layout_names osprey__chinese_clip_names; /* ChineseCLIPModel */
+extern const osprey__layout_names osprey__bert_names;         /* BertModel */
 extern const osprey__layout_names osprey__openclip_names;
 extern const osprey__layout_names osprey__openclip_prefixed_names; /* custom_text */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */

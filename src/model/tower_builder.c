@@ -129,13 +129,15 @@ osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char
 }
 
 /* One linear of an attention; to_heads: q, k or v, else what mixes the heads' results. */
-static osprey__value_id build_attention_linear(osprey__tower_builder *builder, const char *prefix,
-                                               osprey__value_id x,
+static osprey__value_id build_attention_linear(osprey__tower_builder *builder,
+                                               const osprey__transformer_names *names,
+                                               const char *prefix, osprey__value_id x,
                                                const osprey__transformer_shape *shape,
                                                bool to_heads)
 {
     const size_t width = shape->width, heads = shape->heads, head_dim = width / heads;
-    if (!builder->model->names->flax) return osprey__build_linear(builder, prefix, x, width, width);
+    if (!builder->model->names->flax || names->heads_joined)
+        return osprey__build_linear(builder, prefix, x, width, width);
     const published_dims split = {3, {width, heads, head_dim}}, split_bias = {2, {heads, head_dim}};
     const published_dims joined = {3, {heads, head_dim, width}}, joined_bias = {1, {width}};
     return build_flax_linear(builder, prefix, x, width, width, to_heads ? &split : &joined,
@@ -227,16 +229,17 @@ static osprey__value_id build_merged_part(osprey__tower_builder *builder, const 
 }
 
 static osprey__value_id build_attention(osprey__tower_builder *builder,
-                                        const osprey__block_names *names, const char *block,
+                                        const osprey__transformer_names *names, const char *block,
                                         const osprey__transformer_shape *shape, osprey__value_id x)
 {
-    const char *const separate[] = {names->q, names->k, names->v};
+    const char *const separate[] = {names->names.q, names->names.k, names->names.v};
+    const char *merged = names->names.qkv;
     osprey__value_id qkv[3];
     for (size_t part = 0; part < 3; part++) {
-        const char *tail = names->qkv ? names->qkv : separate[part];
-        osprey__tensor_name prefix = osprey__tensor_name_print("%s%s", block, tail);
-        qkv[part] = names->qkv ? build_merged_part(builder, prefix.text, part, x, shape->width)
-                               : build_attention_linear(builder, prefix.text, x, shape, true);
+        osprey__tensor_name prefix =
+            osprey__tensor_name_print("%s%s", block, merged ? merged : separate[part]);
+        qkv[part] = merged ? build_merged_part(builder, prefix.text, part, x, shape->width)
+                           : build_attention_linear(builder, names, prefix.text, x, shape, true);
     }
     size_t head_dim = shape->width / shape->heads;
     osprey__attributes attributes = {
@@ -248,8 +251,8 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
     osprey__tensor_name name = osprey__tensor_name_print("%sattention", block);
     osprey__value_id mixed =
         osprey__graph_node(builder->graph, OSPREY__OP_ATTENTION, name.text, qkv, 3, &attributes);
-    osprey__tensor_name out = osprey__tensor_name_print("%s%s", block, names->attention_out);
-    return build_attention_linear(builder, out.text, mixed, shape, false);
+    osprey__tensor_name out = osprey__tensor_name_print("%s%s", block, names->names.attention_out);
+    return build_attention_linear(builder, names, out.text, mixed, shape, false);
 }
 
 static osprey__value_id build_add(osprey__tower_builder *builder, const char *block,
@@ -273,27 +276,32 @@ osprey__value_id osprey__build_mlp(osprey__tower_builder *builder, const osprey_
 }
 
 static osprey__value_id build_block(osprey__tower_builder *builder,
-                                    const osprey__block_names *names, const char *block,
+                                    const osprey__transformer_names *names, const char *block,
                                     const osprey__transformer_shape *shape, osprey__value_id x)
 {
-    osprey__tensor_name norm1 = osprey__tensor_name_print("%s%s", block, names->norm1);
-    osprey__tensor_name norm2 = osprey__tensor_name_print("%s%s", block, names->norm2);
-    size_t width = shape->width;
-    osprey__value_id y =
-        osprey__build_layer_norm(builder, norm1.text, x, width, shape->layer_norm_epsilon);
-    x = build_add(builder, block, "attention.add", build_attention(builder, names, block, shape, y),
-                  x);
-    y = osprey__build_layer_norm(builder, norm2.text, x, width, shape->layer_norm_epsilon);
+    osprey__tensor_name norm1 = osprey__tensor_name_print("%s%s", block, names->names.norm1);
+    osprey__tensor_name norm2 = osprey__tensor_name_print("%s%s", block, names->names.norm2);
+    const size_t width = shape->width;
+    const float epsilon = shape->layer_norm_epsilon;
+    osprey__value_id y = x;
+    if (!shape->post_norm) y = osprey__build_layer_norm(builder, norm1.text, x, width, epsilon);
+    y = build_attention(builder, names, block, shape, y);
+    x = build_add(builder, block, "attention.add", y, x);
+    if (shape->post_norm) x = osprey__build_layer_norm(builder, norm1.text, x, width, epsilon);
+    y = x;
+    if (!shape->post_norm) y = osprey__build_layer_norm(builder, norm2.text, x, width, epsilon);
     y = osprey__build_mlp(builder,
                           &(osprey__mlp_shape){.block = block,
-                                               .in = names->mlp_in,
-                                               .out = names->mlp_out,
+                                               .in = names->names.mlp_in,
+                                               .out = names->names.mlp_out,
                                                .name = "mlp.",
                                                .width = width,
                                                .hidden = shape->mlp_width,
                                                .activation = shape->activation},
                           y);
-    return build_add(builder, block, "mlp.add", y, x);
+    x = build_add(builder, block, "mlp.add", y, x);
+    if (shape->post_norm) x = osprey__build_layer_norm(builder, norm2.text, x, width, epsilon);
+    return x;
 }
 
 osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
@@ -305,7 +313,7 @@ osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
     for (size_t layer = 0; layer < shape->layers; layer++) {
         osprey__tensor_name block =
             osprey__tensor_name_print("%s%zu%s", names->blocks, layer, separator);
-        x = build_block(builder, &names->names, block.text, shape, x);
+        x = build_block(builder, names, block.text, shape, x);
     }
     return x;
 }

@@ -21,6 +21,7 @@ typedef struct osprey__transformer_shape {
     osprey_activation activation;
     float layer_norm_epsilon;
     bool causal;
+    bool post_norm; /* BERT: norms stand behind the additions, not before attention and MLP */
 } osprey__transformer_shape;
 
 /* Formats into a static-size name; names longer than the buffer are a failure of the graph. */
@@ -76,7 +77,7 @@ typedef struct osprey__mlp_shape {
 osprey__value_id osprey__build_mlp(osprey__tower_builder *builder, const osprey__mlp_shape *mlp,
                                    osprey__value_id x);
 
-/* shape->layers pre-norm blocks (attention, MLP) after x. */
+/* shape->layers blocks (attention, MLP) after x. */
 osprey__value_id osprey__build_transformer(osprey__tower_builder *builder,
                                            const osprey__transformer_names *names,
                                            const osprey__transformer_shape *shape,

@@ -5,7 +5,9 @@
 
 osprey_tower osprey__model_towers(const osprey_model *model)
 {
-    return model->config.text.layers ? OSPREY_TOWER_BOTH : OSPREY_TOWER_IMAGE;
+    const osprey__model_config *config = &model->config;
+    if (!config->image.layers) return OSPREY_TOWER_TEXT;
+    return config->text.layers ? OSPREY_TOWER_BOTH : OSPREY_TOWER_IMAGE;
 }
 
 osprey_status osprey__model_choose_towers(const osprey_model *model, osprey_tower asked,
@@ -20,7 +22,9 @@ osprey_status osprey__model_choose_towers(const osprey_model *model, osprey_towe
                             (int)asked);
     if (*towers & ~(unsigned)all)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->name,
-                            "the model has no text tower: it takes pictures only");
+                            all == OSPREY_TOWER_IMAGE
+                                ? "the model has no text tower: it takes pictures only"
+                                : "the model has no image tower: it takes texts only");
     return OSPREY_OK;
 }
 
@@ -32,7 +36,9 @@ osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower 
     OSPREY_TRY(osprey__graph_create(image ? "image" : "text", graph, error));
     osprey__tower_builder builder = {model, *graph, 0};
     osprey__value_id output;
-    if (!image)
+    if (!image && model->config.text.kind == OSPREY__TEXT_BERT)
+        output = osprey__build_bert_text(&builder);
+    else if (!image)
         output = osprey__build_clip_text(&builder);
     else if (model->config.image.kind == OSPREY__IMAGE_MODIFIED_RESNET)
         output = osprey__build_modified_resnet(&builder);

@@ -11,7 +11,8 @@
 /*
  * Names of the inputs. Image towers have one: float [sequence][3][height][width]. The text tower
  * has three lists of int32: the id and the position of each token, and, for each text, the row
- * among all tokens that its embedding is taken from, which has to be the text's last.
+ * among all tokens that its embedding is taken from, where it is taken from one. Of a causal tower
+ * that has to be the text's last.
  */
 #define OSPREY__INPUT_PIXELS    "pixels"
 #define OSPREY__INPUT_IDS       "ids"
@@ -37,6 +38,9 @@ osprey__value_id osprey__build_mixer(osprey__tower_builder *builder);
 
 /* CLIP's causal text transformer (the same). */
 osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
+
+/* BERT (Devlin et al., 2019): each token sees all of its text, norms stand behind the additions. */
+osprey__value_id osprey__build_bert_text(osprey__tower_builder *builder);
 
 /* Those that the model has. */
 osprey_tower osprey__model_towers(const osprey_model *model);

@@ -33,7 +33,7 @@ static unsigned row_inputs(const osprey__graph *graph, const osprey__node *node,
         return graph->values[node->inputs[1]].shape.extent == OSPREY__ONCE ? 0 : 1U | 1U << 1;
     case OSPREY__OP_ATTENTION:
         /* Behind a causal mask the one pick that keeps all keys is that of each text's last row. */
-        return node->attributes.causal == (pick == OSPREY__OP_GATHER) ? 1U : 0;
+        return !node->attributes.causal || pick == OSPREY__OP_GATHER ? 1U : 0;
     default:
         return 0;
     }
@@ -81,7 +81,6 @@ static bool move_up(osprey__graph *graph, size_t index)
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
         if (rows >> i & 1) moved.inputs[i] = pick_from(graph, pick, moved.inputs[i], &index);
     moved.output = pick.output;
-    moved.attributes.causal = false;
     graph->nodes[index] = moved;
     return true;
 }

@@ -66,9 +66,9 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
         if (a->head_dim > plan->largest_head_dim) plan->largest_head_dim = a->head_dim;
         if (k->extent == OSPREY__PER_SEQUENCE && k->dims[0] > plan->largest_sequence)
             plan->largest_sequence = k->dims[0];
-        /* One query a text is what prune_rows leaves of a causal attention: the last row's. */
-        bool of_tokens = values[node->inputs[0]].shape.extent == OSPREY__PER_TOKEN;
-        if (of_tokens && !a->causal) plan->sees_ahead = true;
+        if (k->extent == OSPREY__PER_TOKEN && !a->causal) plan->sees_ahead = true;
+    } else if (node->op == OSPREY__OP_MEAN) {
+        if (x->extent == OSPREY__PER_TOKEN) plan->sees_ahead = true;
     }
 }
 

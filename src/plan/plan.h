@@ -64,8 +64,8 @@ typedef struct osprey__plan {
     void *weights;           /* the same, where the plan packed it itself */
     size_t largest_sequence; /* rows of the longest fixed-length sequence that attention sees */
     size_t largest_head_dim; /* 0 without attention */
-    bool
-        sees_ahead; /* a token of a text depends on those behind it: attention that is not causal */
+    bool sees_ahead; /* a text's result depends on more than what leads up to its pooled token:
+                        attention that is not causal, or a mean of tokens */
 } osprey__plan;
 
 /*

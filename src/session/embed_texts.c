@@ -35,9 +35,10 @@ static osprey_status reserve(osprey__text_batch *batch, size_t texts, size_t con
     return status;
 }
 
-/* The token of a text that its embedding is taken from. */
+/* The token of a text that its embedding is taken from; any, where it is the mean of all. */
 static size_t pooled_token(const osprey__text_config *config, const int32_t *ids, size_t length)
 {
+    if (config->pooling == OSPREY__POOL_FIRST || config->pooling == OSPREY__POOL_MEAN) return 0;
     size_t highest = 0;
     for (size_t i = 0; i < length; i++) {
         if (config->pooling == OSPREY__POOL_FIRST_END && (size_t)ids[i] == config->end_id) return i;

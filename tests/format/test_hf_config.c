@@ -133,7 +133,7 @@ static void test_refuses_wrong_settings(void **state)
         {"[]", OSPREY_FORMAT, "config.json", "JSON object"},
         {"{}", OSPREY_FORMAT, "config.json", "no \"model_type\""},
         {"{'model_type':7}", OSPREY_FORMAT, "config.json", "\"model_type\" has to be a string"},
-        {"{'model_type':'siglip'}", OSPREY_UNSUPPORTED, "config.json", "\"siglip\"; supported is"},
+        {"{'model_type':'siglip'}", OSPREY_UNSUPPORTED, "config.json", "\"siglip\"; supported are"},
         {"{'model_type':'clip','quantization_config':{}}", OSPREY_UNSUPPORTED, "config.json",
          "quantization_config"},
         {"{'model_type':'clip','projection_dim':0}", OSPREY_FORMAT, "config.json",

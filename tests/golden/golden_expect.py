@@ -7,7 +7,9 @@ import numpy as np
 import open_clip
 import torch
 from PIL import Image
-from transformers import CLIPModel, CLIPTokenizer
+from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer)
+from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
+    ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_vocabulary
@@ -28,25 +30,35 @@ def unit(rows):
     return rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
 
 
-def keep(folder, pixels, preprocessed, ids, image_raw, text_raw, logit_scale):
-    arrays = {
-        "pixels": pixels.numpy(), "preprocessed": preprocessed.numpy(),
-        "image_embeds_raw": image_raw.numpy(), "image_embeds": unit(image_raw.numpy()),
-        "text_embeds_raw": text_raw.numpy(), "text_embeds": unit(text_raw.numpy()),
-    }
+def save_arrays(folder, arrays):
     for name, array in arrays.items():
         assert np.isfinite(array).all(), name
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array, dtype=np.float32))
-    for name in ("image_embeds", "text_embeds"):
-        cosines = arrays[name] @ arrays[name].T
+        if not name.endswith("_embeds"):
+            continue
+        cosines = array @ array.T
         np.fill_diagonal(cosines, -1)
         assert cosines.max() < 0.98, f"{folder.name}: {name} hardly differ, so they test nothing"
-    expected = {
-        "texts": [{"text": text, "ids": row} for text, row in zip(TEXTS, ids)],
-        "logit_scale": float(logit_scale.exp()), "image": PICTURE,
-    }
+
+
+def save_expected(folder, ids, **others):
+    expected = {"texts": [{"text": text, "ids": row} for text, row in zip(TEXTS, ids)]} | others
     text = json.dumps(expected, indent=1, ensure_ascii=True)
     (folder / "expected.json").write_text(text + "\n", "utf-8")
+
+
+def keep(folder, pixels, preprocessed, ids, image_raw, text_raw, logit_scale):
+    save_arrays(folder, {
+        "pixels": pixels.numpy(), "preprocessed": preprocessed.numpy(),
+        "image_embeds_raw": image_raw.numpy(), "image_embeds": unit(image_raw.numpy()),
+        "text_embeds_raw": text_raw.numpy(), "text_embeds": unit(text_raw.numpy()),
+    })
+    save_expected(folder, ids, logit_scale=float(logit_scale.exp()), image=PICTURE)
+
+
+def keep_texts(folder, ids, text_raw):
+    save_arrays(folder, {"text_embeds_raw": text_raw, "text_embeds": unit(text_raw)})
+    save_expected(folder, ids)
 
 
 def tokenize(tokenizer, context):
@@ -80,6 +92,51 @@ def huggingface(folder, pictures, seed):
     text = torch.cat([model.get_text_features(torch.tensor([row])).pooler_output for row in ids])
     image = model.get_image_features(pixels).pooler_output
     keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale)
+
+
+def padded(rows, pad):
+    """What BERT's own libraries run: ids of the same length, and a mask."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def load(kind, folder):
+    model, report = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
+                                         output_loading_info=True)
+    assert not report["missing_keys"] and not report["mismatched_keys"], report
+    return model.eval()
+
+
+@torch.inference_mode()
+def chinese_clip(folder, pictures, seed):
+    model = load(ChineseCLIPModel, folder)
+    tokenizer = BertTokenizer.from_pretrained(folder)
+    ids = tokenize(tokenizer, model.config.text_config.max_position_embeddings)
+    processor = ChineseCLIPImageProcessorPil.from_pretrained(folder)
+    picture = Image.open(pictures / PICTURE)
+    preprocessed = processor(picture, return_tensors="pt")["pixel_values"].float()
+    pixels = some_pixels(preprocessed, seed)
+    text = model.get_text_features(**padded(ids, tokenizer.pad_token_id)).pooler_output
+    image = model.get_image_features(pixels).pooler_output
+    keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale)
+
+
+@torch.inference_mode()
+def sentence_encoder(folder, pictures, seed):
+    """BertModel and what sentence-transformers' modules do with its tokens."""
+    del pictures, seed
+    model = load(BertModel, folder)
+    tokenizer = BertTokenizer.from_pretrained(folder)
+    limit = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
+    pooling = json.loads((folder / "1_Pooling" / "config.json").read_text("utf-8"))
+    ids = tokenize(tokenizer, limit)
+    batch = padded(ids, tokenizer.pad_token_id)
+    tokens = model(**batch).last_hidden_state
+    mask = batch["attention_mask"][..., None].float()
+    mean = (tokens * mask).sum(axis=1) / mask.sum(axis=1)
+    keep_texts(folder, ids, (tokens[:, 0] if pooling["pooling_mode_cls_token"] else mean).numpy())
 
 
 @torch.inference_mode()

@@ -22,6 +22,23 @@ brown foxes and lazy zebras enjoy their breakfast near the river bank before the
 """
 
 
+CHINESE = "一张照片北京的犬猫和红色汽车"
+
+
+def wordpiece():
+    """A small BERT vocabulary, a token a line's number: letters, some words, Chinese characters."""
+    words = sorted({word for word in SENTENCES.split() if word.isalpha() and len(word) > 1})
+    letters = [*"abcdefghijklmnopqrstuvwxyz0123456789"]
+    tokens = ["[PAD]", *(f"[unused{i}]" for i in range(1, 6)), "[UNK]", "[CLS]", "[SEP]", "[MASK]",
+              *"!'(),-.:?", *letters, *CHINESE, *words[::3], *(f"##{c}" for c in letters),
+              "##ing", "##s", "##er"]
+    return {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+
+
+def save_wordpiece(folder, vocabulary):
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
+
+
 def byte_alphabet():
     """GPT-2's printable character for each byte, in the order in which CLIP numbers them."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]

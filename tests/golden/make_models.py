@@ -16,7 +16,8 @@ import open_clip
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
+                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_expect
@@ -175,6 +176,87 @@ def hf_vit_p8_deep(folder):
     golden_vocabulary.save_plain(folder, *SMALL)
 
 
+def hf_chinese_clip(folder):
+    """As OFA-Sys published Chinese-CLIP: BERT with vocab.txt alone, and its own image processor.
+    The token types of position_ids' time, and a pooler that nothing reads."""
+    vocabulary = golden_vocabulary.wordpiece()
+    text = {"vocab_size": len(vocabulary), "hidden_size": 24, "intermediate_size": 56,
+            "num_hidden_layers": 2, "num_attention_heads": 3, "max_position_embeddings": 40}
+    vision = {"hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 2,
+              "num_attention_heads": 2, "image_size": 48, "patch_size": 16}
+    config = ChineseCLIPConfig(text_config=text, vision_config=vision, projection_dim=20)
+    tensors = randomise(ChineseCLIPModel(config), 19, 60).state_dict()
+    tensors |= {"text_model.embeddings.position_ids": torch.arange(40)[None],
+                "vision_model.embeddings.position_ids": torch.arange(10)[None]}
+    save_weights(folder / "model.safetensors", tensors, torch.float32)
+    common = {"initializer_factor": 1.0, "initializer_range": 0.02, "torch_dtype": None}
+    write_json(folder / "config.json", {
+        "architectures": ["ChineseCLIPModel"], "logit_scale_init_value": 2.6592,
+        "model_type": "chinese_clip", "projection_dim": 20,
+        "text_config": common | text | {
+            "attention_probs_dropout_prob": 0.1, "bos_token_id": 0, "directionality": "bidi",
+            "eos_token_id": None, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+            "layer_norm_eps": 1e-12, "model_type": "chinese_clip_text_model", "pad_token_id": 0,
+            "pooler_type": "first_token_transform", "position_embedding_type": "absolute",
+            "type_vocab_size": 2, "use_cache": True},
+        "text_config_dict": None,
+        "vision_config": common | vision | {
+            "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+            "model_type": "chinese_clip_vision_model", "num_channels": 3, "projection_dim": 20},
+        "vision_config_dict": None})
+    write_json(folder / "preprocessor_config.json", {
+        "do_center_crop": False, "do_convert_rgb": True, "do_normalize": True, "do_resize": True,
+        "feature_extractor_type": "ChineseCLIPFeatureExtractor",
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_processor_type": "ChineseCLIPImageProcessor",
+        "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3,
+        "size": {"height": 48, "width": 48}})
+    golden_vocabulary.save_wordpiece(folder, vocabulary)
+
+
+def bert(folder, seed, layers, positions, limit, pooling, dtype):
+    """BertModel as sentence-transformers publishes its encoders."""
+    vocabulary = golden_vocabulary.wordpiece()
+    config = BertConfig(vocab_size=len(vocabulary), hidden_size=32, intermediate_size=72,
+                        num_hidden_layers=layers, num_attention_heads=4,
+                        max_position_embeddings=positions)
+    model = randomise(BertModel(config), seed, 1)
+    config.architectures = ["BertModel"]
+    config.save_pretrained(folder)
+    tensors = model.state_dict() | {"embeddings.position_ids": torch.arange(positions)[None]}
+    save_weights(folder / "model.safetensors", tensors, dtype)
+    write_json(folder / "sentence_bert_config.json",
+               {"max_seq_length": limit, "do_lower_case": False})
+    write_json(folder / "modules.json", [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize",
+         "type": "sentence_transformers.models.Normalize"}])
+    (folder / "1_Pooling").mkdir()
+    write_json(folder / "1_Pooling" / "config.json", {
+        "word_embedding_dimension": 32, "pooling_mode_cls_token": pooling == "cls",
+        "pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_max_tokens": False,
+        "pooling_mode_mean_sqrt_len_tokens": False})
+    return vocabulary
+
+
+def hf_bert_mean(folder):
+    """The mean of the tokens; a cased tokenizer in tokenizer.json alone, as transformers 5 saves."""
+    vocabulary = bert(folder, 20, 2, 40, 30, "mean", torch.float32)
+    BertTokenizer(vocab=vocabulary, do_lower_case=False).save_pretrained(folder)
+
+
+def hf_bert_first(folder):
+    """The first token of one layer; vocab.txt with its options, in half precision."""
+    golden_vocabulary.save_wordpiece(
+        folder, bert(folder, 21, 1, 32, 32, "cls", torch.float16))
+    write_json(folder / "tokenizer_config.json", {
+        "do_lower_case": True, "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
+        "cls_token": "[CLS]", "mask_token": "[MASK]", "tokenize_chinese_chars": True,
+        "strip_accents": None, "do_basic_tokenize": True, "never_split": None,
+        "tokenizer_class": "BertTokenizer", "model_max_length": 512})
+
+
 def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None):
     """config and preprocessing: model_cfg and preprocess_cfg of open_clip_config.json."""
     model = randomise(open_clip.CLIP(**config), seed, logit_scale)
@@ -244,6 +326,9 @@ MODELS = {
                                            golden_expect.openclip),
     "openclip-rn": (openclip_rn, golden_expect.openclip),
     "hf-vit-p8-deep": (hf_vit_p8_deep, golden_expect.huggingface),
+    "hf-chinese-clip": (hf_chinese_clip, golden_expect.chinese_clip),
+    "hf-bert-mean": (hf_bert_mean, golden_expect.sentence_encoder),
+    "hf-bert-first": (hf_bert_first, golden_expect.sentence_encoder),
 }
 
 

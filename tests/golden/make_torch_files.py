@@ -106,6 +106,7 @@ def main():
     shutil.rmtree(HERE / "torch", ignore_errors=True)
     save("hf-vit-p32-quickgelu", "pytorch_model.bin", weights_of("hf-vit-p32-quickgelu"))
     save("hf-vit-p14-bf16-sparse", "pytorch_model.bin", weights_of("hf-vit-p14-bf16-sparse"))
+    save("hf-chinese-clip", "pytorch_model.bin", weights_of("hf-chinese-clip"))
     save_shards("hf-vit-p16-gelu-sharded")
     save("openclip-vit-p14-quickgelu-builtin", "open_clip_pytorch_model.bin",
          weights_of("openclip-vit-p14-quickgelu-builtin"))

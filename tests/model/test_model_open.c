@@ -123,8 +123,8 @@ static void test_contradictions_name_the_tensor(void **state)
                      "model.safetensors", "[25, ");
     open_with_config("\"patch_size\": 32", "\"patch_size\": 16", OSPREY_FORMAT, "model.safetensors",
                      "vision_model.embeddings.");
-    open_with_config("\"model_type\": \"clip\"", "\"model_type\": \"bert\"", OSPREY_UNSUPPORTED,
-                     "config.json", "bert");
+    open_with_config("\"model_type\": \"clip\"", "\"model_type\": \"gpt2\"", OSPREY_UNSUPPORTED,
+                     "config.json", "gpt2");
 }
 
 /* An OpenCLIP model with `from` replaced by `to` in its configuration leaves the tensor unused. */

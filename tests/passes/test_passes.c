@@ -202,19 +202,20 @@ static void test_only_the_last_token_of_a_text_is_computed(void **state)
 {
     (void)state;
     osprey__graph *graph = pooled_block(OSPREY__PER_TOKEN);
-    assert_dump(graph,
-                "graph test\n"
-                "%x = input F32 : [token 2]\n"
-                "%pooled = input I32 : [sequence]\n"
-                "%k = linear(%x, \"w\") : [token 2]\n"
-                "%v = linear(%x, \"w\") : [token 2]\n"
-                "%x.picked = gather(%x, %pooled) : [sequence 2]\n"
-                "%q.picked = linear(%x.picked, \"w\") : [sequence 2]\n"
-                "%mixed.picked = attention(%q.picked, %k, %v) heads=1 scale=1 : [sequence 2]\n"
-                "%sum.picked = add(%mixed.picked, %x.picked) : [sequence 2]\n"
-                "%z.picked = activation(%sum.picked) activation=gelu : [sequence 2]\n"
-                "%out = add(%z.picked, %sum.picked) : [sequence 2]\n"
-                "output %out\n");
+    assert_dump(
+        graph,
+        "graph test\n"
+        "%x = input F32 : [token 2]\n"
+        "%pooled = input I32 : [sequence]\n"
+        "%k = linear(%x, \"w\") : [token 2]\n"
+        "%v = linear(%x, \"w\") : [token 2]\n"
+        "%x.picked = gather(%x, %pooled) : [sequence 2]\n"
+        "%q.picked = linear(%x.picked, \"w\") : [sequence 2]\n"
+        "%mixed.picked = attention(%q.picked, %k, %v) heads=1 scale=1 causal : [sequence 2]\n"
+        "%sum.picked = add(%mixed.picked, %x.picked) : [sequence 2]\n"
+        "%z.picked = activation(%sum.picked) activation=gelu : [sequence 2]\n"
+        "%out = add(%z.picked, %sum.picked) : [sequence 2]\n"
+        "output %out\n");
     osprey__graph_free(graph);
 }
 

@@ -26,6 +26,7 @@ static const char *const names[] = {
     "hf-vit-p14-bf16-sparse",
     "hf-vit-p14-f16-config-dict",
     "hf-vit-p8-deep",
+    "hf-chinese-clip",
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",

@@ -26,6 +26,8 @@ static const struct {
     {"hf-vit-p14-bf16-sparse", ""},
     {"hf-vit-p16-gelu-sharded", ""},
     {"hf-vit-p16-gelu-sharded", "/pytorch_model.bin.index.json"},
+    {"hf-chinese-clip", ""},
+    {"hf-chinese-clip", "/pytorch_model.bin"},
     {"openclip-vit-p14-quickgelu-builtin", ""},
     {"openclip-vit-p16-gelu", "/epoch_1.pt"},
     {"openclip-rn", ""},

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
+#include "input/text/bert_files.h"
 #include "input/text/clip_bpe_build.h"
 #include "input/text/clip_bpe_store.h"
 
@@ -46,6 +47,15 @@ osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_err
 {
     osprey_tokenizer made = {0};
     osprey_status status = osprey__clip_bpe_builtin(&made.clip, error);
+    return wrap(status, made, tokenizer, error);
+}
+
+osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenizer **tokenizer,
+                                          osprey__tokenizer_files *files, osprey_error *error)
+{
+    osprey_tokenizer made = {0};
+    osprey_status status =
+        osprey__wordpiece_open_directory(directory, &made.wordpiece, files, error);
     return wrap(status, made, tokenizer, error);
 }
 

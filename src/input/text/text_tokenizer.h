@@ -33,6 +33,10 @@ osprey_status osprey__tokenizer_open_directory(const char *directory, osprey_tok
 /* The 49408 tokens of CLIP as published, as open_clip's SimpleTokenizer numbers them. */
 osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_error *error);
 
+/* BERT's, from what lies in directory: see bert_files.h. */
+osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenizer **tokenizer,
+                                          osprey__tokenizer_files *files, osprey_error *error);
+
 /* BERT's, from a file of its vocabulary, a token a line. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT,
  * OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY. */
 osprey_status osprey__tokenizer_open_wordpiece(const char *path,
