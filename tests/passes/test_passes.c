@@ -143,7 +143,7 @@ static void test_what_is_used_twice_is_not_fused(void **state)
 }
 
 /* An attention block over tokens of which only one is read afterwards. */
-static osprey__graph *pooled_block(osprey__extent extent)
+static osprey__graph *pooled_block(osprey__extent extent, bool causal)
 {
     bool text = extent == OSPREY__PER_TOKEN;
     osprey__graph *graph = new_graph();
@@ -158,7 +158,7 @@ static osprey__graph *pooled_block(osprey__extent extent)
                                     2, NULL);
     y = osprey__graph_node(
         graph, OSPREY__OP_ATTENTION, "mixed", qkv, 3,
-        &(osprey__attributes){.heads = 1, .head_dim = 2, .scale = 1, .causal = text});
+        &(osprey__attributes){.heads = 1, .head_dim = 2, .scale = 1, .causal = causal});
     y = osprey__graph_node(graph, OSPREY__OP_ADD, "sum", (osprey__value_id[]){y, x}, 2, NULL);
     osprey__value_id z =
         osprey__graph_node(graph, OSPREY__OP_ACTIVATION, "z", &y, 1,
@@ -182,7 +182,7 @@ static osprey__graph *pooled_block(osprey__extent extent)
 static void test_only_the_class_token_is_computed(void **state)
 {
     (void)state;
-    osprey__graph *graph = pooled_block(OSPREY__PER_SEQUENCE);
+    osprey__graph *graph = pooled_block(OSPREY__PER_SEQUENCE, false);
     assert_dump(graph, "graph test\n"
                        "%x = input F32 : [sequence 5 2]\n"
                        "%k = linear(%x, \"w\") : [sequence 5 2]\n"
@@ -201,7 +201,7 @@ static void test_only_the_class_token_is_computed(void **state)
 static void test_only_the_last_token_of_a_text_is_computed(void **state)
 {
     (void)state;
-    osprey__graph *graph = pooled_block(OSPREY__PER_TOKEN);
+    osprey__graph *graph = pooled_block(OSPREY__PER_TOKEN, true);
     assert_dump(
         graph,
         "graph test\n"
@@ -216,6 +216,27 @@ static void test_only_the_last_token_of_a_text_is_computed(void **state)
         "%z.picked = activation(%sum.picked) activation=gelu : [sequence 2]\n"
         "%out = add(%z.picked, %sum.picked) : [sequence 2]\n"
         "output %out\n");
+    osprey__graph_free(graph);
+}
+
+/* Without a mask any token can be the pooled one; the graph still says that there is none. */
+static void test_only_the_first_token_of_a_text_is_computed(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_block(OSPREY__PER_TOKEN, false);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [token 2]\n"
+                       "%pooled = input I32 : [sequence]\n"
+                       "%k = linear(%x, \"w\") : [token 2]\n"
+                       "%v = linear(%x, \"w\") : [token 2]\n"
+                       "%x.picked = gather(%x, %pooled) : [sequence 2]\n"
+                       "%q.picked = linear(%x.picked, \"w\") : [sequence 2]\n"
+                       "%mixed.picked = attention(%q.picked, %k, %v) heads=1 scale=1"
+                       " : [sequence 2]\n"
+                       "%sum.picked = add(%mixed.picked, %x.picked) : [sequence 2]\n"
+                       "%z.picked = activation(%sum.picked) activation=gelu : [sequence 2]\n"
+                       "%out = add(%z.picked, %sum.picked) : [sequence 2]\n"
+                       "output %out\n");
     osprey__graph_free(graph);
 }
 
@@ -263,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_what_is_used_twice_is_not_fused),
         cmocka_unit_test(test_only_the_class_token_is_computed),
         cmocka_unit_test(test_only_the_last_token_of_a_text_is_computed),
+        cmocka_unit_test(test_only_the_first_token_of_a_text_is_computed),
         cmocka_unit_test(test_shapes_that_do_not_fit_are_refused),
         cmocka_unit_test(test_the_verifier_sees_a_wrong_order),
     };
