@@ -56,8 +56,8 @@ typedef struct osprey_session_options {
     /*
      * Exceptions "PATTERN=PRECISION", the last that fits counts: layers whose name, or whose
      * weight's name, fits the pattern (fnmatch's *, ? and [...]), such as "*.mlp.*=bf16". Without
-     * one, int8 keeps the first convolution in bf16, and int4 keeps it, the last projection and
-     * weights of at most 65,536 elements in int8.
+     * one, int8 keeps a ResNet's first convolution in bf16, and int4 keeps the first convolution of
+     * any model, the last projection and weights of at most 65,536 elements in int8.
      */
     const char *const *keep;
     size_t keep_count; /* at most OSPREY_KEEP_MAX */

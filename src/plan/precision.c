@@ -60,6 +60,12 @@ static bool reads_pixels(const osprey__graph *graph, const osprey__node *node)
     return node->op == OSPREY__OP_CONV2D && graph->values[node->inputs[0]].kind == OSPREY__INPUT;
 }
 
+/* A window of few pixels, one of many that see the same: not a ViT's patch, which is a long row. */
+static bool has_overlapping_windows(const osprey__graph *graph, const osprey__node *node)
+{
+    return graph->values[node->inputs[1]].shape.dims[2] > node->attributes.stride;
+}
+
 /* Four bits more of so few weights are soon paid for: the first stages of a ResNet are such. */
 static bool is_small(const osprey__graph *graph, const osprey__node *node)
 {
@@ -71,7 +77,8 @@ static osprey_precision usual_precision(osprey_precision asked, const osprey__gr
                                         const osprey__node *node)
 {
     bool last = node->output == graph->output, first = reads_pixels(graph, node);
-    if (asked == OSPREY_PRECISION_INT8 && first) return OSPREY_PRECISION_BF16;
+    if (asked == OSPREY_PRECISION_INT8 && first && has_overlapping_windows(graph, node))
+        return OSPREY_PRECISION_BF16;
     if (asked == OSPREY_PRECISION_INT4 && (first || last || is_small(graph, node)))
         return OSPREY_PRECISION_INT8;
     return asked;

@@ -22,9 +22,9 @@ osprey_status osprey__precision_rules_init(osprey__precision_rules *rules,
 
 /*
  * Sets the precision of every product of a graph that has been through the passes. Unless an
- * exception says otherwise, int8 takes bf16 for the first convolution, which sees the pixels, and
- * int4 takes int8 for that one, the last projection, and weights of at most 65,536 elements.
- * docs/compile.md has what is lost then.
+ * exception says otherwise, int8 takes bf16 for a ResNet's first convolution, which sees the
+ * pixels, and int4 takes int8 for the first convolution of any model, the last projection, and
+ * weights of at most 65,536 elements. docs/compile.md has what is lost then.
  */
 osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
                                        osprey_error *error);

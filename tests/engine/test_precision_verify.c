@@ -135,9 +135,7 @@ static void test_every_precision_is_measured(void **state)
             const osprey_layer_loss *patches =
                 find_layer(report, "vision_model.embeddings.patch_embedding.weight");
             assert_true(patches->own_cosine == patches->cosine);
-            assert_int_equal(patches->precision, p == OSPREY_PRECISION_INT8
-                                                     ? OSPREY_PRECISION_BF16
-                                                     : OSPREY_PRECISION_INT8);
+            assert_int_equal(patches->precision, OSPREY_PRECISION_INT8);
             assert_int_equal(find_layer(report, IMAGE_MLP ".fc2.weight")->precision,
                              OSPREY_PRECISION_INT8);
             assert_true(report->image.least < 1 && report->text.least < 1);
