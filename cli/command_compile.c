@@ -104,12 +104,14 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
     return code;
 }
 
-static void write_tower(cli_output *output, const char *name, const osprey_engine_tower *tower)
+static void write_tower(cli_output *output, const char *name, const osprey_engine_tower *tower,
+                        bool portable)
 {
     if (!tower->profile_count) return;
-    cli_output_print(output, "  %-6s %9.2f MiB packed, %.2f MiB as published\n", name,
+    cli_output_print(output, "  %-6s %9.2f MiB packed, %.2f MiB %s\n", name,
                      (double)tower->weight_bytes / (1 << 20),
-                     (double)tower->constant_bytes / (1 << 20));
+                     (double)tower->constant_bytes / (1 << 20),
+                     portable ? "not packed, for other machines" : "of tables");
 }
 
 /* What was left out, and what that costs and gains. */
@@ -139,6 +141,14 @@ static void write_reduction(cli_output *output, const char *name, size_t paramet
                          (double)r->whole_ms[1]);
 }
 
+/* fp16 is no faster than fp32, which is what many expect of it. */
+static const char *storage_note(const osprey_engine_info *engine)
+{
+    const bool is_stored_only =
+        strcmp(engine->factors, "fp32") == 0 && strcmp(engine->precision, "fp32") != 0;
+    return is_stored_only ? " (storage only: products are fp32)" : "";
+}
+
 /* Opens what was written: the report is about the file, not about what was meant. */
 static cli_exit report(const char *path, double ms)
 {
@@ -152,11 +162,11 @@ static cli_exit report(const char *path, double ms)
     cli_output output;
     cli_exit code = cli_output_open(&output, NULL);
     if (code == CLI_DONE) {
-        cli_output_print(&output, "%s: %.2f MiB, %s, for %s%s, in %.1f s\n", path,
-                         (double)file.st_size / (1 << 20), engine->precision,
+        cli_output_print(&output, "%s: %.2f MiB, %s%s, for %s%s, in %.1f s\n", path,
+                         (double)file.st_size / (1 << 20), engine->precision, storage_note(engine),
                          engine->instruction_set, engine->portable ? " and others" : "", ms / 1000);
-        write_tower(&output, "image", &engine->image);
-        write_tower(&output, "text", &engine->text);
+        write_tower(&output, "image", &engine->image, engine->portable);
+        write_tower(&output, "text", &engine->text, engine->portable);
         const osprey_model_info *info = osprey_model_get_info(model);
         write_reduction(&output, "image", info->image.parameters, &engine->image);
         write_reduction(&output, "text", info->text.parameters, &engine->text);

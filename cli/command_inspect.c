@@ -194,6 +194,7 @@ static json_t *engine_json(const osprey_engine_info *engine)
     set_text(object, "instruction_set", engine->instruction_set);
     set_text(object, "packing", engine->packing);
     set_text(object, "precision", engine->precision);
+    set_text(object, "factors", engine->factors);
     if (engine->keep_count) json_object_set_new(object, "keep", keep_json(engine));
     if (engine->cosine_limit > 0)
         json_object_set_new(object, "precision_report", precision_report_json(engine));

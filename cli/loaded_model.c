@@ -33,6 +33,19 @@ static char *find_bundled(void)
     return NULL;
 }
 
+/* An engine from the cache has the precision asked for; one that was named may have another. */
+static cli_exit check_precision(const cli_loaded_model *loaded, const cli_options *options)
+{
+    const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
+    const char *asked = osprey_precision_name((osprey_precision)options->precision);
+    if (!engine || !cli_option_given(options, "precision") || strcmp(asked, engine->precision) == 0)
+        return CLI_DONE;
+    return cli_fail(CLI_WRONG_USE, "--precision",
+                    "%s is an engine in %s, which cannot be run in %s: leave --precision out, or "
+                    "compile the model again",
+                    options->model, engine->precision, asked);
+}
+
 cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
 {
     *loaded = (cli_loaded_model){0};
@@ -62,7 +75,7 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
               "published one, such as openai/clip-vit-base-patch32 from huggingface.co, and name "
               "its directory with -m\n",
               stderr);
-    return CLI_DONE;
+    return check_precision(loaded, options);
 }
 
 cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cli_options *options)

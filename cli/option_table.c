@@ -82,7 +82,8 @@ const cli_option_spec cli_option_table[] = {
      CHOICES("fp32", "bf16", "fp16", "int8", "int4"), .value = "PRECISION",
      .help = "Of the linears and convolutions. fp16 is a way to store the weights: products are "
              "fp32. int8 keeps a ResNet's first convolution in bf16; int4 keeps any model's, the "
-             "last projection and small weights in int8. An engine has its own."},
+             "last projection and small weights in int8. The text tower's tables are fp16 in all "
+             "but fp32. An engine has its own, and runs in no other."},
     {"keep", 0, CLI_STRINGS, CLI_COMPILE, FIELD(keep), .value = "PATTERN=PRECISION",
      .help = "Another precision for the layers whose name fits the pattern, such as "
              "'*.mlp.*=bf16'. May be given several times; the last that fits counts."},

@@ -206,10 +206,12 @@ static cli_exit fill_in(parser *p)
     for (size_t i = 0; i < CLI_RIVAL_SETS; i++) settled[i] = p->claims[i].name[0];
     for (size_t i = 0; i < cli_option_count && code == CLI_DONE; i++) {
         const cli_option_spec *spec = &cli_option_table[i];
+        p->options->given[i] = p->given[i];
         if (!(spec->commands & p->command) || p->given[i]) continue;
         char name[NAME_BYTES] = "";
         const char *text = settled[spec->rivals] ? NULL : find_variable(spec, name);
         if (text || spec->fallback) code = set_option(p, spec, name, text ? text : spec->fallback);
+        p->options->given[i] = text;
         bool off = spec->kind == CLI_FLAG && !*(const bool *)field_of(p, spec);
         if (code == CLI_DONE && text && !off) code = claim_set(p, spec->rivals, spec, name);
     }
@@ -339,6 +341,7 @@ cli_exit cli_options_parse(cli_command_bit command, const char *command_name, in
     *options = (cli_options){0};
     parser p = {.command = command, .command_name = command_name, .options = options};
     p.given = cli_calloc(cli_option_count, sizeof *p.given);
+    options->given = cli_calloc(cli_option_count, sizeof *options->given);
     cli_exit code = read_arguments(&p, count, arguments);
     if (code == CLI_DONE) code = fill_in(&p);
     if (code == CLI_DONE) code = check_needs(&p);
@@ -346,8 +349,17 @@ cli_exit cli_options_parse(cli_command_bit command, const char *command_name, in
     return code;
 }
 
+bool cli_option_given(const cli_options *options, const char *name)
+{
+    bool given = false;
+    for (size_t i = 0; i < cli_option_count; i++)
+        given |= options->given[i] && strcmp(cli_option_table[i].name, name) == 0;
+    return given;
+}
+
 void cli_options_free(cli_options *options)
 {
+    cli_free(options->given);
     cli_free((void *)options->inputs.items);
     cli_free((void *)options->template.items);
     cli_free((void *)options->text.items);

@@ -70,6 +70,7 @@ typedef struct cli_options {
     float threshold;
     bool json, csv, raw, no_exif, portable, static_ranges, no_cache, clear, verify, auto_keep,
         force, help, version;
+    bool *given; /* for cli_option_given */
 } cli_options;
 
 typedef enum cli_option_kind {
@@ -118,6 +119,9 @@ extern const size_t cli_option_count;
  */
 cli_exit cli_options_parse(cli_command_bit command, const char *command_name, int count,
                            char **arguments, cli_options *options);
+
+/* Whether the flag of that name stands on the command line or in the environment. */
+bool cli_option_given(const cli_options *options, const char *name);
 
 void cli_options_free(cli_options *options);
 

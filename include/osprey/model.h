@@ -56,6 +56,10 @@ typedef enum osprey_precision {
 /* "fp32", "bf16", ... Static storage. */
 OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 
+/* What both factors of such a layer's products are: "fp32" for fp16, which is a way to store
+ * weights for want of kernels that multiply it, and "int8" for int4. Static storage. */
+OSPREY_API const char *osprey_precision_factors(osprey_precision precision);
+
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "clip_text" or "bert";

@@ -439,6 +439,13 @@ static osprey_status check_image(const parsing *p, const osprey__model_config *c
     return OSPREY_OK;
 }
 
+static osprey_status check_precision(const parsing *p, const char *name)
+{
+    for (int i = 0; i < OSPREY_PRECISIONS; i++)
+        if (strcmp(name, osprey_precision_name((osprey_precision)i)) == 0) return OSPREY_OK;
+    return damaged(p, "precision");
+}
+
 /* What several fields have to agree on. */
 static osprey_status check_config(const parsing *p, const osprey__model_config *config)
 {
@@ -465,6 +472,7 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
     for (size_t i = 0; i < FIELD_COUNT; i++)
         OSPREY_TRY_GOTO(parse_field(&p, json_object_get(root, fields[i].key), &fields[i],
                                     (char *)manifest + fields[i].offset));
+    OSPREY_TRY_GOTO(check_precision(&p, manifest->precision));
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "image_profiles", &manifest->image));
     OSPREY_TRY_GOTO(parse_profiles(&p, root, "text_profiles", &manifest->text));
     OSPREY_TRY_GOTO(parse_keep(&p, json_object_get(root, "keep"), manifest));

@@ -64,6 +64,14 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
     return OSPREY_OK;
 }
 
+/* Of a precision that the manifest has by name. */
+static const char *factors_of(const char *name)
+{
+    osprey_precision precision = OSPREY_PRECISION_FP32;
+    while (strcmp(osprey_precision_name(precision), name) != 0) precision++;
+    return osprey_precision_factors(precision);
+}
+
 static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
 {
     const osprey__engine_manifest *manifest = &engine->manifest;
@@ -74,6 +82,7 @@ static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
         .instruction_set = manifest->instruction_set,
         .packing = manifest->packing,
         .precision = manifest->precision,
+        .factors = factors_of(manifest->precision),
         .fingerprint = manifest->fingerprint,
         .source_layout = manifest->layout,
         .portable = manifest->portable,

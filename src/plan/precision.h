@@ -21,10 +21,11 @@ osprey_status osprey__precision_rules_init(osprey__precision_rules *rules,
                                            size_t keep_count, osprey_error *error);
 
 /*
- * Sets the precision of every product of a graph that has been through the passes. Unless an
- * exception says otherwise, int8 takes bf16 for a ResNet's first convolution, which sees the
- * pixels, and int4 takes int8 for the first convolution of any model, the last projection, and
- * weights of at most 65,536 elements. docs/compile.md has what is lost then.
+ * Sets the precision of every product of a graph that has been through the passes; tables that rows
+ * are looked up in become F16 where theirs is any but fp32. Unless an exception says otherwise,
+ * int8 takes bf16 for a ResNet's first convolution, which sees the pixels, and int4 takes int8 for
+ * the first convolution of any model, the last projection, and weights of at most 65,536 elements.
+ * docs/compile.md has what is lost then.
  */
 osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
                                        osprey_error *error);

@@ -120,17 +120,42 @@ static void test_wrong_precisions(void **state)
         assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--keep", wrong[i]), 2,
                          "PATTERN=PRECISION would be right");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--keep", "no.layer=bf16"), 2,
-                     "no.layer=bf16: fits no linear or convolution");
+                     "no.layer=bf16: fits no linear, convolution or table");
     /* The pattern's layer is in the other tower. */
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--keep",
                              "vision_model.*=bf16"),
-                     2, "fits no linear or convolution");
+                     2, "fits no linear, convolution or table");
     assert_absent(engine);
 
     cli_run run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8"));
     cli_run_free(&run);
-    assert_cli_fails(run_cli("embed", "-m", engine, "--precision", "bf16", PICTURE), 2,
-                     "was compiled in int8");
+    static const char *const others[] = {"fp32", "bf16"};
+    for (size_t i = 0; i < 2; i++)
+        assert_cli_fails(run_cli("embed", "-m", engine, "--precision", others[i], PICTURE), 2,
+                         "is an engine in int8, which cannot be run in");
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_PRECISION=fp32"}, "bench",
+                                "-m", engine, NULL),
+                     2, "is an engine in int8, which cannot be run in fp32");
+    run = succeed(run_cli("embed", "-m", engine, "--precision", "int8", PICTURE));
+    cli_run_free(&run);
+}
+
+/* Who takes fp16 for speed is told, when compiling and later. */
+static void test_fp16_is_storage(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("half.osprey");
+    static const char *const precisions[] = {"fp32", "bf16", "fp16"};
+    static const char *const factors[] = {"fp32", "bf16", "fp32"};
+    for (size_t i = 0; i < 3; i++) {
+        cli_run run =
+            succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", precisions[i]));
+        assert_int_equal(strstr(run.out, "fp16 (storage only: products are fp32)") != NULL, i == 2);
+        cli_run_free(&run);
+        json_t *facts = inspect(engine);
+        assert_string_equal(json_string_value(json_object_get(facts, "factors")), factors[i]);
+        json_decref(facts);
+    }
 }
 
 #define KEEP_8                                                                                     \
@@ -294,7 +319,7 @@ static void test_wrong_verifications(void **state)
                      "--force: goes with --verify");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--verify", PICTURE, "--keep",
                              "no.layer=bf16"),
-                     2, "fits no linear or convolution");
+                     2, "fits no linear, convolution or table");
     assert_cli_fails(run_cli("inspect", "-m", MODEL, "--auto-keep"), 2, "no such flag");
     assert_absent(engine);
     cli_run run = succeed(run_cli("compile", "-m", MODEL, "-o", engine));
@@ -311,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_precision_of_embed),
         cmocka_unit_test(test_precision_of_classify),
         cmocka_unit_test(test_wrong_precisions),
+        cmocka_unit_test(test_fp16_is_storage),
         cmocka_unit_test(test_too_many_exceptions),
         cmocka_unit_test(test_exceptions_are_kept),
         cmocka_unit_test(test_verify),

@@ -98,6 +98,72 @@ static void test_engines_give_the_same(void **state)
     }
 }
 
+static size_t table_bytes(const osprey_engine_options *options)
+{
+    const char *path = in_directory("table.osprey");
+    compile_golden(SMALL, options, path);
+    osprey_model *model = open_model(path);
+    size_t bytes = osprey_model_get_engine(model)->text.constant_bytes;
+    osprey_model_free(model);
+    return bytes;
+}
+
+/* Below fp32 tables take half, from a directory and in an engine, unless they are kept. */
+static void test_tables_are_rounded(void **state)
+{
+    (void)state;
+    static const char *const keep[] = {"*token_embedding*=fp32"};
+    const size_t whole = table_bytes(NULL);
+    for (osprey_precision p = OSPREY_PRECISION_BF16; p <= OSPREY_PRECISION_INT4; p++) {
+        osprey_engine_options options = {.precision = p};
+        assert_true(table_bytes(&options) <= whole / 2 + 64);
+        options.keep = keep;
+        options.keep_count = 1;
+        const size_t kept = table_bytes(&options);
+        assert_true(kept < whole && kept > whole * 3 / 4);
+    }
+    const osprey_session_options int8 = {.towers = OSPREY_TOWER_TEXT,
+                                         .precision = OSPREY_PRECISION_INT8};
+    const osprey_engine_options options = {.precision = OSPREY_PRECISION_INT8};
+    compile_golden(SMALL, &options, in_directory("table.osprey"));
+    float *rows[2];
+    osprey_model *models[] = {open_model(golden_model(SMALL)),
+                              open_model(in_directory("table.osprey"))};
+    const size_t floats = TEXTS * osprey_model_get_info(models[0])->embed_dim;
+    for (size_t i = 0; i < 2; i++) {
+        osprey_session *session = NULL;
+        osprey_error error;
+        rows[i] = calloc(floats, sizeof **rows);
+        assert_int_equal(osprey_session_create(models[i], &int8, &session, &error), OSPREY_OK);
+        assert_int_equal(
+            osprey_session_embed_texts(session, texts, TEXTS, OSPREY_EMBED_RAW, rows[i], &error),
+            OSPREY_OK);
+        osprey_session_free(session);
+        osprey_model_free(models[i]);
+    }
+    assert_memory_equal(rows[0], rows[1], floats * sizeof **rows);
+    free(rows[0]);
+    free(rows[1]);
+}
+
+/* A precision that there is not says that the file is damaged. */
+static void test_unknown_precision(void **state)
+{
+    (void)state;
+    osprey_error error;
+    size_t length;
+    compile_golden(SMALL, NULL, in_directory("precision.osprey"));
+    uint8_t *bytes = read_bytes(in_directory("precision.osprey"), &length);
+    static const char key[] = "\"precision\": \"fp32";
+    uint8_t *at = memmem(bytes, length, key, sizeof key - 1);
+    assert_non_null(at);
+    at[sizeof key - 2] = '3';
+    engine_seal(bytes, length);
+    assert_int_equal(run_bytes(bytes, length, &error), OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, "\"precision\""));
+    free(bytes);
+}
+
 static void test_templates_are_kept(void **state)
 {
     (void)state;
@@ -376,6 +442,8 @@ int main(void)
     if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engines_give_the_same),
+        cmocka_unit_test(test_tables_are_rounded),
+        cmocka_unit_test(test_unknown_precision),
         cmocka_unit_test(test_templates_are_kept),
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),
         cmocka_unit_test(test_what_an_engine_tells),
