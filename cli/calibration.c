@@ -48,10 +48,11 @@ cli_exit cli_calibration_open(cli_calibration *calibration, const cli_options *o
     return CLI_DONE;
 }
 
-bool cli_calibration_failed_at_image(const cli_calibration *calibration, const osprey_error *error)
+bool cli_calibration_failed_at_image(const osprey_engine_calibration *how,
+                                     const osprey_error *error)
 {
-    for (size_t i = 0; i < calibration->how.image_count; i++)
-        if (strcmp(calibration->how.images[i], error->subject) == 0) return true;
+    for (size_t i = 0; i < how->image_count; i++)
+        if (strcmp(how->images[i], error->subject) == 0) return true;
     return false;
 }
 

@@ -67,7 +67,7 @@ static cli_exit write_engine(const cli_options *options, const compile_inputs *i
     if (status == OSPREY_OK) return CLI_DONE;
     const cli_exit told = cli_templates_fail(&inputs->templates, &error);
     if (told != CLI_DONE) return told;
-    if (cli_calibration_failed_at_image(&inputs->calibration, &error))
+    if (cli_calibration_failed_at_image(&how->calibration, &error))
         return cli_fail_error(CLI_INPUTS_FAILED, &error);
     return cli_fail_error(status == OSPREY_INVALID_ARGUMENT || status == OSPREY_IO ? CLI_WRONG_USE
                                                                                    : CLI_NO_MODEL,

@@ -175,6 +175,10 @@ static json_t *precision_report_json(const osprey_engine_info *engine)
     set_bool(object, "forced", missed);
     if (image->count) json_object_set_new(object, "image", cosines_json(image, "images"));
     if (text->count) json_object_set_new(object, "text", cosines_json(text, "prompts"));
+    image = &engine->image.static_cosines;
+    text = &engine->text.static_cosines;
+    if (image->count) json_object_set_new(object, "static_image", cosines_json(image, "images"));
+    if (text->count) json_object_set_new(object, "static_text", cosines_json(text, "prompts"));
     return object;
 }
 

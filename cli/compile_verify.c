@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile_verify.h"
 
+#include "calibration.h"
 #include "cli_memory.h"
 #include "image_job.h"
 #include "output.h"
@@ -51,11 +52,11 @@ static cli_exit take_pixels(void *context, const char *path, const float *row,
 }
 
 static void print_cosines(cli_output *output, const char *tower, const osprey_cosines *cosines,
-                          const char *unit)
+                          const char *unit, const char *form)
 {
     if (!cosines->count) return;
-    cli_output_print(output, "  %-6s least cosine %.6f, mean %.6f, of %zu %s\n", tower,
-                     cosines->least, cosines->mean, cosines->count, unit);
+    cli_output_print(output, "  %-6s least cosine %.6f, mean %.6f, of %zu %s%s\n", tower,
+                     cosines->least, cosines->mean, cosines->count, unit, form);
 }
 
 static void print_layers(cli_output *output, const osprey_precision_report *report)
@@ -102,10 +103,27 @@ static void print_report(cli_output *output, const osprey_precision_report *repo
 {
     cli_output_print(output, "%s beside fp32; the least cosine should be %g\n",
                      osprey_precision_name(report->precision), report->limit);
-    print_cosines(output, "image", &report->image, "images");
-    print_cosines(output, "text", &report->text, "prompts");
+    print_cosines(output, "image", &report->image, "images", "");
+    print_cosines(output, "text", &report->text, "prompts", "");
+    print_cosines(output, "image", &report->static_image, "images", ", with --static");
+    print_cosines(output, "text", &report->static_text, "prompts", ", with --static");
     print_layers(output, report);
     if (auto_keep) print_found(output, report);
+}
+
+/* The engine need not be run by its static ranges, so this stops nothing. */
+static void warn_static(const osprey_precision_report *report)
+{
+    const struct {
+        const char *tower;
+        const osprey_cosines *cosines;
+    } towers[] = {{"image", &report->static_image}, {"text", &report->static_text}};
+    for (size_t i = 0; i < 2; i++)
+        if (towers[i].cosines->count && towers[i].cosines->least < report->limit)
+            cli_fail(CLI_DONE, "--static",
+                     "the %s tower's least cosine with fp32 would be %.6f, below %g; run the "
+                     "engine without it, or try the other --method or more images",
+                     towers[i].tower, towers[i].cosines->least, report->limit);
 }
 
 static cli_exit fail_limit(const osprey_precision_report *report)
@@ -155,7 +173,10 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
         if (status == OSPREY_OK)
             print_report(output, *report, options->auto_keep);
         else
-            code = cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
+            code = cli_fail_error(cli_calibration_failed_at_image(&how->calibration, &error)
+                                      ? CLI_INPUTS_FAILED
+                                  : status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE
+                                                                      : CLI_NO_MODEL,
                                   &error);
     }
     return code;
@@ -173,5 +194,6 @@ cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *
     how->report = *report;
     how->keep = (*report)->keep;
     how->keep_count = (*report)->keep_count;
+    warn_static(*report);
     return (*report)->passed || options->force ? CLI_DONE : fail_limit(*report);
 }

@@ -93,7 +93,8 @@ const cli_option_spec cli_option_table[] = {
          "standard input; what stands on the command line besides is an image too) and on 80 "
          "prompts. "
          "Embeddings with a cosine below the limit stop the compilation: fp32 0.99999, bf16 "
-         "and fp16 0.9995, int8 0.995, int4 0.9."},
+         "and fp16 0.9995, int8 0.995, int4 0.9. With --calibrate, what --static would give is "
+         "measured, too, and stops nothing."},
     {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep),
      .help = "With --verify: find the fewest layers that have to be kept in bf16, or fp32, to "
              "reach the limit, and keep them."},

@@ -148,7 +148,9 @@ struct osprey_precision_report {
                      fp16 0.9995, int8 0.995, int4 0.9 */
     bool passed;  /* each has */
     osprey_cosines image, text;
-    const osprey_layer_loss *layers; /* the lowest own cosine first */
+    osprey_cosines static_image, static_text; /* the same with the static ranges of the options'
+                                                 calibration; no part of passed */
+    const osprey_layer_loss *layers;          /* the lowest own cosine first */
     size_t layer_count;
     const char *const *keep; /* "PATTERN=PRECISION": the options' exceptions, then those found */
     size_t keep_count, found_count;
@@ -170,11 +172,14 @@ typedef struct osprey_verification {
  * and the others are fp32. The shortest prefix of the costliest layers is kept with which the limit
  * is reached, and of these only those that it takes: in bf16 where that is enough, else in fp32.
  *
+ * Where the options calibrate, the ranges are found, too, and the images and prompts are run once
+ * more with them, as a session with static_ranges does.
+ *
  * The weights are packed in memory: once in fp32, once as asked for, and for auto_keep of int8 and
  * int4 once in bf16. Runs take one image at a time on all cores. The caller frees *report with
  * osprey_precision_report_free. Errors: as osprey_session_create, also OSPREY_INVALID_ARGUMENT (the
- * model is an engine; no images) and OSPREY_LIMIT (auto_keep would take more than OSPREY_KEEP_MAX
- * exceptions).
+ * model is an engine; no images), OSPREY_LIMIT (auto_keep would take more than OSPREY_KEEP_MAX
+ * exceptions) and, of a calibration, those of osprey_engine_compile.
  */
 OSPREY_API osprey_status osprey_precision_verify(const osprey_model *model,
                                                  const osprey_engine_options *options,
@@ -216,6 +221,7 @@ typedef struct osprey_engine_tower {
     const osprey_engine_profile *profiles; /* by rising batch */
     size_t profile_count;                  /* 0: the engine lacks this tower */
     osprey_cosines cosines;                /* of the report that it was compiled with */
+    osprey_cosines static_cosines;         /* the same with static ranges */
     const osprey_engine_reduction *reduction; /* NULL: nothing was left out */
 } osprey_engine_tower;
 

@@ -13,7 +13,6 @@ typedef struct calibration {
     const osprey_engine_calibration *how;
     osprey__graph *graph;
     osprey__histogram **histograms; /* one a node; NULL of those that keep floats */
-    osprey_session *session;
     osprey_error *error;
 } calibration;
 
@@ -48,13 +47,18 @@ static void observe(void *context, const osprey__run *run, size_t step)
                               rows.form->width);
 }
 
+static bool has_range(const osprey__node *node)
+{
+    return node->attributes.precision >= OSPREY_PRECISION_INT8;
+}
+
 static osprey_status make_histograms(calibration *c, size_t *count)
 {
     size_t nodes = c->graph->node_count;
     c->histograms = osprey__calloc(nodes, sizeof *c->histograms);
     if (!c->histograms) return osprey__fail_memory(c->error, nodes * sizeof *c->histograms);
     for (size_t n = 0; n < nodes; n++) {
-        if (c->graph->nodes[n].attributes.precision < OSPREY_PRECISION_INT8) continue;
+        if (!has_range(&c->graph->nodes[n])) continue;
         c->histograms[n] = osprey__calloc(1, sizeof **c->histograms);
         if (!c->histograms[n]) return osprey__fail_memory(c->error, sizeof **c->histograms);
         ++*count;
@@ -78,16 +82,24 @@ static osprey_status set_ranges(const calibration *c)
     return OSPREY_OK;
 }
 
-static osprey_status run_tower(calibration *c, const osprey_model *model, osprey_tower tower,
-                               osprey__reductions reductions)
+osprey_status osprey__calibrate_graph(osprey_session *fp32, osprey_tower tower,
+                                      const osprey_engine_calibration *how, osprey__graph *graph,
+                                      size_t *calibrated, osprey_error *error)
 {
-    const osprey_session_options options = {.towers = tower};
-    reductions.reduced = NULL; /* which the compiler's own graph has reported */
-    OSPREY_TRY(osprey__session_create(model, &options, &reductions, &c->session, c->error));
-    c->session->observer = observe;
-    c->session->observer_context = c;
-    OSPREY_TRY(osprey__calibration_run(c->how, c->session, tower, c->error));
-    return set_ranges(c);
+    calibration c = {.how = how, .graph = graph, .error = error};
+    size_t count = 0;
+    osprey_status status = make_histograms(&c, &count);
+    if (status == OSPREY_OK && count) {
+        fp32->observer = observe;
+        fp32->observer_context = &c;
+        status = osprey__calibration_run(how, fp32, tower, error);
+        fp32->observer = NULL;
+        if (status == OSPREY_OK) status = set_ranges(&c);
+    }
+    if (status == OSPREY_OK) *calibrated += count;
+    for (size_t n = 0; c.histograms && n < graph->node_count; n++) osprey__free(c.histograms[n]);
+    osprey__free(c.histograms);
+    return status;
 }
 
 osprey_status osprey__calibrate_tower(const osprey_model *model, osprey_tower tower,
@@ -95,13 +107,15 @@ osprey_status osprey__calibrate_tower(const osprey_model *model, osprey_tower to
                                       const osprey_engine_calibration *how, osprey__graph *graph,
                                       size_t *calibrated, osprey_error *error)
 {
-    calibration c = {.how = how, .graph = graph, .error = error};
-    size_t count = 0;
-    osprey_status status = make_histograms(&c, &count);
-    if (status == OSPREY_OK && count) status = run_tower(&c, model, tower, *reductions);
-    if (status == OSPREY_OK) *calibrated += count;
-    for (size_t n = 0; c.histograms && n < graph->node_count; n++) osprey__free(c.histograms[n]);
-    osprey__free(c.histograms);
-    osprey_session_free(c.session);
+    const osprey_session_options options = {.towers = tower};
+    osprey__reductions same = *reductions;
+    osprey_session *fp32;
+    size_t n = 0;
+    while (n < graph->node_count && !has_range(&graph->nodes[n])) n++;
+    if (n == graph->node_count) return OSPREY_OK;
+    same.reduced = NULL; /* which the compiler's own graph has reported */
+    OSPREY_TRY(osprey__session_create(model, &options, &same, &fp32, error));
+    osprey_status status = osprey__calibrate_graph(fp32, tower, how, graph, calibrated, error);
+    osprey_session_free(fp32);
     return status;
 }

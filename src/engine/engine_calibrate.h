@@ -6,8 +6,7 @@
 #ifndef OSPREY_ENGINE_ENGINE_CALIBRATE_H
 #define OSPREY_ENGINE_ENGINE_CALIBRATE_H
 
-#include "graph/graph.h"
-#include "passes/reductions.h"
+#include "session/session_data.h"
 
 #include <osprey/engine.h>
 
@@ -21,6 +20,11 @@ osprey_status osprey__calibration_check(const osprey_engine_options *options, os
  */
 osprey_status osprey__calibrate_tower(const osprey_model *model, osprey_tower tower,
                                       const osprey__reductions *reductions,
+                                      const osprey_engine_calibration *how, osprey__graph *graph,
+                                      size_t *calibrated, osprey_error *error);
+
+/* The same with a session that there is already: in fp32, of a graph with the same nodes. */
+osprey_status osprey__calibrate_graph(osprey_session *fp32, osprey_tower tower,
                                       const osprey_engine_calibration *how, osprey__graph *graph,
                                       size_t *calibrated, osprey_error *error);
 

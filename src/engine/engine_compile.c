@@ -188,6 +188,8 @@ static void note_precision(osprey__engine_manifest *manifest, const osprey_engin
     manifest->cosine_limit = options->report->limit;
     manifest->image.cosines = options->report->image;
     manifest->text.cosines = options->report->text;
+    manifest->image.static_cosines = options->report->static_image;
+    manifest->text.static_cosines = options->report->static_text;
 }
 
 /* Those asked for, or the model's. */

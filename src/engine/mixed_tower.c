@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "engine/engine_calibrate.h"
 
 #include <assert.h>
 #include <string.h>
@@ -83,6 +84,20 @@ void osprey__mixed_tower_apply(osprey__mixed_tower *tower)
     for (size_t s = 0; s < tower->step_count; s++)
         plan->steps[s] = *osprey__mixed_step(tower, s, tower->forms[s]);
     osprey__plan_arrange(plan);
+}
+
+osprey_status osprey__mixed_tower_calibrate(osprey__mixed_tower *tower, size_t *calibrated,
+                                            osprey_error *error)
+{
+    const osprey__mixed_model *model = tower->model;
+    osprey__plan *plan = plan_of(tower, OSPREY__AS_ASKED);
+    *calibrated = 0;
+    OSPREY_TRY(osprey__calibrate_graph(model->sessions[OSPREY__AS_FP32], tower->which,
+                                       &model->options->calibration, plan->graph, calibrated,
+                                       error));
+    osprey__mixed_tower_apply(tower);
+    osprey__plan_use_ranges(plan);
+    return OSPREY_OK;
 }
 
 osprey_precision osprey__mixed_precision(const osprey__mixed_tower *tower, size_t step,

@@ -57,6 +57,13 @@ const osprey__step *osprey__mixed_step(const osprey__mixed_tower *tower, size_t 
 /* Makes tower->session run tower->forms. */
 void osprey__mixed_tower_apply(osprey__mixed_tower *tower);
 
+/*
+ * Finds the static ranges of the layers that are as asked, and makes tower->session run by them
+ * for good. *calibrated: how many there are. Errors: as osprey_engine_compile, of a calibration.
+ */
+osprey_status osprey__mixed_tower_calibrate(osprey__mixed_tower *tower, size_t *calibrated,
+                                            osprey_error *error);
+
 /* Of a step that is a product: the precision in that form, and the name of its weight. */
 osprey_precision osprey__mixed_precision(const osprey__mixed_tower *tower, size_t step,
                                          osprey__form form);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "engine/auto_keep.h"
+#include "engine/engine_calibrate.h"
 #include "engine/layer_errors.h"
 #include "engine/precision_report.h"
 #include "model/engine_model.h"
@@ -32,17 +33,45 @@ typedef struct comparison {
     osprey_cosines result;
 } comparison;
 
+static osprey_cosines sum_up(const double *cosines, size_t count)
+{
+    osprey_cosines result = {.count = count, .least = 1};
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += cosines[i];
+        if (cosines[i] < result.least) result.least = cosines[i];
+    }
+    result.mean = sum / (double)count;
+    return result;
+}
+
 static osprey_status measure(comparison *c, osprey_error *error)
 {
-    double sum = 0;
     OSPREY_TRY(osprey__layer_errors_measure(&c->tower, &c->samples, c->layers, c->cosines, error));
-    c->result = (osprey_cosines){.count = c->samples.count, .least = 1};
-    for (size_t i = 0; i < c->samples.count; i++) {
-        sum += c->cosines[i];
-        if (c->cosines[i] < c->result.least) c->result.least = c->cosines[i];
-    }
-    c->result.mean = sum / (double)c->samples.count;
+    c->result = sum_up(c->cosines, c->samples.count);
     return OSPREY_OK;
+}
+
+/* The mixture that was found, run by static ranges; its layers are so from now on. */
+static osprey_status measure_static(comparison *c, osprey_cosines *result, osprey_error *error)
+{
+    const osprey__mixed_model *model = c->tower.model;
+    size_t width = model->model->config.embed_dim, calibrated;
+    OSPREY_TRY(osprey__mixed_tower_calibrate(&c->tower, &calibrated, error));
+    if (!calibrated) return OSPREY_OK;
+    float *wanted = osprey__calloc(2 * width, sizeof *wanted), *got = wanted + width;
+    if (!wanted) return osprey__fail_memory(error, 2 * width * sizeof *wanted);
+    osprey_status status = OSPREY_OK;
+    for (size_t i = 0; i < c->samples.count && status == OSPREY_OK; i++) {
+        status =
+            osprey__sample_embed(&c->samples, i, model->sessions[OSPREY__AS_FP32], wanted, error);
+        if (status == OSPREY_OK)
+            status = osprey__sample_embed(&c->samples, i, c->tower.session, got, error);
+        c->cosines[i] = osprey__cosine(got, wanted, width);
+    }
+    osprey__free(wanted);
+    if (status == OSPREY_OK) *result = sum_up(c->cosines, c->samples.count);
+    return status;
 }
 
 /* Searches with the worst samples, and again with those that the result does not suit. */
@@ -138,14 +167,16 @@ static osprey_status compare_tower(comparison *c, osprey__mixed_model *mixed, os
     OSPREY_TRY(measure(c, error));
     if (how->auto_keep) OSPREY_TRY(keep_layers(c, error));
     OSPREY_TRY(add_to_report(c, report, error));
-    bool image = which == OSPREY_TOWER_IMAGE;
+    bool image = which == OSPREY_TOWER_IMAGE, passed = c->result.least >= report->report.limit;
     *(image ? &report->report.image : &report->report.text) = c->result;
-    if (c->result.least >= report->report.limit) return OSPREY_OK;
-    report->report.passed = false;
     /* Of two towers that fail, the worse one gets the advice. */
     bool other_is_worse =
         !image && report->report.image.count && report->report.image.least <= c->result.least;
-    return other_is_worse || how->auto_keep ? OSPREY_OK : advise(c, report, error);
+    report->report.passed &= passed;
+    if (!passed && !other_is_worse && !how->auto_keep) OSPREY_TRY(advise(c, report, error));
+    if (mixed->options->calibration.method == OSPREY_CALIBRATION_NONE) return OSPREY_OK;
+    return measure_static(c, image ? &report->report.static_image : &report->report.static_text,
+                          error);
 }
 
 static void close_comparison(comparison *c)
@@ -186,6 +217,7 @@ osprey_status osprey_precision_verify(const osprey_model *model,
     if (resolved.towers & OSPREY_TOWER_IMAGE && (!how->image_count || !how->pixels))
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "image_count",
                             "there is no image to compare the image tower on; give at least one");
+    OSPREY_TRY(osprey__calibration_check(&resolved, error));
     osprey__report *made;
     OSPREY_TRY(osprey__report_create(&resolved, &made, error));
     osprey__mixed_model mixed;

@@ -207,13 +207,19 @@ static osprey_status print_templates(const osprey__prompt_templates *templates, 
     return OSPREY_OK;
 }
 
+static json_t *print_cosines(const osprey_cosines *cosines)
+{
+    return json_pack("[Iff]", (json_int_t)cosines->count, cosines->least, cosines->mean);
+}
+
 /* The limit, then [count, least, mean] of each tower's cosines. */
 static json_t *print_report(const osprey__engine_manifest *manifest)
 {
-    const osprey_cosines *image = &manifest->image.cosines, *text = &manifest->text.cosines;
-    return json_pack("{s:f,s:[Iff],s:[Iff]}", "limit", manifest->cosine_limit, "image",
-                     (json_int_t)image->count, image->least, image->mean, "text",
-                     (json_int_t)text->count, text->least, text->mean);
+    return json_pack("{s:f,s:o,s:o,s:o,s:o}", "limit", manifest->cosine_limit, "image",
+                     print_cosines(&manifest->image.cosines), "text",
+                     print_cosines(&manifest->text.cosines), "static_image",
+                     print_cosines(&manifest->image.static_cosines), "static_text",
+                     print_cosines(&manifest->text.static_cosines));
 }
 
 static int print_reduction(json_t *root, const char *key, const osprey__manifest_tower *tower)
@@ -379,8 +385,10 @@ static osprey_status parse_cosine(const parsing *p, const json_t *value, double 
     return OSPREY_OK;
 }
 
+/* None in engines that were compiled before there were static ones. */
 static osprey_status parse_cosines(const parsing *p, const json_t *list, osprey_cosines *cosines)
 {
+    if (!list) return OSPREY_OK;
     const field count = {"precision_report", SIZE, 0, 0, INT64_MAX, 1};
     OSPREY_TRY(parse_size(p, json_array_get(list, 0), &count, &cosines->count));
     OSPREY_TRY(parse_cosine(p, json_array_get(list, 1), &cosines->least));
@@ -394,7 +402,10 @@ static osprey_status parse_report(const parsing *p, const json_t *report,
     if (!report) return OSPREY_OK;
     OSPREY_TRY(parse_cosine(p, json_object_get(report, "limit"), &manifest->cosine_limit));
     OSPREY_TRY(parse_cosines(p, json_object_get(report, "image"), &manifest->image.cosines));
-    return parse_cosines(p, json_object_get(report, "text"), &manifest->text.cosines);
+    OSPREY_TRY(parse_cosines(p, json_object_get(report, "text"), &manifest->text.cosines));
+    OSPREY_TRY(
+        parse_cosines(p, json_object_get(report, "static_image"), &manifest->image.static_cosines));
+    return parse_cosines(p, json_object_get(report, "static_text"), &manifest->text.static_cosines);
 }
 
 static osprey_status parse_reduction(const parsing *p, const json_t *root, const char *key,

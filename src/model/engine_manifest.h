@@ -19,7 +19,7 @@ typedef struct osprey__manifest_tower {
     osprey_engine_profile profiles[OSPREY_ENGINE_BATCHES_MAX];
     size_t profile_count; /* 0: not in the engine */
     size_t parameters;
-    osprey_cosines cosines; /* of the precision report */
+    osprey_cosines cosines, static_cosines; /* of the precision report */
     bool is_reduced;
     osprey_engine_reduction reduction;
 } osprey__manifest_tower;

@@ -59,6 +59,7 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
         .profiles = from->profiles,
         .profile_count = from->profile_count,
         .cosines = from->cosines,
+        .static_cosines = from->static_cosines,
         .reduction = from->is_reduced ? &from->reduction : NULL,
     };
     return OSPREY_OK;

@@ -308,6 +308,69 @@ static void test_an_engine_holds_its_report(void **state)
     osprey_model_free(model);
 }
 
+/* Of static ranges what an engine loses that is run by them; the exceptions found are exceptions.
+ */
+static void test_static_ranges_are_measured(void **state)
+{
+    (void)state;
+    osprey_error error;
+    const char *path = in_directory("ranges.osprey");
+    const char *const image = OSPREY_TEST_DIR "/golden/images/411.jpg";
+    osprey_model *model = hostile_model("ranges", IMAGE_MLP, NULL);
+    osprey_engine_options options = {
+        .precision = OSPREY_PRECISION_INT8,
+        .calibration = {OSPREY_CALIBRATION_MINMAX, &image, 1, NULL, NULL},
+    };
+    osprey_precision_report *report = verify(model, &options, true);
+    assert_int_equal(report->found_count, 1);
+    options.report = report;
+    options.keep = report->keep;
+    options.keep_count = report->keep_count;
+    assert_int_equal(osprey_engine_compile(model, &options, path, &error), OSPREY_OK);
+    osprey_model *engine = open_model(path);
+    const osprey_session_options by_ranges = {.static_ranges = true};
+    osprey_session *sessions[2] = {open_session(model, OSPREY_TOWER_BOTH), NULL};
+    assert_int_equal(osprey_session_create(engine, &by_ranges, &sessions[1], &error), OSPREY_OK);
+    size_t width = osprey_model_get_info(model)->embed_dim, count = pixels.dims[0];
+    float *embeddings = calloc(2 * count * width, sizeof *embeddings);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(osprey_session_embed_pixels(sessions[i], pixels.data, count,
+                                                     OSPREY_EMBED_UNIT_LENGTH,
+                                                     embeddings + i * count * width, &error),
+                         OSPREY_OK);
+    double least = 1;
+    for (size_t row = 0; row < count; row++) {
+        double cosine = 0;
+        for (size_t d = row * width; d < (row + 1) * width; d++)
+            cosine += (double)embeddings[d] * (double)embeddings[count * width + d];
+        least = fmin(least, cosine);
+    }
+    assert_int_equal(report->static_image.count, count);
+    assert_int_equal(report->static_text.count, 80);
+    assert_true(fabs(report->static_image.least - least) < 1e-6);
+    assert_true(report->static_image.least != report->image.least);
+    const osprey_engine_info *info = osprey_model_get_engine(engine);
+    assert_true(info->image.static_cosines.least == report->static_image.least);
+    assert_true(info->text.static_cosines.mean == report->static_text.mean);
+    assert_int_equal(info->text.static_cosines.count, 80);
+    free(embeddings);
+    for (size_t i = 0; i < 2; i++) osprey_session_free(sessions[i]);
+    osprey_model_free(engine);
+    osprey_precision_report_free(report);
+
+    /* A float model has none; without a calibration nothing is measured. */
+    options = (osprey_engine_options){.precision = OSPREY_PRECISION_INT8};
+    report = verify(model, &options, false);
+    assert_int_equal(report->static_image.count + report->static_text.count, 0);
+    osprey_precision_report_free(report);
+    options =
+        (osprey_engine_options){.calibration = {OSPREY_CALIBRATION_MINMAX, &image, 1, NULL, NULL}};
+    report = verify(model, &options, false);
+    assert_int_equal(report->static_image.count + report->static_text.count, 0);
+    osprey_precision_report_free(report);
+    osprey_model_free(model);
+}
+
 /* Raw embedding of the first image by an engine of these options; freed by the caller. */
 static float *embed_compiled(const osprey_model *model, const osprey_engine_options *options)
 {
@@ -418,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_just_the_layers_to_blame_are_kept),
         cmocka_unit_test(test_no_more_is_kept_than_it_takes),
         cmocka_unit_test(test_an_engine_holds_its_report),
+        cmocka_unit_test(test_static_ranges_are_measured),
         cmocka_unit_test(test_pruned_models_are_compared_with_themselves),
         cmocka_unit_test(test_wrong_use_is_refused),
         cmocka_unit_test(test_every_allocation_may_fail),

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compile --calibrate with all that hangs on it: --prune by activation, and what --verify says of
+ * static ranges; of a ResNet and of a ViT, both beside a text tower. */
+#include "cmocka_all.h"
+#include "run_cli.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define RESNET OSPREY_TEST_DIR "/golden/models/openclip-rn"
+#define PHOTO  OSPREY_TEST_DIR "/golden/images/411.jpg"
+#define FLAT   OSPREY_TEST_DIR "/golden/images/size_1x1.png" /* one colour all over */
+
+static cli_run succeed(cli_run run)
+{
+    if (run.code != 0) fail_msg("exit code %d: %s", run.code, run.err);
+    return run;
+}
+
+static void assert_says(const char *text, const char *part)
+{
+    if (!strstr(text, part)) fail_msg("\"%s\" is not in: %s", part, text);
+}
+
+static void test_pruning_by_activation(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("pruned.osprey");
+    cli_run run = succeed(run_cli("compile", "-m", RESNET, "-o", engine, "--prune", "mlp=0.25",
+                                  "--calibrate", PHOTO));
+    assert_says(run.out, "  text   pruned by activation");
+    assert_says(run.out, "  image  not pruned: a ResNet has no transformer layers");
+    cli_run_free(&run);
+    run = succeed(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "mlp=0.25", "--calibrate", PHOTO));
+    assert_says(run.out, "  image  pruned by activation");
+    assert_says(run.out, "  image  cosine with the whole tower, of 1:");
+    assert_says(run.out, "  text   pruned by activation");
+    assert_says(run.out, "  text   cosine with the whole tower, of 80:");
+    cli_run_free(&run);
+    run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "heads=0.5", "--tower",
+                          "image", "--calibrate", PHOTO));
+    assert_says(run.out, "  image  pruned by activation");
+    assert_null(strstr(run.out, "  text "));
+    cli_run_free(&run);
+    run = succeed(run_cli("embed", "-m", engine, PHOTO));
+    cli_run_free(&run);
+}
+
+static void test_what_cannot_be_calibrated(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("refused.osprey"), *broken = temporary_path("broken.png");
+    static const char *const models[] = {RESNET, MODEL};
+    write_text(broken, "this is no picture");
+    assert_cli_fails(run_cli("compile", "-m", RESNET, "-o", engine, "--prune", "mlp=0.25",
+                             "--tower", "image", "--calibrate", PHOTO),
+                     2, "this engine would have none");
+    for (size_t i = 0; i < 2; i++) {
+        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
+                                 "--tower", "text", "--calibrate", PHOTO),
+                         2, "the image tower, which is left out");
+        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
+                                 "--calibrate", PHOTO, "--calibrate", broken),
+                         1, "broken.png: no image");
+        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--precision", "int8",
+                                 "--calibrate", PHOTO, "--calibrate", broken, "--verify", PHOTO),
+                         1, "broken.png: no image");
+        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--precision", "int8",
+                                 "--tower", "text", "--calibrate", PHOTO, "--verify", PHOTO),
+                         2, "the image tower, which is left out");
+        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
+                                 "--calibrate", "-"),
+                         2, "no images");
+    }
+    assert_int_not_equal(access(engine, F_OK), 0);
+}
+
+/* Ranges of a picture that is one colour do not do for a photograph. */
+static void test_verify_measures_static_ranges(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("verified.osprey");
+    cli_run run =
+        succeed(run_cli("compile", "-m", RESNET, "-o", engine, "--precision", "int8", "--tower",
+                        "image", "--calibrate", PHOTO, "--method", "entropy", "--verify", PHOTO));
+    assert_says(run.out, "of 1 images\n");
+    assert_says(run.out, "of 1 images, with --static\n");
+    assert_null(strstr(run.out, "prompts"));
+    assert_null(strstr(run.err, "--static"));
+    cli_run_free(&run);
+    run = succeed(run_cli("compile", "-m", RESNET, "-o", engine, "--precision", "int8",
+                          "--calibrate", FLAT, "--verify", PHOTO));
+    assert_says(run.out, "of 80 prompts, with --static\n");
+    assert_says(run.err, "--static: the image tower's least cosine with fp32 would be 0.");
+    cli_run_free(&run);
+    run = succeed(run_cli("inspect", "-m", engine, "--json"));
+    json_t *facts = cli_json_line(&run, 0);
+    const json_t *report = json_object_get(json_object_get(facts, "engine"), "precision_report");
+    const json_t *image = json_object_get(report, "static_image");
+    assert_true(json_is_false(json_object_get(report, "forced")));
+    assert_int_equal(json_integer_value(json_object_get(image, "images")), 1);
+    assert_true(json_number_value(json_object_get(image, "least_cosine")) < 0.995);
+    assert_non_null(json_object_get(report, "static_text"));
+    json_decref(facts);
+    cli_run_free(&run);
+    run = succeed(
+        run_cli("compile", "-m", RESNET, "-o", engine, "--precision", "int8", "--verify", PHOTO));
+    assert_null(strstr(run.out, "--static"));
+    cli_run_free(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pruning_by_activation),
+        cmocka_unit_test(test_what_cannot_be_calibrated),
+        cmocka_unit_test(test_verify_measures_static_ranges),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
