@@ -136,6 +136,41 @@ static json_t *reduction_json(const osprey_engine_reduction *reduction)
     return object;
 }
 
+static json_t *choice_json(const osprey_product_choice *choice)
+{
+    json_t *object = json_object();
+    set_size(object, "m", choice->m);
+    set_size(object, "n", choice->n);
+    set_size(object, "k", choice->k);
+    set_text(object, "precision", osprey_precision_name(choice->precision));
+    set_text(object, "activation", osprey_activation_name(choice->activation));
+    set_bool(object, "convolution", choice->convolution);
+    set_bool(object, "residual", choice->residual);
+    set_bool(object, "rounded", choice->rounded);
+    set_size(object, "products", choice->products);
+    set_size(object, "task_rows", choice->split.rows);
+    set_size(object, "task_columns", choice->split.columns);
+    set_bool(object, "columns_first", choice->split.columns_first);
+    set_number(object, "default_us", choice->default_us);
+    set_number(object, "us", choice->us);
+    json_object_set_new(
+        object, "faster_percent",
+        cli_json_number(choice->us > 0 ? 100 * ((double)choice->default_us / (double)choice->us - 1)
+                                       : 0));
+    return object;
+}
+
+/* What compile --tune found; 0 is the default. */
+static json_t *tuning_json(const osprey_engine_tower *tower)
+{
+    json_t *object = json_object(), *choices = json_array();
+    set_size(object, "threads", tower->tuned_threads);
+    for (size_t i = 0; i < tower->choice_count; i++)
+        json_array_append_new(choices, choice_json(&tower->choices[i]));
+    json_object_set_new(object, "choices", choices);
+    return object;
+}
+
 static json_t *engine_tower_json(const osprey_engine_tower *tower)
 {
     json_t *object = json_object(), *profiles = json_array();
@@ -152,6 +187,7 @@ static json_t *engine_tower_json(const osprey_engine_tower *tower)
     json_object_set_new(object, "memory", profiles);
     if (tower->reduction)
         json_object_set_new(object, "reduction", reduction_json(tower->reduction));
+    if (tower->choice_count) json_object_set_new(object, "tuning", tuning_json(tower));
     return object;
 }
 
@@ -386,8 +422,8 @@ const cli_command cli_inspect_command = {
     .arguments = "",
     .summary = "Show what a model is made of.",
     .details = "Shows what a model is made of: architecture, shapes, parameters, preprocessing, "
-               "tokenizer and files; of an engine also how it was compiled, and the memory that a "
-               "run of each batch takes.",
+               "tokenizer and files; of an engine also how it was compiled, the memory that a "
+               "run of each batch takes, and what tuning found.",
     .example = "  osprey inspect -m clip-vit-base-patch32\n"
                "  osprey inspect -m clip.osprey --verify\n",
     .run = run,

@@ -123,6 +123,16 @@ const cli_option_spec cli_option_table[] = {
     {"static", 0, CLI_FLAG, MODEL_RUNNERS, FIELD(static_ranges),
      .help = "Quantize the inputs of int8 and int4 layers by the ranges that the engine was "
              "calibrated with, instead of finding one for each row."},
+    {"tune", 0, CLI_CHOICE, CLI_COMPILE, FIELD(tune), .fallback = "none",
+     CHOICES("none", "quick", "full"), .value = "HOW",
+     .help =
+         "Time on this machine how the products are best split into tasks, for each --batch, "
+         "and keep it in the engine: quick for about a quarter of a minute, full for up to five "
+         "minutes. No result depends on it."},
+    {"threads", 0, CLI_SIZE, CLI_COMPILE, FIELD(threads), .value = "N", .fallback = "0",
+     .most = 256, .needs = "tune",
+     .help = "Threads that the engine is tuned for; 0: one a core. With another number it runs "
+             "untuned."},
     {"portable", 0, CLI_FLAG, CLI_COMPILE, FIELD(portable),
      .help = "Keep the weights as published too, so that the engine also runs, after packing them "
              "in memory, where its instruction set is missing."},

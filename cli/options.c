@@ -218,13 +218,15 @@ static cli_exit fill_in(parser *p)
     return code;
 }
 
-/* Whether the command line or the environment gave a flag that takes texts. */
+/* Whether the command line or the environment gave a flag that takes texts, or chose another than
+ * the first of its choices. */
 static bool is_set(const parser *p, const char *name)
 {
     for (size_t i = 0; i < cli_option_count; i++) {
         const cli_option_spec *spec = &cli_option_table[i];
-        if (spec->kind == CLI_STRINGS && strcmp(spec->name, name) == 0)
-            return ((const cli_strings *)field_of(p, spec))->count > 0;
+        if (strcmp(spec->name, name) != 0) continue;
+        if (spec->kind == CLI_STRINGS) return ((const cli_strings *)field_of(p, spec))->count > 0;
+        if (spec->kind == CLI_CHOICE) return *(const size_t *)field_of(p, spec) > 0;
     }
     return false;
 }

@@ -40,11 +40,12 @@ typedef struct cli_sizes {
     size_t count;
 } cli_sizes;
 
-/* The values of --ensemble, --activation, --format, --method and --tower: places in the table's
- * lists. */
+/* The values of --ensemble, --activation, --format, --method, --tower and --tune: places in the
+ * table's lists. */
 typedef enum cli_ensemble { CLI_ENSEMBLE_EMBEDDING, CLI_ENSEMBLE_PROBABILITY } cli_ensemble;
 typedef enum cli_activation { CLI_ACTIVATION_SOFTMAX, CLI_ACTIVATION_SIGMOID } cli_activation;
 typedef enum cli_format { CLI_FORMAT_JSON, CLI_FORMAT_NPY, CLI_FORMAT_CSV } cli_format;
+typedef enum cli_tune { CLI_TUNE_NONE, CLI_TUNE_QUICK, CLI_TUNE_FULL } cli_tune;
 typedef enum cli_method { CLI_METHOD_MINMAX, CLI_METHOD_ENTROPY } cli_method;
 typedef enum cli_tower { CLI_TOWER_IMAGE, CLI_TOWER_TEXT, CLI_TOWER_BOTH } cli_tower;
 
@@ -61,7 +62,7 @@ typedef struct cli_options {
     cli_strings template, text, embeddings, keep, prune, calibrate;
     cli_strings verify_images; /* of compile; more of them may be in inputs */
     cli_sizes batches;         /* of bench and compile */
-    size_t ensemble, activation, format, tower, precision, method;
+    size_t ensemble, activation, format, tower, precision, method, tune;
     size_t top, threads;
     size_t token_merge;  /* 0: not given */
     size_t cache_limit;  /* MiB; 0: none of the cache */

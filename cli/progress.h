@@ -11,6 +11,9 @@
 
 void cli_progress_start(size_t total, bool results_to_stdout);
 
+/* The same for work that is not counted: the total is 100 %. */
+void cli_progress_start_percent(bool results_to_stdout);
+
 /* done of the total are through. Draws a few times a second at most. */
 void cli_progress_update(size_t done);
 

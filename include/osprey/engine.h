@@ -74,8 +74,27 @@ typedef struct osprey_engine_calibration {
     void *progress_context;
 } osprey_engine_calibration;
 
+/* How long compiling looks for the best way to split each product into tasks. */
+typedef enum osprey_tuning_effort {
+    OSPREY_TUNE_NONE,  /* not at all */
+    OSPREY_TUNE_QUICK, /* about a quarter of a minute; what there is no time for stays untuned */
+    OSPREY_TUNE_FULL,  /* more ways, more often, for up to five minutes */
+} osprey_tuning_effort;
+
+/*
+ * Products are timed where they stand in the tower, on random images and texts of the context's
+ * length, for each batch of the engine. What is found is used by sessions of as many threads; it
+ * changes no result.
+ */
+typedef struct osprey_engine_tuning {
+    osprey_tuning_effort effort;
+    size_t threads; /* of the sessions to come; 0: one a core, as osprey_session_options has it */
+    void (*progress)(void *context, double done); /* rises from 0 to 1; or NULL */
+    void *progress_context;
+} osprey_engine_tuning;
+
 /* Zero-initialised, or NULL, means: both towers, batches of 1, 8 and 16, fp32, for this machine,
- * without static ranges. */
+ * without static ranges, untuned. */
 typedef struct osprey_engine_options {
     osprey_tower towers;
     const size_t *batches; /* the memory of each is planned; the largest is how many images run at
@@ -85,6 +104,7 @@ typedef struct osprey_engine_options {
     const char *const *keep;
     size_t keep_count;
     osprey_engine_calibration calibration;
+    osprey_engine_tuning tuning;
     bool portable;                /* keeps the weights as published too, so that another machine can
                                      pack them anew in memory */
     float prune_heads, prune_mlp; /* the fraction of each transformer layer's attention heads, and
@@ -215,6 +235,24 @@ typedef struct osprey_engine_reduction {
                   precision on all cores of the machine that compiled it; of texts 0 */
 } osprey_engine_reduction;
 
+/* The tasks of a product. All 0: what osprey takes where nothing was tuned. */
+typedef struct osprey_task_split {
+    size_t rows;        /* of a task, at most; 0: the default */
+    size_t columns;     /* output channels of a task, at most; 0: the default */
+    bool columns_first; /* tasks that follow each other have the same rows, not the same weights */
+} osprey_task_split;
+
+/* What tuning found for the products of one kind: [m, k] x [k, n]. */
+typedef struct osprey_product_choice {
+    size_t m, n, k;
+    osprey_precision precision;
+    osprey_activation activation;
+    bool convolution, residual, rounded; /* rounded: the result is bfloat16s */
+    size_t products;                     /* of this kind in the tower */
+    osprey_task_split split;
+    float default_us, us; /* of all of them together, by default and so */
+} osprey_product_choice;
+
 typedef struct osprey_engine_tower {
     size_t weight_bytes;                   /* packed weights and float constants */
     size_t constant_bytes;                 /* gather tables; portable: all tensors as published */
@@ -223,6 +261,10 @@ typedef struct osprey_engine_tower {
     osprey_cosines cosines;                /* of the report that it was compiled with */
     osprey_cosines static_cosines;         /* the same with static ranges */
     const osprey_engine_reduction *reduction; /* NULL: nothing was left out */
+    /* A product of m rows takes the choice of its kind with the next larger m, or the largest. */
+    const osprey_product_choice *choices; /* by kind, then by rising m */
+    size_t choice_count;                  /* 0: untuned */
+    size_t tuned_threads;                 /* sessions of another number do not use them */
 } osprey_engine_tower;
 
 /* All strings live as long as the model. */

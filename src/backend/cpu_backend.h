@@ -46,6 +46,17 @@ struct osprey__run {
     void *observer_context;
 };
 
+/* Row block r and column block c of a product are one task. */
+typedef struct osprey__product_tasks {
+    size_t row_blocks, column_blocks;
+    size_t panels; /* of the kernel, in a column block; the last may have fewer */
+    bool columns_first;
+} osprey__product_tasks;
+
+/* The tasks of a product of [m, k] and [k, n] that is split so. */
+osprey__product_tasks osprey__cpu_product_tasks(const osprey__gemm_kernel *gemm, size_t m, size_t n,
+                                                size_t threads, osprey_task_split how);
+
 /* Scratch that one thread needs when no text is longer than longest_text tokens. */
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text);
 

@@ -20,44 +20,61 @@ typedef struct split {
     osprey__gemm_args whole;  /* of all rows (of one image, for a convolution by blocks) */
     osprey__gemm_input input; /* what rows are prepared from; x is NULL: from nothing */
     char *prepared;           /* all rows; NULL: each task prepares its own */
-    size_t tiles;             /* of rows */
-    size_t row_blocks;
-    size_t panels; /* of a column block */
-    size_t column_blocks;
+    osprey__product_tasks tasks;
 } split;
 
 /* Where row block i begins: at a multiple of the register tile's rows, or at the end. */
 static size_t block_start(const split *s, size_t i)
 {
-    return osprey__smaller(i * s->tiles / s->row_blocks * s->step->gemm->rows, s->whole.m);
+    size_t tile = s->step->gemm->rows, tiles = osprey__divide_up(s->whole.m, tile);
+    return osprey__smaller(i * tiles / s->tasks.row_blocks * tile, s->whole.m);
 }
 
 /* Evens out the register tiles over blocks of at most `most` rows. */
-static void split_rows(split *s, size_t most)
+static size_t count_row_blocks(const osprey__gemm_kernel *gemm, size_t m, size_t most,
+                               size_t threads)
 {
-    size_t tile = s->step->gemm->rows, threads = osprey__thread_pool_threads(s->run->pool);
-    s->tiles = osprey__divide_up(s->whole.m, tile);
-    s->row_blocks = osprey__divide_up(s->tiles, most < tile ? 1 : most / tile);
+    size_t tiles = osprey__divide_up(m, gemm->rows);
+    size_t blocks = osprey__divide_up(tiles, most < gemm->rows ? 1 : most / gemm->rows);
     /* So that the threads end together. */
-    size_t even = osprey__divide_up(s->row_blocks, threads) * threads;
-    if (s->row_blocks > 1 && even <= s->tiles) s->row_blocks = even;
+    size_t even = osprey__divide_up(blocks, threads) * threads;
+    return blocks > 1 && even <= tiles ? even : blocks;
 }
 
-/* Splits columns until there are enough tasks for the threads to end together; never a panel. */
-static void split_columns(split *s)
+/* Panels of a task, so that there are enough tasks for the threads to end together. */
+static size_t count_task_panels(size_t panels, size_t row_blocks, size_t threads)
 {
-    size_t threads = osprey__thread_pool_threads(s->run->pool);
-    size_t panels = osprey__divide_up(s->whole.n, s->step->gemm->columns);
-    size_t wanted = threads == 1 ? 1 : osprey__divide_up(TASKS_PER_THREAD * threads, s->row_blocks);
-    size_t shortest = SIZE_MAX;
+    size_t wanted = threads == 1 ? 1 : osprey__divide_up(TASKS_PER_THREAD * threads, row_blocks);
+    size_t shortest = SIZE_MAX, best = 1;
     for (size_t of_task = osprey__divide_up(panels, wanted); of_task > 0; of_task--) {
         size_t blocks = osprey__divide_up(panels, of_task);
-        size_t time = osprey__divide_up(s->row_blocks * blocks, threads) * of_task;
+        size_t time = osprey__divide_up(row_blocks * blocks, threads) * of_task;
         if (time >= shortest) continue;
         shortest = time;
-        s->panels = of_task;
-        s->column_blocks = blocks;
+        best = of_task;
     }
+    return best;
+}
+
+osprey__product_tasks osprey__cpu_product_tasks(const osprey__gemm_kernel *gemm, size_t m, size_t n,
+                                                size_t threads, osprey_task_split how)
+{
+    size_t panels = osprey__divide_up(n, gemm->columns);
+    size_t most_rows = how.rows ? how.rows : OSPREY__BLOCK_ROWS;
+    osprey__product_tasks tasks = {.row_blocks = count_row_blocks(gemm, m, most_rows, threads),
+                                   .columns_first = how.columns_first};
+    tasks.panels = how.columns
+                       ? osprey__smaller(osprey__divide_up(how.columns, gemm->columns), panels)
+                       : count_task_panels(panels, tasks.row_blocks, threads);
+    tasks.column_blocks = osprey__divide_up(panels, tasks.panels);
+    return tasks;
+}
+
+static void split_tasks(split *s)
+{
+    size_t threads = osprey__thread_pool_threads(s->run->pool), m = s->whole.m;
+    osprey_task_split how = osprey__step_split(s->run->plan, s->step, m, threads);
+    s->tasks = osprey__cpu_product_tasks(s->step->gemm, m, s->whole.n, threads, how);
 }
 
 static void *result_at(const osprey__gemm_args *args, size_t index)
@@ -70,13 +87,13 @@ static osprey__gemm_args task_args(const split *s, size_t row_block, size_t colu
 {
     const osprey__gemm_kernel *gemm = s->step->gemm;
     osprey__gemm_args args = s->whole;
-    size_t row = block_start(s, row_block), column = column_block * s->panels * gemm->columns;
+    size_t row = block_start(s, row_block), column = column_block * s->tasks.panels * gemm->columns;
     args.m = block_start(s, row_block + 1) - row;
-    args.n = osprey__smaller(s->panels * gemm->columns, s->whole.n - column);
+    args.n = osprey__smaller(s->tasks.panels * gemm->columns, s->whole.n - column);
     /* Patches that a task gathers for itself have no place yet. */
     if (args.a) args.a = (const char *)args.a + row * args.a_stride;
-    args.packed =
-        (const char *)args.packed + column_block * s->panels * gemm->panel_bytes(gemm, args.k);
+    args.packed = (const char *)args.packed +
+                  column_block * s->tasks.panels * gemm->panel_bytes(gemm, args.k);
     if (args.bias) args.bias += column;
     if (args.residual) args.residual += row * args.ldc + column;
     args.c = result_at(&args, row * args.ldc + column);
@@ -134,9 +151,13 @@ static void prepare_all(split *s, osprey__task_function *task)
 static void linear_task(void *context, size_t task, size_t thread)
 {
     const split *s = context;
-    /* Neighbouring tasks share weights, which are the larger part. */
-    size_t row_block = task % s->row_blocks;
-    osprey__gemm_args args = task_args(s, row_block, task / s->row_blocks);
+    const osprey__product_tasks *tasks = &s->tasks;
+    /* By default neighbouring tasks share weights, which are the larger part. */
+    size_t row_block =
+        tasks->columns_first ? task / tasks->column_blocks : task % tasks->row_blocks;
+    size_t column_block =
+        tasks->columns_first ? task % tasks->column_blocks : task / tasks->row_blocks;
+    osprey__gemm_args args = task_args(s, row_block, column_block);
     if (s->input.x) {
         float *rows = s->run->scratch + thread * s->run->scratch_floats;
         prepare(s, block_start(s, row_block), args.m, rows);
@@ -147,7 +168,8 @@ static void linear_task(void *context, size_t task, size_t thread)
 
 static void run_tasks(split *s)
 {
-    osprey__thread_pool_run(s->run->pool, s->row_blocks * s->column_blocks, linear_task, s);
+    size_t tasks = s->tasks.row_blocks * s->tasks.column_blocks;
+    osprey__thread_pool_run(s->run->pool, tasks, linear_task, s);
 }
 
 /* Rows as they lie in the step's input. */
@@ -156,8 +178,7 @@ static void run_linear(const osprey__run *run, const osprey__step *step, size_t 
     osprey__value_id id = step->node->inputs[0];
     const osprey__row_form *form = &run->plan->placements[id].form;
     split s = begin(run, step, m);
-    split_rows(&s, OSPREY__BLOCK_ROWS);
-    split_columns(&s);
+    split_tasks(&s);
     const void *rows = osprey__run_value(run, id);
     if (form->prepared_for == step->gemm ||
         osprey__gemm_takes(step->gemm, form->dtype, form->stride, s.whole.k)) {
@@ -167,7 +188,7 @@ static void run_linear(const osprey__run *run, const osprey__step *step, size_t 
         s.input.dtype = form->dtype;
         s.input.x = rows;
         s.input.stride = form->stride;
-        s.prepared = s.column_blocks > 1 ? osprey__prepared_rows(run, id) : NULL;
+        s.prepared = s.tasks.column_blocks > 1 ? osprey__prepared_rows(run, id) : NULL;
         if (s.prepared) prepare_all(&s, prepare_task);
     }
     run_tasks(&s);
@@ -222,7 +243,7 @@ static void patch_task(void *context, size_t task, size_t thread)
 static void conv_task(void *context, size_t task, size_t thread)
 {
     const split *s = context;
-    size_t image = task / s->row_blocks, block = task % s->row_blocks;
+    size_t image = task / s->tasks.row_blocks, block = task % s->tasks.row_blocks;
     osprey__gemm_args args = task_args(s, block, 0);
     float *rows = s->run->scratch + thread * s->run->scratch_floats +
                   patch_floats(s->step, OSPREY__BLOCK_ROWS);
@@ -245,8 +266,7 @@ void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step)
     split s = begin(run, step, m);
     if (osprey__conv_is_patches(conv)) s.prepared = osprey__prepared_rows(run, step->node->output);
     if (s.prepared) {
-        split_rows(&s, OSPREY__BLOCK_ROWS);
-        split_columns(&s);
+        split_tasks(&s);
         prepare_all(&s, patch_task);
         run_tasks(&s);
         return;
@@ -255,10 +275,13 @@ void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step)
     size_t threads = osprey__thread_pool_threads(run->pool);
     size_t blocks_an_image = osprey__divide_up(TASKS_PER_THREAD * threads, run->sequences);
     size_t even = osprey__divide_up(positions, blocks_an_image);
-    split_rows(&s, osprey__smaller(even, OSPREY__BLOCK_ROWS));
-    s.panels = osprey__divide_up(s.whole.n, step->gemm->columns);
-    s.column_blocks = 1;
-    osprey__thread_pool_run(run->pool, run->sequences * s.row_blocks, conv_task, &s);
+    s.tasks = (osprey__product_tasks){
+        .row_blocks = count_row_blocks(step->gemm, positions,
+                                       osprey__smaller(even, OSPREY__BLOCK_ROWS), threads),
+        .panels = osprey__divide_up(s.whole.n, step->gemm->columns),
+        .column_blocks = 1,
+    };
+    osprey__thread_pool_run(run->pool, run->sequences * s.tasks.row_blocks, conv_task, &s);
 }
 
 size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan)
@@ -267,7 +290,10 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan)
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
         if (!step->gemm) continue;
-        size_t bytes = OSPREY__BLOCK_ROWS * step->gemm->row_bytes(step->in_channels);
+        size_t rows = OSPREY__BLOCK_ROWS;
+        for (size_t i = 0; i < step->choice_count; i++)
+            if (step->choices[i].split.rows > rows) rows = step->choices[i].split.rows;
+        size_t bytes = rows * step->gemm->row_bytes(step->in_channels);
         size_t floats = osprey__divide_up(bytes, sizeof(float));
         if (step->node->op == OSPREY__OP_CONV2D) floats += patch_floats(step, OSPREY__BLOCK_ROWS);
         if (floats > largest) largest = floats;

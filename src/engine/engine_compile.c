@@ -8,6 +8,7 @@
 #include "engine/engine_calibrate.h"
 #include "engine/engine_fingerprint.h"
 #include "engine/engine_reductions.h"
+#include "engine/engine_tune.h"
 #include "graph/graph_store.h"
 #include "input/text/text_tokenizer.h"
 #include "model/class_head.h"
@@ -26,6 +27,8 @@ typedef struct compilation {
     osprey__engine_manifest manifest;
     osprey__precision_rules rules;
     osprey__engine_reductions reductions;
+    osprey__plan *image_plan, *text_plan; /* of what was written */
+    osprey__tuning image_tuning, text_tuning;
     size_t calibrated; /* layers */
     osprey_error *error;
 } compilation;
@@ -108,7 +111,7 @@ static osprey_status write_tower(compilation *c, osprey_tower tower,
     const osprey__byte_sink sink = {append_section, &c->writer};
     dump to = {c->options.dump_directory, 0};
     osprey__graph *graph;
-    osprey__plan *plan = NULL;
+    osprey__plan **plan = tower == OSPREY_TOWER_IMAGE ? &c->image_plan : &c->text_plan;
     OSPREY_TRY(osprey__tower_graph(c->model, tower, reductions, to.directory ? dump_graph : NULL,
                                    &to, &graph, c->error));
     osprey_status status = osprey__precision_assign(&c->rules, graph, c->error);
@@ -121,12 +124,9 @@ static osprey_status write_tower(compilation *c, osprey_tower tower,
         osprey__graph_free(graph);
         return status;
     }
-    OSPREY_TRY(osprey__plan_create(graph, c->level, &plan, c->error));
-    status = plan_profiles(c, tower, plan);
-    if (status == OSPREY_OK) status = begin_part(c, tower, "weights");
-    if (status == OSPREY_OK) status = osprey__plan_pack_into(plan, &sink, c->error);
-    osprey__plan_free(plan);
-    return status;
+    OSPREY_TRY(osprey__plan_create(graph, c->level, plan, c->error));
+    OSPREY_TRY(begin_part(c, tower, "weights"));
+    return osprey__plan_pack_into(*plan, &sink, c->error);
 }
 
 static osprey_status write_reduced_tower(compilation *c, osprey_tower tower)
@@ -137,6 +137,33 @@ static osprey_status write_reduced_tower(compilation *c, osprey_tower tower)
     OSPREY_TRY(write_tower(c, tower, &how));
     return osprey__engine_reductions_report(c->model, &c->options, tower, &c->reductions.how,
                                             &reduced, &c->manifest, c->error);
+}
+
+/* What of a tower depends on its tuning. */
+static osprey_status write_tuning(compilation *c, osprey_tower tower, osprey__plan *plan,
+                                  const osprey__tuning *tuning)
+{
+    if (!plan) return OSPREY_OK;
+    osprey__plan_use_tuning(plan, tuning);
+    OSPREY_TRY(plan_profiles(c, tower, plan));
+    if (!tuning->count) return OSPREY_OK;
+    osprey__buffer bytes = {0};
+    osprey_status status = osprey__tuning_store(tuning, &bytes, c->error);
+    if (status == OSPREY_OK)
+        status = osprey__engine_writer_section(&c->writer,
+                                               osprey__engine_section_name(tower, "tuning").text,
+                                               bytes.bytes, bytes.length, c->error);
+    osprey__buffer_free(&bytes);
+    return status;
+}
+
+static osprey_status tune(compilation *c)
+{
+    if (c->options.tuning.effort != OSPREY_TUNE_NONE)
+        OSPREY_TRY(osprey__engine_tune(c->model, &c->options, &c->reductions.how, &c->image_tuning,
+                                       &c->text_tuning, c->error));
+    OSPREY_TRY(write_tuning(c, OSPREY_TOWER_IMAGE, c->image_plan, &c->image_tuning));
+    return write_tuning(c, OSPREY_TOWER_TEXT, c->text_plan, &c->text_tuning);
 }
 
 static osprey_status write_tokenizer(compilation *c)
@@ -292,6 +319,7 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     OSPREY_TRY(osprey__precision_rules_check(&c->rules, c->error));
     OSPREY_TRY(osprey__engine_reductions_check(&c->reductions.how, &c->manifest, c->error));
     OSPREY_TRY(check_calibration(c));
+    OSPREY_TRY(tune(c));
     OSPREY_TRY(write_manifest(c));
     return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
@@ -323,6 +351,10 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     osprey__engine_writer_close(&c.writer);
     osprey__prompt_templates_free(&c.manifest.templates);
     osprey__engine_reductions_free(&c.reductions);
+    osprey__plan_free(c.image_plan);
+    osprey__plan_free(c.text_plan);
+    osprey__tuning_free(&c.image_tuning);
+    osprey__tuning_free(&c.text_tuning);
     return status;
 }
 

@@ -44,6 +44,20 @@ static osprey_status missing(const osprey__engine *engine, const char *section, 
                         section);
 }
 
+const osprey__tuning *osprey__engine_tuning(const osprey__engine *engine, osprey_tower tower)
+{
+    return tower == OSPREY_TOWER_IMAGE ? &engine->image_tuning : &engine->text_tuning;
+}
+
+static osprey_status load_tuning(osprey__engine *engine, osprey_tower tower, osprey_error *error)
+{
+    const osprey__engine_section *section = find_part(engine, tower, "tuning");
+    osprey__tuning *tuning =
+        tower == OSPREY_TOWER_IMAGE ? &engine->image_tuning : &engine->text_tuning;
+    if (!section) return OSPREY_OK;
+    return osprey__tuning_load(section->bytes, section->length, engine->path, tuning, error);
+}
+
 static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
                                 const osprey__manifest_tower *from, osprey_engine_tower *to,
                                 osprey_error *error)
@@ -53,6 +67,8 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
     const osprey__engine_section *constants = find_part(engine, tower, "constants");
     if (!weights || !constants || !find_part(engine, tower, "graph"))
         return missing(engine, osprey__engine_section_name(tower, "graph").text, error);
+    OSPREY_TRY(load_tuning(engine, tower, error));
+    const osprey__tuning *tuning = osprey__engine_tuning(engine, tower);
     *to = (osprey_engine_tower){
         .weight_bytes = weights->length,
         .constant_bytes = constants->length,
@@ -61,6 +77,9 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
         .cosines = from->cosines,
         .static_cosines = from->static_cosines,
         .reduction = from->is_reduced ? &from->reduction : NULL,
+        .choices = tuning->choices,
+        .choice_count = tuning->count,
+        .tuned_threads = tuning->threads,
     };
     return OSPREY_OK;
 }
@@ -250,5 +269,7 @@ void osprey__engine_free(osprey__engine *engine)
 {
     if (!engine) return;
     osprey__engine_file_close(&engine->file);
+    osprey__tuning_free(&engine->image_tuning);
+    osprey__tuning_free(&engine->text_tuning);
     osprey__free(engine);
 }

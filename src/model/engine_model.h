@@ -4,7 +4,8 @@
  *
  * Sections: "manifest", "tokenizer" where it has the text tower, and for each tower "image.graph",
  * "image.constants" (elements that are kept as they were published), "image.weights" (packed); the
- * same with "text"; and "head" where it classifies by itself.
+ * same with "text"; "image.tuning" and "text.tuning" of towers that were tuned; and "head" where it
+ * classifies by itself.
  */
 #ifndef OSPREY_MODEL_ENGINE_MODEL_H
 #define OSPREY_MODEL_ENGINE_MODEL_H
@@ -12,6 +13,7 @@
 #include "format/engine_file.h"
 #include "graph/graph.h"
 #include "model/engine_manifest.h"
+#include "model/engine_tuning.h"
 #include "model/model_data.h"
 
 #include <osprey/engine.h>
@@ -22,6 +24,7 @@ struct osprey__engine {
     const char *path; /* belongs to the model */
     osprey__engine_file file;
     osprey__engine_manifest manifest;
+    osprey__tuning image_tuning, text_tuning;
     osprey_engine_info info;
     const char *keep[OSPREY_KEEP_MAX]; /* what info.keep points to: the manifest's */
 };
@@ -29,7 +32,7 @@ struct osprey__engine {
 /* Whether the file at path is an engine by its ending or by its first bytes. */
 bool osprey__is_engine(const char *path);
 
-/* The name of a tower's section: part is "graph", "constants" or "weights". */
+/* The name of a tower's section: part is "graph", "constants", "weights" or "tuning". */
 typedef struct osprey__section_name {
     char text[OSPREY__ENGINE_NAME_BYTES];
 } osprey__section_name;
@@ -48,6 +51,9 @@ osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_
  */
 osprey_status osprey__engine_graph(const osprey__engine *engine, osprey_tower tower,
                                    osprey__graph **graph, osprey_error *error);
+
+/* What tuning found for the tower; it has threads 0 where it was not tuned. */
+const osprey__tuning *osprey__engine_tuning(const osprey__engine *engine, osprey_tower tower);
 
 /* The packed weights of a tower that osprey__engine_graph gave. */
 const osprey__engine_section *osprey__engine_weights(const osprey__engine *engine,

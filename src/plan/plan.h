@@ -13,6 +13,7 @@
 #include "base/cpu/cpu_features.h"
 #include "graph/graph.h"
 #include "kernels/kernel_table.h"
+#include "model/engine_tuning.h"
 
 /* How the rows of a value lie, those of its last dimension. */
 typedef struct osprey__row_form {
@@ -42,6 +43,9 @@ typedef struct osprey__step {
     size_t out_channels;             /* linear, conv2d */
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
     float input_range;               /* int8, int4: as osprey__gemm_input has it */
+    /* Products: tuned for the plan's tuned_threads, by rising m; osprey__step_split picks one. */
+    const osprey_product_choice *choices;
+    size_t choice_count;
 } osprey__step;
 
 /* The place of a packed weight, or of a constant as floats, in the block of weights. */
@@ -64,6 +68,7 @@ typedef struct osprey__plan {
     void *weights;           /* the same, where the plan packed it itself */
     size_t largest_sequence; /* rows of the longest fixed-length sequence that attention sees */
     size_t largest_head_dim; /* 0 without attention */
+    size_t tuned_threads;    /* 0: no step has choices */
     bool sees_ahead; /* a text's result depends on more than what leads up to its pooled token:
                         attention that is not causal, or a mean of tokens */
 } osprey__plan;
@@ -100,6 +105,16 @@ void osprey__plan_arrange(osprey__plan *plan);
 /* From now on the plan runs with the static ranges that its graph has, where it has them, until it
  * is arranged again. */
 void osprey__plan_use_ranges(osprey__plan *plan);
+
+/* Fills what a choice says of the product's kind: all but m, split and times. */
+osprey_product_choice osprey__step_kind(const osprey__plan *plan, const osprey__step *step);
+
+/* Gives each product the choices of its kind; tuning has to outlive the plan. */
+void osprey__plan_use_tuning(osprey__plan *plan, const osprey__tuning *tuning);
+
+/* How the product of m rows is split on so many threads. */
+osprey_task_split osprey__step_split(const osprey__plan *plan, const osprey__step *step, size_t m,
+                                     size_t threads);
 
 /* Takes NULL. */
 void osprey__plan_free(osprey__plan *plan);

@@ -53,6 +53,7 @@ static osprey_status map_tower(const osprey__engine *engine, osprey_tower tower,
     const osprey__engine_section *weights = osprey__engine_weights(engine, tower);
     if (weights->length == (*plan)->weight_bytes) {
         osprey__plan_map(*plan, weights->bytes);
+        osprey__plan_use_tuning(*plan, osprey__engine_tuning(engine, tower));
         return OSPREY_OK;
     }
     osprey_status status = osprey__fail(error, OSPREY_FORMAT, engine->path,

@@ -24,6 +24,13 @@ void osprey__copy_embeddings(const float *rows, size_t count, size_t width, ospr
     }
 }
 
+size_t osprey__images_that_fit(const osprey_session *session)
+{
+    const osprey__tower *tower = &session->image;
+    size_t most = ARENA_BYTES / (osprey__memory_plan(tower->plan, 1, 0, tower->offsets) + 1);
+    return most < 1 ? 1 : most;
+}
+
 /*
  * Enough rows for the products to be efficient, few enough for what lies between two operators to
  * stay near the cores; or what the engine was compiled for.
@@ -31,11 +38,8 @@ void osprey__copy_embeddings(const float *rows, size_t count, size_t width, ospr
 size_t osprey__images_at_once(const osprey_session *session)
 {
     const osprey_engine_info *engine = osprey_model_get_engine(session->model);
-    const osprey__tower *tower = &session->image;
-    size_t wanted = OSPREY__IMAGES_AT_ONCE;
+    size_t wanted = OSPREY__IMAGES_AT_ONCE, most = osprey__images_that_fit(session);
     if (engine) wanted = engine->image.profiles[engine->image.profile_count - 1].batch;
-    size_t most = ARENA_BYTES / (osprey__memory_plan(tower->plan, 1, 0, tower->offsets) + 1);
-    if (most < 1) most = 1;
     return wanted < most ? wanted : most;
 }
 

@@ -70,6 +70,9 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
 
 osprey_status osprey__check_form(osprey_embed form, osprey_error *error);
 
+/* How many images can run at once before what lies between operators is too much. */
+size_t osprey__images_that_fit(const osprey_session *session);
+
 /* How many images a run of the image tower takes. */
 size_t osprey__images_at_once(const osprey_session *session);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What compile must not write over, engines of one tower, and weights that are no numbers. */
+/* What compile must not write over, engines of one tower, tuning, and weights that are no numbers.
+ */
 #include "cli/run_cli.h"
 #include "cmocka_all.h"
 #include "hostile_model.h"
@@ -53,6 +54,38 @@ static void test_one_tower_is_measured(void **state)
         assert_cli_fails(run_cli("bench", "-m", engine, "--tower", towers[1 - i]), 2,
                          "was compiled without");
     }
+}
+
+static void test_tuning_is_kept(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("tuned.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--batch", "1,3", "--tune", "quick",
+                          "--threads", "2");
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "  image  tuned for 2 threads: "));
+    assert_non_null(strstr(run.out, "  text   tuned for 2 threads: "));
+    assert_string_equal(run.err, "");
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine, "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    const char *towers[] = {"image", "text"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *tower = json_object_get(json_object_get(facts, "engine"), towers[i]);
+        const json_t *tuning = json_object_get(tower, "tuning");
+        assert_int_equal(json_integer_value(json_object_get(tuning, "threads")), 2);
+        const json_t *choice = json_array_get(json_object_get(tuning, "choices"), 0);
+        assert_true(json_integer_value(json_object_get(choice, "m")) > 0);
+        assert_true(json_is_integer(json_object_get(choice, "task_columns")));
+        assert_true(json_number_value(json_object_get(choice, "faster_percent")) >= 0);
+    }
+    json_decref(facts);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--tune", "best"), 2, "quick");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--threads", "2"), 2, "--tune");
+    assert_cli_fails(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--tune", "quick", "--threads", "257"), 2,
+        "256");
 }
 
 /* The last element of the file's last tensor, which is the image tower's projection. */
@@ -128,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_only_files_are_replaced),
         cmocka_unit_test(test_the_model_is_not_replaced),
         cmocka_unit_test(test_one_tower_is_measured),
+        cmocka_unit_test(test_tuning_is_kept),
         cmocka_unit_test(test_templates_go_with_the_model),
         cmocka_unit_test(test_weights_that_are_no_numbers),
     };
