@@ -142,7 +142,8 @@ typedef struct osprey_model_options {
  * - in Hugging Face's or OpenCLIP's layout: its directory has the configuration;
  * - OpenAI's own (ViT-B-32.pt, RN50x4.pt, ...), which needs nothing beside it;
  * - google-research/vision_transformer's (.npz: ViT-B_16.npz and the like), which needs nothing
- *   beside it, and has no text tower;
+ *   beside it, and has no text tower; LiT's (LiT-B16B_2.npz) has one, and needs its vocabulary,
+ *   LiT-B16B_2.txt or vocab.txt, beside it;
  * - OpenCLIP's alone: the architecture is that of arch, or the only published one that fits.
  * A configuration may bring templates for labels:
  * task_specific_params.zero-shot-image-classification .hypothesis_template, a string or a list of

@@ -65,6 +65,7 @@ typedef struct osprey__image_config {
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
+    bool has_projection;      /* LiT: a layer to the embedding's width, where the file has one */
     bool has_pre_logits;      /* ViT of vision_transformer's: a layer with tanh behind the pooling,
                                  to the embedding's width */
 } osprey__image_config;

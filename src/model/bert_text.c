@@ -60,8 +60,6 @@ osprey__value_id osprey__build_bert_text(osprey__tower_builder *b)
                                   x);
     x = build_pooled(b, x, tokens.pooled);
     if (!names->text_projection) return x;
-    if (names->flax)
-        return osprey__build_linear(b, names->text_projection, x, config->width, model->embed_dim);
     return osprey__build_projection(b, names->text_projection, x, config->width, model->embed_dim,
                                     names->projections_transposed);
 }

@@ -7,24 +7,21 @@
 
 #include <stdio.h>
 
-#define BLOCKS "Transformer/encoderblock_"
-#define BLOCK  BLOCKS "0/"
-
 /* Families that are published in the same way; what each is known by. */
 static osprey_status check_family(const osprey__shape_reader *r)
 {
     static const struct {
         const char *name, *family;
     } others[] = {
-        {"img/embedding/kernel", "a LiT model of two towers"},
-        {"params/img/embedding/kernel", "a model of two towers"},
+        {"params/img/embedding/kernel", "a model of big_vision's, of two towers"},
+        {"params/embedding/kernel", "a model of big_vision's"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (osprey__shape_has(r, others[i].name))
             return osprey__fail(
                 r->error, OSPREY_UNSUPPORTED, r->file,
-                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT, the hybrid "
-                "and the Mixer of vision_transformer",
+                "array \"%s\" belongs to %s; of JAX's models osprey has the ViT, the hybrid, "
+                "the Mixer and LiT of vision_transformer",
                 others[i].name, others[i].family);
     }
     if (osprey__shape_has(r, "embedding/kernel") || osprey__shape_has(r, "stem/kernel"))
@@ -35,8 +32,7 @@ static osprey_status check_family(const osprey__shape_reader *r)
                         "(Mixer)");
 }
 
-/* As that code prepares images to be classified: squeezed to the model's size, -1 to 1. */
-static osprey_preprocessing preprocessing(size_t size)
+osprey_preprocessing osprey__flax_preprocessing(size_t size)
 {
     return (osprey_preprocessing){
         .resize = OSPREY_RESIZE_EXACT,
@@ -115,29 +111,46 @@ static osprey_status read_stem(const osprey__shape_reader *r, osprey__image_conf
     return OSPREY_OK;
 }
 
-static osprey_status read_vit(const osprey__shape_reader *r, osprey__image_config *image)
+/* Dimension index of a tensor of the first block. */
+static osprey_status block_dim(const osprey__shape_reader *r,
+                               const osprey__transformer_names *names, const char *tail,
+                               size_t rank, size_t index, size_t limit, size_t *dim)
 {
+    osprey__tensor_name name = osprey__tensor_name_print("%s0/%skernel", names->blocks, tail);
+    return osprey__shape_dim(r, name.text, rank, index, limit, dim);
+}
+
+osprey_status osprey__flax_read_vit(const osprey__shape_reader *r,
+                                    const osprey__layout_names *names, osprey__image_config *image)
+{
+    const osprey__transformer_names *blocks = &names->image_blocks;
+    osprey__tensor_name norm = osprey__tensor_name_print("/%sscale", blocks->names.norm1);
+    osprey__tensor_name patch = osprey__tensor_name_print("%skernel", names->image_patch);
     *image = (osprey__image_config){
         .kind = OSPREY__IMAGE_VIT,
-        .layers = osprey__shape_blocks(r, BLOCKS, 0, "/LayerNorm_0/scale"),
+        .layers = osprey__shape_blocks(r, blocks->blocks, 0, norm.text),
         .activation = OSPREY_ACTIVATION_GELU_TANH,
         .layer_norm_epsilon = 1e-6F,
-        .mean_pooled = !osprey__shape_has(r, "cls"),
-        .has_pre_logits = osprey__shape_has(r, "pre_logits/kernel"),
+        .mean_pooled = !osprey__shape_has(r, names->image_class),
     };
     OSPREY_TRY(read_stem(r, image));
-    OSPREY_TRY(osprey__shape_dim(r, "embedding/kernel", 4, 0, OSPREY__CONFIG_IMAGE_MAX,
-                                 &image->patch_size));
     OSPREY_TRY(
-        osprey__shape_dim(r, "embedding/kernel", 4, 3, OSPREY__CONFIG_WIDTH_MAX, &image->width));
-    OSPREY_TRY(osprey__shape_dim(r, BLOCK "MultiHeadDotProductAttention_1/query/kernel", 3, 1,
-                                 image->width, &image->heads));
-    OSPREY_TRY(osprey__shape_dim(r, BLOCK "MlpBlock_3/Dense_0/kernel", 2, 1,
-                                 OSPREY__CONFIG_WIDTH_MAX, &image->mlp_width));
-    static const char name[] = "Transformer/posembed_input/pos_embedding";
+        osprey__shape_dim(r, patch.text, 4, 0, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
+    OSPREY_TRY(osprey__shape_dim(r, patch.text, 4, 3, OSPREY__CONFIG_WIDTH_MAX, &image->width));
+    OSPREY_TRY(block_dim(r, blocks, blocks->names.q, 3, 1, image->width, &image->heads));
+    OSPREY_TRY(block_dim(r, blocks, blocks->names.mlp_in, 2, 1, OSPREY__CONFIG_WIDTH_MAX,
+                         &image->mlp_width));
     size_t positions = 0;
-    OSPREY_TRY(osprey__shape_dim(r, name, 3, 1, POSITIONS_MAX, &positions));
-    return set_image_size(r, name, positions, !image->mean_pooled, image);
+    OSPREY_TRY(osprey__shape_dim(r, names->image_position, 3, 1, POSITIONS_MAX, &positions));
+    return set_image_size(r, names->image_position, positions, !image->mean_pooled, image);
+}
+
+static osprey_status read_classifier(const osprey__shape_reader *r, osprey__image_config *image)
+{
+    if (osprey__shape_has(r, "stem/kernel")) return read_mixer(r, image);
+    OSPREY_TRY(osprey__flax_read_vit(r, &osprey__flax_names, image));
+    image->has_pre_logits = osprey__shape_has(r, "pre_logits/kernel");
+    return OSPREY_OK;
 }
 
 osprey_status osprey__flax_weights_config(const osprey__weights *weights,
@@ -152,8 +165,7 @@ osprey_status osprey__flax_weights_config(const osprey__weights *weights,
         .bare = true,
     };
     OSPREY_TRY(check_family(&r));
-    const bool mixer = osprey__shape_has(&r, "stem/kernel");
-    OSPREY_TRY((mixer ? read_mixer : read_vit)(&r, image));
+    OSPREY_TRY(read_classifier(&r, image));
     config->embed_dim = image->width;
     if (image->has_pre_logits)
         OSPREY_TRY(osprey__shape_dim(&r, "pre_logits/kernel", 2, 1, OSPREY__CONFIG_WIDTH_MAX,
@@ -161,6 +173,6 @@ osprey_status osprey__flax_weights_config(const osprey__weights *weights,
     if (osprey__shape_has(&r, "head/kernel"))
         OSPREY_TRY(osprey__shape_dim(&r, "head/kernel", 2, 1, OSPREY__CONFIG_CLASSES_MAX,
                                      &config->head_classes));
-    config->preprocessing = preprocessing(image->image_height);
+    config->preprocessing = osprey__flax_preprocessing(image->image_height);
     return OSPREY_OK;
 }

@@ -9,6 +9,8 @@
 
 #include "format/model_config.h"
 #include "format/weights.h"
+#include "model/shape_reader.h"
+#include "model/tensor_names.h"
 
 #include <osprey/error.h>
 
@@ -19,5 +21,13 @@
  */
 osprey_status osprey__flax_weights_config(const osprey__weights *weights,
                                           osprey__model_config *config, osprey_error *error);
+
+/* A ViT of those names, which may stand behind a ResNet; its pre_logits are left to the caller.
+ * Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT, OSPREY_UNSUPPORTED, OSPREY_LIMIT. */
+osprey_status osprey__flax_read_vit(const osprey__shape_reader *reader,
+                                    const osprey__layout_names *names, osprey__image_config *image);
+
+/* As that code prepares images to be classified: squeezed to the model's size, -1 to 1. */
+osprey_preprocessing osprey__flax_preprocessing(size_t size);
 
 #endif

@@ -8,7 +8,9 @@
 #include "model/class_names.h"
 #include "model/engine_model.h"
 #include "model/flax_weights.h"
+#include "model/lit_weights.h"
 #include "model/model_data.h"
+#include "model/model_tokenizer.h"
 #include "model/towers.h"
 #include "model/unused_weights.h"
 #include "model/weight_choice.h"
@@ -20,12 +22,7 @@
 
 #define PATH_BYTES OSPREY__PATH_BYTES
 
-/* Rows that an embedding table may have more than there are tokens: some are filled up to a round
- * number. */
-#define TABLE_PADDING 128
-
-/* Remembers a file for inspection. */
-static osprey_status add_file(osprey_model *model, const char *path, osprey_error *error)
+osprey_status osprey__model_add_file(osprey_model *model, const char *path, osprey_error *error)
 {
     if (model->file_count == model->file_capacity) {
         size_t larger = model->file_capacity ? 2 * model->file_capacity : 8;
@@ -40,12 +37,12 @@ static osprey_status add_file(osprey_model *model, const char *path, osprey_erro
     return OSPREY_OK;
 }
 
-static osprey_status add_file_in(osprey_model *model, const char *directory, const char *name,
-                                 osprey_error *error)
+osprey_status osprey__model_add_file_in(osprey_model *model, const char *directory,
+                                        const char *name, osprey_error *error)
 {
     char path[PATH_BYTES];
     OSPREY_TRY(osprey__path_join(path, sizeof path, directory, name, error));
-    return add_file(model, path, error);
+    return osprey__model_add_file(model, path, error);
 }
 
 static osprey_status add_config_files(osprey_model *model, const char *directory,
@@ -55,7 +52,8 @@ static osprey_status add_config_files(osprey_model *model, const char *directory
     const char *const files[] = {config->file, config->preprocessing_file, config->modules_file,
                                  config->pooling_file};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (files[i] && *files[i]) OSPREY_TRY(add_file_in(model, directory, files[i], error));
+        if (files[i] && *files[i])
+            OSPREY_TRY(osprey__model_add_file_in(model, directory, files[i], error));
     return OSPREY_OK;
 }
 
@@ -105,8 +103,10 @@ static osprey_status open_flax(osprey_model *model, const osprey_model_options *
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, options->arch,
                             "an architecture is named for OpenCLIP's weights; a NumPy archive "
                             "tells its own");
-    model->names = &osprey__flax_names;
     model->identified_by = "names and shapes, as vision_transformer has them";
+    if (osprey__is_lit(model->weights))
+        return osprey__lit_weights_config(model->weights, &model->config, &model->names, error);
+    model->names = &osprey__flax_names;
     return osprey__flax_weights_config(model->weights, &model->config, error);
 }
 
@@ -136,58 +136,8 @@ static osprey_status add_weight_files(osprey_model *model, osprey_error *error)
 {
     size_t count;
     const char *const *files = osprey__weights_files(model->weights, &count);
-    for (size_t i = 0; i < count; i++) OSPREY_TRY(add_file(model, files[i], error));
+    for (size_t i = 0; i < count; i++) OSPREY_TRY(osprey__model_add_file(model, files[i], error));
     return OSPREY_OK;
-}
-
-static osprey_status check_tokenizer(const osprey_model *model, const char *subject,
-                                     osprey_error *error)
-{
-    size_t ids = osprey_tokenizer_get_info(model->tokenizer).vocabulary;
-    if (ids <= model->config.text.vocabulary) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, subject,
-                        "the tokenizer has %zu tokens, but %s gives the text tower %zu", ids,
-                        model->config.file, model->config.text.vocabulary);
-}
-
-/* Where the configuration says BERT, and the tokens are in files of its own. */
-static osprey_status open_bert_tokenizer(osprey_model *model, const char *directory,
-                                         osprey__tokenizer_files *files, osprey_error *error)
-{
-    const size_t trained = model->config.text.vocabulary;
-    OSPREY_TRY(osprey__tokenizer_open_bert(directory, &model->tokenizer, files, error));
-    const size_t ids = osprey_tokenizer_get_info(model->tokenizer).vocabulary;
-    if (ids + TABLE_PADDING > trained) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, directory,
-                        "the vocabulary has %zu tokens, but the text tower was trained with %zu: "
-                        "it is that of another model",
-                        ids, trained);
-}
-
-static osprey_status open_clip_tokenizer(osprey_model *model, const char *directory,
-                                         osprey__tokenizer_files *files, osprey_error *error)
-{
-    osprey_error reason;
-    const bool has_own = model->names == &osprey__huggingface_names ||
-                         model->config.foreign_tokenizer; /* then CLIP's would be a wrong one */
-    osprey_status status =
-        osprey__tokenizer_open_directory(directory, &model->tokenizer, files, &reason);
-    if (status == OSPREY_NOT_FOUND && !has_own) {
-        files->count = 0;
-        return osprey__tokenizer_builtin(&model->tokenizer, error);
-    }
-    if (status != OSPREY_OK && error) *error = reason;
-    return status;
-}
-
-static osprey_status open_tokenizer(osprey_model *model, const char *directory, osprey_error *error)
-{
-    osprey__tokenizer_files files;
-    const bool bert = model->config.text.kind == OSPREY__TEXT_BERT;
-    OSPREY_TRY((bert ? open_bert_tokenizer : open_clip_tokenizer)(model, directory, &files, error));
-    for (size_t i = 0; i < files.count; i++)
-        OSPREY_TRY(add_file_in(model, directory, files.names[i], error));
-    return check_tokenizer(model, directory, error);
 }
 
 /* The configuration's, or the usual one. */
@@ -358,9 +308,9 @@ static osprey_status open_engine(const char *path, osprey_model *model,
     if (options->arch || options->weights)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
                             "an engine has its architecture and its weights: none can be chosen");
-    OSPREY_TRY(add_file(model, path, error));
+    OSPREY_TRY(osprey__model_add_file(model, path, error));
     OSPREY_TRY(osprey__engine_open(model->files[0], model, error));
-    if (model->tokenizer) OSPREY_TRY(check_tokenizer(model, path, error));
+    if (model->tokenizer) OSPREY_TRY(osprey__check_tokenizer(model, path, error));
     const osprey__engine_manifest *manifest = &model->engine->manifest;
     model->name = osprey__strdup(manifest->name);
     if (!model->name) return osprey__fail_memory(error, sizeof manifest->name);
@@ -384,7 +334,7 @@ static osprey_status open_published(const char *path, osprey_model *model,
     OSPREY_TRY(add_weight_files(model, error));
     OSPREY_TRY(name_model(model, &choice, error));
     if (osprey__model_towers(model) & OSPREY_TOWER_TEXT) {
-        OSPREY_TRY(open_tokenizer(model, choice.directory, error));
+        OSPREY_TRY(osprey__open_tokenizer(model, choice.directory, error));
         OSPREY_TRY(read_templates(model, choice.directory, error));
     }
     fill_info(model);

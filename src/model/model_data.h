@@ -27,4 +27,9 @@ struct osprey_model {
     size_t file_count, file_capacity;
 };
 
+/* Remembers a file that the model was read from: a path, or a name in a directory. */
+osprey_status osprey__model_add_file(osprey_model *model, const char *path, osprey_error *error);
+osprey_status osprey__model_add_file_in(osprey_model *model, const char *directory,
+                                        const char *name, osprey_error *error);
+
 #endif

@@ -99,24 +99,56 @@ static const char *const flax_prefixes[] = {
     "Transformer/", "embedding/", "cls",   "pre_logits/",          "head/", "stem/", "MixerBlock_",
     "conv_root/",   "gn_root/",   "block", "pre_head_layer_norm/", NULL};
 
+#define FLAX_BLOCK(norm, attention, mlp)                                                           \
+    {                                                                                              \
+        .norm1 = "LayerNorm_0/", .norm2 = norm "/", .q = attention "/query/",                      \
+        .k = attention "/key/", .v = attention "/value/", .attention_out = attention "/out/",      \
+        .mlp_in = mlp "/Dense_0/", .mlp_out = mlp "/Dense_1/"                                      \
+    }
+#define PRE_LINEN_BLOCK FLAX_BLOCK("LayerNorm_2", "MultiHeadDotProductAttention_1", "MlpBlock_3")
+#define LINEN_BLOCK     FLAX_BLOCK("LayerNorm_1", "MultiHeadDotProductAttention_0", "MlpBlock_0")
+
+#define FLAX_IMAGE(prefix, ...)                                                                    \
+    .image_blocks = {prefix "Transformer/encoderblock_", __VA_ARGS__},                             \
+    .image_class = prefix "cls", .image_patch = prefix "embedding/",                               \
+    .image_position = prefix "Transformer/posembed_input/pos_embedding",                           \
+    .image_post_norm = prefix "Transformer/encoder_norm/"
+
 const osprey__layout_names osprey__flax_names = {
-    .image_blocks = {"Transformer/encoderblock_",
-                     {
-                         .norm1 = "LayerNorm_0/",
-                         .norm2 = "LayerNorm_2/",
-                         .q = "MultiHeadDotProductAttention_1/query/",
-                         .k = "MultiHeadDotProductAttention_1/key/",
-                         .v = "MultiHeadDotProductAttention_1/value/",
-                         .attention_out = "MultiHeadDotProductAttention_1/out/",
-                         .mlp_in = "MlpBlock_3/Dense_0/",
-                         .mlp_out = "MlpBlock_3/Dense_1/",
-                     }},
-    .image_class = "cls",
-    .image_patch = "embedding/",
-    .image_position = "Transformer/posembed_input/pos_embedding",
-    .image_post_norm = "Transformer/encoder_norm/",
+    FLAX_IMAGE("", PRE_LINEN_BLOCK),
     .image_pre_logits = "pre_logits/",
     .head = "head/",
     .flax = true,
     .tower_prefixes = flax_prefixes,
 };
+
+static const char *const lit_prefixes[] = {"img/", "txt/", NULL};
+
+#define BERT_ENCODER "txt/BertEncoder_0/"
+
+/* The text tower is flaxformer's BertEncoder. */
+#define LIT_NAMES(...)                                                                             \
+    {                                                                                              \
+        FLAX_IMAGE("img/", __VA_ARGS__),                                                           \
+            .image_projection = "img/head/",                                                       \
+            .text_blocks = {BERT_ENCODER "encoder_block/layer_sequence/layers_",                   \
+                            {                                                                      \
+                                .norm1 = "attention_block/layer_norm/",                            \
+                                .norm2 = "mlp_block/layer_norm/",                                  \
+                                .q = "attention_block/attention_layer/query/",                     \
+                                .k = "attention_block/attention_layer/key/",                       \
+                                .v = "attention_block/attention_layer/value/",                     \
+                                .attention_out = "attention_block/dense_layer/",                   \
+                                .mlp_in = "mlp_block/mlp/dense_layer/",                            \
+                                .mlp_out = "mlp_block/dense_layer/",                               \
+                            },                                                                     \
+                            .heads_joined = true},                                                 \
+            .text_token = BERT_ENCODER "embedder/embedders_token_ids/embedding",                   \
+            .text_position = BERT_ENCODER "embedder/embedders_position_ids/embedding",             \
+            .text_token_type = BERT_ENCODER "embedder/embedders_segment_ids/embedding",            \
+            .text_norm = BERT_ENCODER "layer_norm/", .text_projection = "txt/head/",               \
+            .temperature = "t", .flax = true, .tower_prefixes = lit_prefixes,                      \
+    }
+
+const osprey__layout_names osprey__lit_names[OSPREY__LIT_NAMES] = {LIT_NAMES(PRE_LINEN_BLOCK),
+                                                                   LIT_NAMES(LINEN_BLOCK)};

@@ -50,5 +50,8 @@ extern const osprey__layout_names osprey__bert_names;         /* BertModel */
 extern const osprey__layout_names osprey__openclip_names;
 extern const osprey__layout_names osprey__openclip_prefixed_names; /* custom_text */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
+/* Its LiT models, with the blocks' names of before flax.linen, and since. */
+#define OSPREY__LIT_NAMES 2u
+extern const osprey__layout_names osprey__lit_names[OSPREY__LIT_NAMES];
 
 #endif

@@ -192,6 +192,7 @@ osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const 
                                           osprey__value_id x, size_t in, size_t out,
                                           bool transposed)
 {
+    if (builder->model->names->flax) return osprey__build_linear(builder, name, x, in, out);
     size_t dims[] = {transposed ? in : out, transposed ? out : in};
     osprey__value_id inputs[] = {x, osprey__build_tensor(builder, name, 2, dims)};
     osprey__attributes attributes = {.transposed = transposed};

@@ -57,7 +57,7 @@ osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const cha
                                        osprey__value_id image, size_t patches, size_t width,
                                        size_t patch);
 
-/* A projection: a matrix without bias, whose name is whole. */
+/* A projection: a matrix without bias, whose name is whole; flax's is a linear like any other. */
 osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const char *name,
                                           osprey__value_id x, size_t in, size_t out,
                                           bool transposed);

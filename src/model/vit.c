@@ -78,7 +78,7 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *b)
                                   x);
     x = build_pooled(b, x);
     if (config->has_pre_logits) return build_pre_logits(b, x);
-    if (!names->image_projection) return x;
+    if (!names->image_projection || (names->flax && !config->has_projection)) return x;
     return osprey__build_projection(b, names->image_projection, x, width,
                                     b->model->config.embed_dim, names->projections_transposed);
 }

@@ -4,6 +4,9 @@ the papers describe them, with the names under which their arrays are published.
 
 Vision transformer: Dosovitskiy et al., 2021 (arXiv 2010.11929), section 3.1 and appendix D.3.
 MLP-Mixer: Tolstikhin et al., 2021 (arXiv 2105.01601), section 2.
+LiT: Zhai et al., 2022 (arXiv 2111.07991), with BERT (Devlin et al., 2019) for texts under
+flaxformer's names; written from these papers and from how those repositories document their
+models, as flaxformer cannot be had as a package.
 ResNet before a ViT: Kolesnikov et al., 2020 (arXiv 1912.11370), section 4.1, with the norms behind
 the convolutions: 32 groups, weights standardised (Qiao et al., 2019, arXiv 1903.10520).
 """
@@ -136,6 +139,132 @@ class VisionTransformer(nn.Module):
         if self.pre_logits:
             x = nn.tanh(nn.Dense(self.pre_logits, name="pre_logits")(x))
         return x, nn.Dense(self.classes, name="head")(x) if self.classes else None
+
+
+class BertAttention(nn.Module):
+    heads: int
+
+    @nn.compact
+    def __call__(self, x, mask):
+        def split(name):
+            y = nn.Dense(x.shape[-1], name=name)(x)
+            return y.reshape(*y.shape[:-1], self.heads, -1)
+
+        mixed = nn.dot_product_attention(split("query"), split("key"), split("value"), mask=mask)
+        return mixed.reshape(x.shape)
+
+
+class BertAttentionBlock(nn.Module):
+    heads: int
+
+    @nn.compact
+    def __call__(self, x, mask):
+        y = BertAttention(self.heads, name="attention_layer")(x, mask)
+        y = nn.Dense(x.shape[-1], name="dense_layer")(y)
+        return nn.LayerNorm(epsilon=1e-12, name="layer_norm")(x + y)
+
+
+class BertMlpHidden(nn.Module):
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.gelu(nn.Dense(self.hidden, name="dense_layer")(x))
+
+
+class BertMlpBlock(nn.Module):
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x):
+        y = BertMlpHidden(self.hidden, name="mlp")(x)
+        y = nn.Dense(x.shape[-1], name="dense_layer")(y)
+        return nn.LayerNorm(epsilon=1e-12, name="layer_norm")(x + y)
+
+
+class BertLayer(nn.Module):
+    heads: int
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x, mask):
+        x = BertAttentionBlock(self.heads, name="attention_block")(x, mask)
+        return BertMlpBlock(self.hidden, name="mlp_block")(x)
+
+
+class BertLayers(nn.Module):
+    layers: int
+    heads: int
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x, mask):
+        for i in range(self.layers):
+            x = BertLayer(self.heads, self.hidden, name=f"layers_{i}")(x, mask)
+        return x
+
+
+class BertBlocks(nn.Module):
+    layers: int
+    heads: int
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x, mask):
+        return BertLayers(self.layers, self.heads, self.hidden, name="layer_sequence")(x, mask)
+
+
+class BertEmbedder(nn.Module):
+    width: int
+    vocabulary: int
+    positions: int
+
+    @nn.compact
+    def __call__(self, tokens):
+        places = jnp.arange(tokens.shape[1])
+        x = nn.Embed(self.vocabulary, self.width, name="embedders_token_ids")(tokens)
+        x = x + nn.Embed(self.positions, self.width, name="embedders_position_ids")(places)
+        return x + nn.Embed(2, self.width, name="embedders_segment_ids")(jnp.zeros_like(tokens))
+
+
+class BertEncoder(nn.Module):
+    width: int
+    layers: int
+    heads: int
+    hidden: int
+    vocabulary: int
+    positions: int
+
+    @nn.compact
+    def __call__(self, tokens):
+        x = BertEmbedder(self.width, self.vocabulary, self.positions, name="embedder")(tokens)
+        x = nn.LayerNorm(epsilon=1e-12, name="layer_norm")(x)
+        mask = nn.make_attention_mask(tokens > 0, tokens > 0)
+        return BertBlocks(self.layers, self.heads, self.hidden, name="encoder_block")(x, mask)
+
+
+class BertTower(nn.Module):
+    encoder: dict
+    classes: int
+
+    @nn.compact
+    def __call__(self, tokens):
+        x = BertEncoder(**self.encoder, name="BertEncoder_0")(tokens)
+        return nn.Dense(self.classes, name="head")(x[:, 0])
+
+
+class Lit(nn.Module):
+    image: dict  # of VisionTransformer; classes where it has a layer behind it
+    text: dict   # of BertEncoder
+    classes: int  # elements of an embedding
+
+    @nn.compact
+    def __call__(self, pixels, tokens):
+        """pixels [n, h, w, 3] and tokens [m, 16], zeros behind a text's own, to embeddings."""
+        features, behind = VisionTransformer(**self.image, name="img")(pixels)
+        temperature = self.param("t", nn.initializers.zeros, (1,))
+        texts = BertTower(self.text, self.classes, name="txt")(tokens)
+        return features if behind is None else behind, texts, jnp.exp(temperature)
 
 
 class MixerBlock(nn.Module):

@@ -6,9 +6,10 @@ google-research/vision_transformer publishes (.npz), and what flax makes of them
     OMP_NUM_THREADS=1 python tests/golden/make_flax_models.py
 
 Of each MODEL.npz there are pixels, embeddings and logits (where it has a head), and a picture
-preprocessed. timm's own reader of such files agrees with flax about the ViTs.
+preprocessed. Those of LiT have a vocabulary beside them, and texts with their ids and embeddings. timm's own reader of such files agrees with flax about the ViTs.
 """
 
+import json
 import math
 from pathlib import Path
 
@@ -19,8 +20,11 @@ import numpy as np
 import timm
 import torch
 from PIL import Image
+from transformers import BertTokenizer
 
 import flax_reference as reference
+import golden_expect
+import golden_vocabulary
 
 HERE = Path(__file__).resolve().parent
 FLAX = HERE / "flax"
@@ -28,10 +32,10 @@ FLAX = HERE / "flax"
 jax.config.update("jax_default_matmul_precision", "highest")
 
 
-def weights(model, size, seed):
+def weights(model, seed, *inputs):
     """Random weights under which a mistake anywhere shows in the embedding."""
     random = np.random.default_rng(seed)
-    shapes = jax.eval_shape(model.init, jax.random.PRNGKey(0), jnp.zeros((1, size, size, 3)))
+    shapes = jax.eval_shape(model.init, jax.random.PRNGKey(0), *inputs)
     arrays = {}
     for name, shape in sorted(reference.flatten(shapes["params"]).items()):
         normal = random.standard_normal(shape.shape)
@@ -73,7 +77,7 @@ def check_with_timm(path, model, size, pixels, embeddings):
 
 def write(name, model, size, seed, dtype=np.float32, old_norms=False):
     """old_norms: with a group norm's arrays as early versions of flax had them, [1][1][1][c]."""
-    arrays = {key: value.astype(dtype) for key, value in weights(model, size, seed).items()}
+    arrays = {key: value.astype(dtype) for key, value in weights(model, seed, jnp.zeros((1, size, size, 3))).items()}
     path = FLAX / f"{name}.npz"
     published = {key: value.reshape(1, 1, 1, -1) if old_norms and "/gn" in f"/{key}" else value
                  for key, value in arrays.items()}
@@ -88,15 +92,62 @@ def write(name, model, size, seed, dtype=np.float32, old_norms=False):
     planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
     if dtype == np.float32:
         check_with_timm(path, model, size, planes, embeddings)
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    cosines = unit @ unit.T
-    np.fill_diagonal(cosines, -1)
-    assert cosines.max() < 0.98, f"{name}: embeddings hardly differ, so they test nothing"
+    check_different(name, embeddings)
     np.save(FLAX / f"{name}.pixels.npy", planes)
     np.save(FLAX / f"{name}.embeddings.npy", embeddings)
     np.save(FLAX / f"{name}.preprocessed.npy", planes[:1])
     if logits is not None:
         np.save(FLAX / f"{name}.logits.npy", np.asarray(logits))
+
+
+def check_different(name, embeddings):
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -1)
+    assert cosines.max() < 0.98, f"{name}: embeddings hardly differ, so they test nothing"
+
+
+def lit_tokens(vocabulary):
+    """Texts as LiT has them: [CLS] first, no [SEP], at most 16; the same padded with zeros."""
+    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True)
+    ids = [tokenizer(text)["input_ids"][:-1][:16] for text in golden_expect.TEXTS]
+    return ids, jnp.array([row + [0] * (16 - len(row)) for row in ids])
+
+
+def write_lit(name, seed, image, text, classes, dtype=np.float32, linen=False):
+    """linen: the names of the image tower's blocks that flax.linen itself gives."""
+    vocabulary = golden_vocabulary.wordpiece()
+    size = 32
+    ids, tokens = lit_tokens(vocabulary)
+    model = reference.Lit(image, text | {"vocabulary": len(vocabulary)}, classes)
+    arrays = weights(model, seed, jnp.zeros((1, size, size, 3)), tokens)
+    arrays["t"] = np.array([math.log(30)], np.float32)
+    arrays = {key: value.astype(dtype) for key, value in arrays.items()}
+    published = {}
+    for key, value in arrays.items():
+        if linen and key.startswith("img/"):
+            key = (key.replace("MultiHeadDotProductAttention_1", "MultiHeadDotProductAttention_0")
+                   .replace("LayerNorm_2", "LayerNorm_1").replace("MlpBlock_3", "MlpBlock_0"))
+        published[key] = value
+    np.savez(FLAX / f"{name}.npz", **published)
+    (FLAX / f"{name}.txt").write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
+    exact = {key: value.astype(np.float32) for key, value in arrays.items()}
+    with Image.open(HERE / "pictures/picture.png") as picture:
+        preprocessed = preprocess(picture, size)
+    noise = np.random.default_rng(seed).standard_normal((2, size, size, 3)).astype(np.float32)
+    pixels = np.concatenate([preprocessed[None], noise])
+    images, texts, scale = map(np.asarray, model.apply(
+        {"params": reference.unflatten(exact)}, pixels, tokens))
+    for rows in (images, texts):
+        check_different(name, rows)
+    planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    for what, array in {"pixels": planes, "preprocessed": planes[:1], "embeddings": images,
+                        "texts": texts}.items():
+        np.save(FLAX / f"{name}.{what}.npy", array)
+    expected = {"texts": [{"text": text, "ids": row}
+                          for text, row in zip(golden_expect.TEXTS, ids)],
+                "logit_scale": float(scale[0])}
+    (FLAX / f"{name}.json").write_text(json.dumps(expected, indent=1) + "\n", "utf-8")
 
 
 def main():
@@ -119,6 +170,11 @@ def main():
     write("mixer-headless-bf16", mixer(patch=4, width=37, layers=2, token_hidden=33,
                                        channel_hidden=40), size=20, seed=7,
           dtype=ml_dtypes.bfloat16)
+    image = dict(patch=16, width=48, layers=2, heads=2, hidden=80)
+    bert = dict(width=64, layers=2, heads=1, hidden=96, positions=32)
+    write_lit("lit", 9, image, bert, 48)
+    write_lit("lit-head-bf16", 11, image | dict(classes=24), bert | dict(layers=1, width=128, heads=2),
+              24, dtype=ml_dtypes.bfloat16, linen=True)
 
 
 if __name__ == "__main__":
