@@ -16,6 +16,7 @@
 #include <osprey/error.h>
 #include <osprey/model.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,11 @@ OSPREY_API osprey_status osprey_cache_open_model(const char *path,
                                                  osprey_precision precision, size_t limit_mib,
                                                  osprey_model **model, osprey_error *error);
 
+/* Whether that would have to be compiled first: the cache has no engine of it yet. Compiling takes
+ * time, and up to twice the memory of the model's files. */
+OSPREY_API bool osprey_cache_would_compile(const char *path, const osprey_model_options *options,
+                                           osprey_precision precision);
+
 typedef struct osprey_cache_entry {
     const char *file; /* its path */
     uint64_t bytes;
@@ -55,7 +61,8 @@ OSPREY_API osprey_status osprey_cache_read(osprey_cache_list **list, osprey_erro
 /* Takes NULL. */
 OSPREY_API void osprey_cache_list_free(osprey_cache_list *list);
 
-/* Removes every entry. Errors: OSPREY_IO (the file is named), OSPREY_OUT_OF_MEMORY. */
+/* Removes every entry, and what processes that were killed have left half-written. Errors:
+ * OSPREY_IO (the file is named), OSPREY_OUT_OF_MEMORY. */
 OSPREY_API osprey_status osprey_cache_clear(osprey_error *error);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 #include "base/os/file_map.h"
+#include "base/os/file_writer.h"
 #include "base/status.h"
 #include "engine/cache_key.h"
 #include "engine/engine_compile.h"
@@ -50,7 +51,26 @@ static osprey_status add_entry(cache_list *made, const char *path, const struct 
     return OSPREY_OK;
 }
 
-/* Engines, and temporary files that a process which was killed has left. */
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), wanted = strlen(ending);
+    return length >= wanted && strcmp(text + length - wanted, ending) == 0;
+}
+
+/* What processes that were killed while they wrote an entry have left. */
+static void remove_stale(const char *directory)
+{
+    DIR *entries = opendir(directory);
+    if (!entries) return;
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        char path[PATH_MAX];
+        if (strstr(entry->d_name, ".osprey.") && ends_with(entry->d_name, ".tmp") &&
+            osprey__path_join(path, sizeof path, directory, entry->d_name, NULL) == OSPREY_OK)
+            osprey__file_writer_remove_stale(path);
+    }
+    closedir(entries);
+}
+
 static osprey_status read_directory(cache_list *made, osprey_error *error)
 {
     DIR *directory = opendir(made->directory);
@@ -59,7 +79,7 @@ static osprey_status read_directory(cache_list *made, osprey_error *error)
     for (struct dirent *entry; status == OSPREY_OK && (entry = readdir(directory));) {
         char path[PATH_MAX];
         struct stat info;
-        if (strstr(entry->d_name, ".osprey") &&
+        if (ends_with(entry->d_name, ".osprey") &&
             osprey__path_join(path, sizeof path, made->directory, entry->d_name, NULL) ==
                 OSPREY_OK &&
             stat(path, &info) == 0 && S_ISREG(info.st_mode))
@@ -104,6 +124,7 @@ osprey_status osprey_cache_clear(osprey_error *error)
     osprey_cache_list *list;
     OSPREY_TRY(osprey_cache_read(&list, error));
     osprey_status status = OSPREY_OK;
+    remove_stale(list->directory);
     for (size_t i = 0; i < list->count && status == OSPREY_OK; i++)
         if (unlink(list->entries[i].file) != 0 && errno != ENOENT)
             status = osprey__fail(error, OSPREY_IO, list->entries[i].file, "cannot remove it: %s",
@@ -173,6 +194,7 @@ static void compile_entry(const char *directory, const char *file, osprey_precis
     const osprey_engine_options options = {.precision = precision};
     osprey_model *engine = NULL;
     make_directories(directory);
+    remove_stale(directory);
     if (osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, NULL) != OSPREY_OK)
         return;
     evict(file, limit);
@@ -191,19 +213,36 @@ static uint64_t source_bytes(const osprey_model *model)
     return bytes;
 }
 
+/* The entry of that model, or false where the cache has no part in it. */
+static bool find_entry(const char *path, const osprey_model_options *options,
+                       osprey_precision precision, char directory[PATH_MAX], char file[PATH_MAX])
+{
+    char name[256];
+    return !osprey__is_engine(path) &&
+           osprey__cache_directory(directory, PATH_MAX, NULL) == OSPREY_OK &&
+           osprey__cache_name(path, options, precision, name, sizeof name, NULL) == OSPREY_OK &&
+           osprey__path_join(file, PATH_MAX, directory, name, NULL) == OSPREY_OK;
+}
+
+static const osprey_model_options defaults = {0};
+
+bool osprey_cache_would_compile(const char *path, const osprey_model_options *options,
+                                osprey_precision precision)
+{
+    char directory[PATH_MAX], file[PATH_MAX];
+    return find_entry(path, options ? options : &defaults, precision, directory, file) &&
+           !osprey__file_exists(file);
+}
+
 osprey_status osprey_cache_open_model(const char *path, const osprey_model_options *options,
                                       osprey_precision precision, size_t limit_mib,
                                       osprey_model **model, osprey_error *error)
 {
-    static const osprey_model_options defaults = {0};
-    char directory[PATH_MAX], name[256], file[PATH_MAX];
+    char directory[PATH_MAX], file[PATH_MAX];
     uint64_t limit = (uint64_t)limit_mib << 20;
     if (!options) options = &defaults;
     *model = NULL;
-    if (osprey__is_engine(path) ||
-        osprey__cache_directory(directory, sizeof directory, NULL) != OSPREY_OK ||
-        osprey__cache_name(path, options, precision, name, sizeof name, NULL) != OSPREY_OK ||
-        osprey__path_join(file, sizeof file, directory, name, NULL) != OSPREY_OK)
+    if (!find_entry(path, options, precision, directory, file))
         return osprey_model_open_with(path, options, model, error);
     if (osprey__file_exists(file) && open_entry(file, model) == OSPREY_OK) return OSPREY_OK;
     OSPREY_TRY(osprey_model_open_with(path, options, model, error));

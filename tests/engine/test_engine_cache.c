@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,13 +159,67 @@ static void test_the_limit_holds(void **state)
     const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     assert_int_equal(utimensat(AT_FDCWD, kept, long_ago, 0), 0);
     char padding[700];
-    snprintf(padding, sizeof padding, "%s.padding", kept);
+    snprintf(padding, sizeof padding, "%s.padding.osprey", kept);
     FILE *file = fopen(padding, "wb");
     assert_int_equal(ftruncate(fileno(file), (1 << 20) - 100), 0);
     fclose(file);
     assert_true(is_cached(second, 1));
     assert_false(osprey__file_exists(kept));
     free(kept);
+}
+
+static void write_temporary(const char *path, bool stale)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, "half", 4), 4);
+    if (stale) assert_int_equal(close(file), 0);
+    if (!stale) assert_int_equal(flock(file, LOCK_EX), 0); /* as its writer does */
+}
+
+/* What a killed process left is no entry, and goes; what is being written stays. */
+static void test_half_written_entries(void **state)
+{
+    (void)state;
+    const char *path = golden_model(SMALL);
+    char stale[700], live[700];
+    assert_true(is_cached(path, 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    snprintf(stale, sizeof stale, "%s.123.tmp", list->entries[0].file);
+    snprintf(live, sizeof live, "%s.124.tmp", list->entries[0].file);
+    char *entry = strdup(list->entries[0].file);
+    osprey_cache_list_free(list);
+    write_temporary(live, false);
+    for (int by_clearing = 0; by_clearing < 2; by_clearing++) {
+        write_temporary(stale, true);
+        assert_int_equal(entries(), 1);
+        if (by_clearing) assert_int_equal(osprey_cache_clear(NULL), OSPREY_OK);
+        if (!by_clearing) assert_int_equal(unlink(entry), 0);
+        if (!by_clearing) assert_true(is_cached(path, 100));
+        assert_false(osprey__file_exists(stale));
+        assert_true(osprey__file_exists(live));
+    }
+    assert_int_equal(entries(), 0);
+    assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32));
+    assert_true(is_cached(path, 100));
+    assert_false(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32));
+    assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_INT8));
+    assert_false(osprey_cache_would_compile(entry, NULL, OSPREY_PRECISION_FP32)); /* an engine */
+    free(entry);
+}
+
+/* A process of the same number, as containers have them, is not stopped by what another left. */
+static void test_a_temporary_name_is_taken_over(void **state)
+{
+    (void)state;
+    const char *path = in_directory("taken.osprey");
+    char temporary[700];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    write_temporary(temporary, true);
+    compile_golden(SMALL, NULL, path);
+    assert_true(osprey__file_exists(path));
+    assert_false(osprey__file_exists(temporary));
 }
 
 static void test_no_place_for_a_cache(void **state)
@@ -201,6 +256,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_changed_model_is_compiled_again, use_cache),
         cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),
+        cmocka_unit_test_setup(test_half_written_entries, use_cache),
+        cmocka_unit_test_setup(test_a_temporary_name_is_taken_over, use_cache),
         cmocka_unit_test_setup(test_errors_are_those_of_the_model, use_cache),
         cmocka_unit_test_setup(test_no_place_for_a_cache, use_cache),
     };

@@ -5,15 +5,40 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static osprey_status write_failed(const osprey__file_writer *writer, osprey_error *error)
 {
     return osprey__fail(error, OSPREY_IO, writer->path, "cannot write it: %s", strerror(errno));
+}
+
+bool osprey__file_writer_remove_stale(const char *temporary)
+{
+    int file = open(temporary, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (file < 0) return false;
+    bool removed = flock(file, LOCK_EX | LOCK_NB) == 0 && unlink(temporary) == 0;
+    close(file);
+    return removed;
+}
+
+/* The new temporary file, locked; -1 with errno where it cannot be made. */
+static int create_locked(const char *temporary)
+{
+    for (;;) {
+        int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0) {
+            if (errno == EEXIST && osprey__file_writer_remove_stale(temporary)) continue;
+            return -1;
+        }
+        struct stat info;
+        flock(file, LOCK_EX); /* where files cannot be locked, none is taken for stale */
+        if (fstat(file, &info) != 0 || info.st_nlink) return file;
+        close(file); /* taken for stale before it was locked */
+    }
 }
 
 osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
@@ -23,13 +48,18 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
     struct stat info;
     /* A device or a pipe would be replaced by a file. */
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return osprey__fail(error, OSPREY_IO, path,
-                            "cannot be replaced: it is no regular file; name a new one");
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
+                            S_ISDIR(info.st_mode)
+                                ? "is a directory; name a file in it"
+                                : "cannot be replaced: it is no regular file; name a new one");
+    if (*path && path[strlen(path) - 1] == '/')
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
+                            "names a directory, which is not there; name a file");
     int needed =
         snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (needed < 0 || (size_t)needed >= sizeof writer->temporary)
         return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
-    writer->file = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    writer->file = create_locked(writer->temporary);
     if (writer->file < 0)
         return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
     writer->path = path;

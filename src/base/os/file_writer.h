@@ -14,6 +14,7 @@
 
 #include <osprey/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,11 @@ typedef struct osprey__file_writer {
     int file;
 } osprey__file_writer;
 
-/* path has to outlive the writer; what is there and no regular file is refused. Errors of all of
- * these: OSPREY_IO, OSPREY_LIMIT. */
+/*
+ * path has to outlive the writer. The temporary file is locked as long as its writer lives, and one
+ * of that name whose writer is gone is removed first. Errors of all of these: OSPREY_IO,
+ * OSPREY_LIMIT; of this one OSPREY_INVALID_ARGUMENT too (what is there is no regular file).
+ */
 osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
                                        osprey_error *error);
 
@@ -46,6 +50,9 @@ osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const
 /* Gives the file its name. */
 osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__durability durability,
                                          osprey_error *error);
+
+/* Removes a temporary file that a writer which was killed has left; whether it did. */
+bool osprey__file_writer_remove_stale(const char *temporary);
 
 /* Removes the temporary file unless it was committed. Takes a zeroed writer. */
 void osprey__file_writer_close(osprey__file_writer *writer);
