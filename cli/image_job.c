@@ -12,8 +12,8 @@ static void say_not_finite(const char *path, osprey_error *error)
     *error = (osprey_error){.status = OSPREY_FORMAT};
     snprintf(error->subject, sizeof error->subject, "%s", path);
     snprintf(error->message, sizeof error->message,
-             "its embedding is not finite: the model's weights hold NaN, infinity or numbers "
-             "too large, which osprey compile --verify finds");
+             "its embedding is not finite: the model's weights hold NaN or infinity, which osprey "
+             "compile finds, or numbers too large");
 }
 
 /* The results of one batch, to the job's row function. *failed: whether an input was bad. */

@@ -13,6 +13,7 @@
 #include "input/text/text_tokenizer.h"
 #include "model/class_head.h"
 #include "model/engine_model.h"
+#include "model/finite_weights.h"
 #include "model/towers.h"
 #include "plan/tower_plan.h"
 
@@ -310,6 +311,7 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
 {
     osprey_tower towers = c->options.towers;
     OSPREY_TRY(check_output(c->model, path, c->error));
+    OSPREY_TRY(osprey__check_finite_weights(c->model, towers, c->error));
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tokenizer(c));

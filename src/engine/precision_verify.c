@@ -7,6 +7,7 @@
 #include "engine/layer_errors.h"
 #include "engine/precision_report.h"
 #include "model/engine_model.h"
+#include "model/finite_weights.h"
 #include "model/towers.h"
 
 /* Layers whose cost is measured where one is to be named: those that err most by themselves. */
@@ -218,6 +219,7 @@ osprey_status osprey_precision_verify(const osprey_model *model,
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "image_count",
                             "there is no image to compare the image tower on; give at least one");
     OSPREY_TRY(osprey__calibration_check(&resolved, error));
+    OSPREY_TRY(osprey__check_finite_weights(model, resolved.towers, error));
     osprey__report *made;
     OSPREY_TRY(osprey__report_create(&resolved, &made, error));
     osprey__mixed_model mixed;

@@ -478,7 +478,11 @@ osprey_status osprey__engine_manifest_parse(const void *bytes, size_t length, co
     json_t *root;
     const parsing p = {file, error};
     *manifest = (osprey__engine_manifest){0};
-    OSPREY_TRY(osprey__json_parse(bytes, length, file, &root, error));
+    osprey_error reason;
+    if (osprey__json_parse(bytes, length, file, &root, &reason) != OSPREY_OK)
+        return osprey__fail(error, OSPREY_FORMAT, file,
+                            "the engine's manifest is damaged: %s; compile the model again",
+                            reason.message);
     osprey_status status = OSPREY_OK;
     for (size_t i = 0; i < FIELD_COUNT; i++)
         OSPREY_TRY_GOTO(parse_field(&p, json_object_get(root, fields[i].key), &fields[i],

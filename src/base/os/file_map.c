@@ -23,7 +23,8 @@ static osprey_status open_failed(const char *path, osprey_error *error)
 osprey_status osprey__file_map_open(const char *path, osprey__file_map *map, osprey_error *error)
 {
     *map = (osprey__file_map){0};
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    /* Opening a pipe would wait for its writer. */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return open_failed(path, error);
     osprey_status status = OSPREY_OK;
     struct stat info;
