@@ -48,14 +48,6 @@ cli_exit cli_calibration_open(cli_calibration *calibration, const cli_options *o
     return CLI_DONE;
 }
 
-bool cli_calibration_failed_at_image(const osprey_engine_calibration *how,
-                                     const osprey_error *error)
-{
-    for (size_t i = 0; i < how->image_count; i++)
-        if (strcmp(how->images[i], error->subject) == 0) return true;
-    return false;
-}
-
 void cli_calibration_close(cli_calibration *calibration)
 {
     cli_progress_clear();

@@ -16,10 +16,6 @@ typedef struct cli_calibration {
  * cli_calibration_close either way. */
 cli_exit cli_calibration_open(cli_calibration *calibration, const cli_options *options);
 
-/* Whether the error is about one of the images. */
-bool cli_calibration_failed_at_image(const osprey_engine_calibration *how,
-                                     const osprey_error *error);
-
 void cli_calibration_close(cli_calibration *calibration);
 
 #endif

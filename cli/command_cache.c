@@ -31,15 +31,16 @@ static cli_exit show(const cli_options *options)
 {
     osprey_cache_list *list;
     osprey_error error;
-    if (osprey_cache_read(&list, &error) != OSPREY_OK) return cli_fail_error(CLI_NO_MODEL, &error);
+    if (osprey_cache_read(&list, &error) != OSPREY_OK)
+        return cli_fail_error(CLI_INPUTS_FAILED, &error);
     cli_output output;
     cli_exit code = cli_output_open(&output, options->output);
     if (code == CLI_DONE) {
         for (size_t i = 0; i < list->count; i++)
             write_entry(&output, &list->entries[i], options->json);
         if (!options->json)
-            cli_output_print(&output, "%zu engines, %.1f MiB, in %s\n", list->count,
-                             (double)list->bytes / (1 << 20), list->directory);
+            cli_output_print(&output, "%zu engine%s, %.1f MiB, in %s\n", list->count,
+                             CLI_S(list->count), (double)list->bytes / (1 << 20), list->directory);
         code = cli_output_close(&output, code);
     }
     osprey_cache_list_free(list);
@@ -52,7 +53,7 @@ static cli_exit run(const cli_options *options)
         return cli_fail(CLI_WRONG_USE, options->inputs.items[0], "cache takes no inputs");
     osprey_error error;
     if (options->clear && osprey_cache_clear(&error) != OSPREY_OK)
-        return cli_fail_error(CLI_WRONG_USE, &error);
+        return cli_fail_error(CLI_INPUTS_FAILED, &error);
     return show(options);
 }
 

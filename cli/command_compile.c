@@ -87,11 +87,7 @@ static cli_exit write_engine(const cli_options *options, const compile_inputs *i
     if (status == OSPREY_OK) return CLI_DONE;
     const cli_exit told = cli_templates_fail(&inputs->templates, &error);
     if (told != CLI_DONE) return told;
-    if (cli_calibration_failed_at_image(&how->calibration, &error))
-        return cli_fail_error(CLI_INPUTS_FAILED, &error);
-    return cli_fail_error(status == OSPREY_INVALID_ARGUMENT || status == OSPREY_IO ? CLI_WRONG_USE
-                                                                                   : CLI_NO_MODEL,
-                          &error);
+    return cli_compile_fail(how, &error);
 }
 
 static cli_exit compile(const cli_options *options, const cli_loaded_model *loaded,
@@ -150,7 +146,8 @@ static void write_reduction(cli_output *output, const char *name, size_t paramet
                          name, r->by_activation ? "activation" : "magnitude",
                          (double)r->parameters / 1e6, (double)parameters / 1e6);
     if (r->token_merge)
-        cli_output_print(output, "  %-6s each layer merges %zu tokens\n", name, r->token_merge);
+        cli_output_print(output, "  %-6s each layer merges %zu token%s\n", name, r->token_merge,
+                         CLI_S(r->token_merge));
     if (!r->samples)
         cli_output_print(output, "  %-6s what that costs was not measured; --verify IMAGES does\n",
                          name);
@@ -219,9 +216,9 @@ static cli_exit report(const char *path, double ms)
         write_tuning(&output, "image", &engine->image);
         write_tuning(&output, "text", &engine->text);
         if (engine->calibration != OSPREY_CALIBRATION_NONE)
-            cli_output_print(&output, "  static ranges by %s, from %zu images\n",
+            cli_output_print(&output, "  static ranges by %s, from %zu image%s\n",
                              osprey_calibration_method_name(engine->calibration),
-                             engine->calibration_images);
+                             engine->calibration_images, CLI_S(engine->calibration_images));
         code = cli_output_close(&output, code);
     }
     osprey_model_free(model);
@@ -234,7 +231,7 @@ static cli_exit run(const cli_options *options)
         return cli_fail(CLI_WRONG_USE, "--output",
                         "name the engine to be written, a file such as -o clip.osprey");
     if (options->dump_graph && mkdir(options->dump_graph, 0777) != 0 && errno != EEXIST)
-        return cli_fail(CLI_WRONG_USE, options->dump_graph, "cannot make this directory: %s",
+        return cli_fail(CLI_INPUTS_FAILED, options->dump_graph, "cannot make this directory: %s",
                         strerror(errno));
     double start = cli_now_ms();
     cli_loaded_model loaded = {0};

@@ -36,6 +36,25 @@ cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images
     return code;
 }
 
+static bool is_one_of(const char *text, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(text, list[i]) == 0) return true;
+    return false;
+}
+
+cli_exit cli_compile_fail(const osprey_engine_options *how, const osprey_error *error)
+{
+    const osprey_engine_calibration *calibration = &how->calibration;
+    if (is_one_of(error->subject, calibration->images, calibration->image_count))
+        return cli_fail_error(CLI_INPUTS_FAILED, error);
+    if (is_one_of(error->subject, how->keep, how->keep_count))
+        return cli_fail(CLI_WRONG_USE, "--keep", "\"%s\": %s", error->subject, error->message);
+    if (error->status == OSPREY_IO) return cli_fail_error(CLI_INPUTS_FAILED, error);
+    return cli_fail_error(error->status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
+                          error);
+}
+
 typedef struct pixel_rows {
     float *pixels;
     size_t floats, count; /* of an image; of images so far */
@@ -55,12 +74,19 @@ static void print_cosines(cli_output *output, const char *tower, const osprey_co
                           const char *unit, const char *form)
 {
     if (!cosines->count) return;
-    cli_output_print(output, "  %-6s least cosine %.6f, mean %.6f, of %zu %s%s\n", tower,
-                     cosines->least, cosines->mean, cosines->count, unit, form);
+    cli_output_print(output, "  %-6s least cosine %.6f, mean %.6f, of %zu %s%s%s\n", tower,
+                     cosines->least, cosines->mean, cosines->count, unit, CLI_S(cosines->count),
+                     form);
 }
 
 static void print_layers(cli_output *output, const osprey_precision_report *report)
 {
+    bool differs = false;
+    for (size_t i = 0; i < report->layer_count; i++) differs |= report->layers[i].largest_error > 0;
+    if (!differs) {
+        cli_output_print(output, "  no layer differs from fp32: there is nothing to lose\n");
+        return;
+    }
     cli_output_print(output, "  %10s %10s %10s  %-9s layers that err most by themselves\n",
                      "own cosine", "cosine", "largest", "precision");
     for (size_t i = 0; i < report->layer_count && i < LAYERS_SHOWN; i++) {
@@ -103,10 +129,10 @@ static void print_report(cli_output *output, const osprey_precision_report *repo
 {
     cli_output_print(output, "%s beside fp32; the least cosine should be %g\n",
                      osprey_precision_name(report->precision), report->limit);
-    print_cosines(output, "image", &report->image, "images", "");
-    print_cosines(output, "text", &report->text, "prompts", "");
-    print_cosines(output, "image", &report->static_image, "images", ", with --static");
-    print_cosines(output, "text", &report->static_text, "prompts", ", with --static");
+    print_cosines(output, "image", &report->image, "image", "");
+    print_cosines(output, "text", &report->text, "prompt", "");
+    print_cosines(output, "image", &report->static_image, "image", ", with --static");
+    print_cosines(output, "text", &report->static_text, "prompt", ", with --static");
     print_layers(output, report);
     if (auto_keep) print_found(output, report);
 }
@@ -173,11 +199,7 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
         if (status == OSPREY_OK)
             print_report(output, *report, options->auto_keep);
         else
-            code = cli_fail_error(cli_calibration_failed_at_image(&how->calibration, &error)
-                                      ? CLI_INPUTS_FAILED
-                                  : status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE
-                                                                      : CLI_NO_MODEL,
-                                  &error);
+            code = cli_compile_fail(how, &error);
     }
     return code;
 }

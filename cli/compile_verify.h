@@ -13,6 +13,12 @@
 cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images);
 
 /*
+ * Prints why compiling or verifying failed: 1 for an image of the calibration, and for what cannot
+ * be written, 2 for wrong use, else 3.
+ */
+cli_exit cli_compile_fail(const osprey_engine_options *how, const osprey_error *error);
+
+/*
  * Compares, prints what was found, and notes it in *how, with the exceptions that were found.
  * CLI_INPUTS_FAILED where the limit is missed and --force is not given, or an image cannot be
  * read. The images' pixels are *how's samples, too. The caller frees *report, and *pixels with

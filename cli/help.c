@@ -65,8 +65,8 @@ void cli_help_command(FILE *file, const cli_command *command)
         "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
         "avx512bf16 or amx (arm64: portable, neon, dotprod, i8mm), instead of the best that "
         "the machine has. "
-        "Exit code: 0 done, 1 some inputs failed (each is named on standard error), 2 "
-        "wrong use, 3 the model cannot be loaded.",
+        "Exit code: 0 done, 1 some inputs failed (each is named on standard error) or the output "
+        "cannot be written, 2 wrong use, 3 the model cannot be loaded.",
         0, 0);
 }
 

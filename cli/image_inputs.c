@@ -88,8 +88,11 @@ static cli_exit add_list(cli_image_inputs *inputs, const char *name)
     cli_exit code = name[0] == '@' ? cli_lines_read_value(&lines, "the list", name)
                                    : cli_lines_read_stdin(&lines);
     if (code == CLI_DONE) code = cli_lines_check_strings(&lines);
+    const size_t before = inputs->count;
     for (size_t i = 0; code == CLI_DONE && i < lines.count; i++)
         if (lines.items[i].length) add_named(inputs, lines.items[i].text, lines.items[i].length);
+    if (code == CLI_DONE && inputs->count == before)
+        code = cli_fail(CLI_WRONG_USE, lines.name, "there are no images in it");
     cli_lines_free(&lines);
     return code;
 }

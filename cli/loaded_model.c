@@ -58,11 +58,17 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                         bundled_places[0], bundled_places[1]);
     const osprey_model_options how = {.arch = options->arch, .weights = options->weights};
     osprey_error error;
+    const bool no_cache = options->no_cache || !options->cache_limit;
+    if (options->max_resident && !no_cache &&
+        osprey_cache_would_compile(path, &how, (osprey_precision)options->precision))
+        fprintf(stderr,
+                "osprey: --max-resident: %s is compiled into the cache first, once, without that "
+                "limit; an engine that osprey compile made elsewhere needs no such start\n",
+                path);
     osprey_status status =
-        options->no_cache || !options->cache_limit
-            ? osprey_model_open_with(path, &how, &loaded->model, &error)
-            : osprey_cache_open_model(path, &how, (osprey_precision)options->precision,
-                                      options->cache_limit, &loaded->model, &error);
+        no_cache ? osprey_model_open_with(path, &how, &loaded->model, &error)
+                 : osprey_cache_open_model(path, &how, (osprey_precision)options->precision,
+                                           options->cache_limit, &loaded->model, &error);
     cli_free(bundled);
     if (status != OSPREY_OK)
         return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,

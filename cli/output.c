@@ -86,7 +86,9 @@ cli_exit cli_output_open(cli_output *output, const char *path)
     bool exists = stat(path, &info) == 0;
     if (exists && S_ISREG(info.st_mode) && is_standard_output(&info)) return CLI_DONE;
     if (!exists && lstat(path, &link) == 0)
-        return cli_fail(CLI_WRONG_USE, path, "cannot write there: it is a link to nothing");
+        return cli_fail(CLI_INPUTS_FAILED, path, "cannot write there: it is a link to nothing");
+    if (exists ? S_ISDIR(info.st_mode) : *path && path[strlen(path) - 1] == '/')
+        return cli_fail(CLI_WRONG_USE, path, "is a directory; name a file in it");
     output->path = path;
     if (exists && !S_ISREG(info.st_mode)) {
         /* A device or a pipe cannot be replaced, only written to. */
@@ -99,7 +101,7 @@ cli_exit cli_output_open(cli_output *output, const char *path)
         output->file = open_temporary(output->target, exists ? &info : NULL);
     }
     if (output->file) return CLI_DONE;
-    cli_exit code = cli_fail(CLI_WRONG_USE, path, "cannot write there: %s", strerror(errno));
+    cli_exit code = cli_fail(CLI_INPUTS_FAILED, path, "cannot write there: %s", strerror(errno));
     cli_free(output->target);
     *output = (cli_output){0};
     return code;

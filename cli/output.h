@@ -35,7 +35,8 @@ typedef struct cli_output {
 void cli_output_guard(const char *target);
 void cli_output_unguard(void);
 
-/* path NULL or "-": standard output. CLI_WRONG_USE where the file cannot be made. */
+/* path NULL or "-": standard output. CLI_INPUTS_FAILED where the file cannot be
+ * made, CLI_WRONG_USE for a directory. */
 cli_exit cli_output_open(cli_output *output, const char *path);
 
 bool cli_output_usable(const cli_output *output);

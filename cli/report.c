@@ -26,9 +26,28 @@ cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
     return code;
 }
 
+/* The library names the field of its options that is wrong, the user knows the flag. */
+static const char *name_subject(const osprey_error *error)
+{
+    static const struct {
+        const char *field, *flag;
+    } names[] = {
+        {"batch", "--batch"},         {"calibration", "--calibrate"},
+        {"image_count", "--verify"},  {"keep", "--keep"},
+        {"precision", "--precision"}, {"max_resident_bytes", "--max-resident"},
+        {"prune", "--prune"},         {"templates", "--templates"},
+        {"threads", "--threads"},     {"token_merge", "--token-merge"},
+        {"towers", "--tower"},
+    };
+    if (error->status == OSPREY_INVALID_ARGUMENT || error->status == OSPREY_LIMIT)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strcmp(error->subject, names[i].field) == 0) return names[i].flag;
+    return error->subject;
+}
+
 cli_exit cli_fail_error(cli_exit code, const osprey_error *error)
 {
     /* Whatever was to be done: the user's environment is wrong. */
     if (strcmp(error->subject, "OSPREY_CPU") == 0) code = CLI_WRONG_USE;
-    return cli_fail(code, error->subject, "%s", error->message);
+    return cli_fail(code, name_subject(error), "%s", error->message);
 }

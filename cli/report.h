@@ -7,7 +7,7 @@
 
 typedef enum cli_exit {
     CLI_DONE = 0,
-    CLI_INPUTS_FAILED = 1, /* each named on standard error */
+    CLI_INPUTS_FAILED = 1, /* some, each named on standard error; or what cannot be written */
     CLI_WRONG_USE = 2,
     CLI_NO_MODEL = 3,
 } cli_exit;
@@ -16,7 +16,10 @@ typedef enum cli_exit {
 cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for what the library says. */
+/* The same for what the library says; its fields are named as the flags that fill them. */
 cli_exit cli_fail_error(cli_exit code, const osprey_error *error);
+
+/* "s" of a plural. */
+#define CLI_S(count) ((count) == 1 ? "" : "s")
 
 #endif

@@ -93,7 +93,7 @@ osprey_status osprey__engine_file_parse(const void *bytes, size_t length, const 
     OSPREY_TRY(read_header(&cursor, name, &read, error));
     if (read.length != length || length < OSPREY__ENGINE_PAGE || length > INT64_MAX)
         return osprey__fail(error, OSPREY_FORMAT, name,
-                            "the engine is cut off or damaged: it has %zu bytes, and its header "
+                            "the engine is cut off or damaged: its length is %zu, and its header "
                             "says %" PRIu64 "; compile the model again",
                             length, read.length);
     if (osprey__engine_header_checksum(bytes) != read.checksum)

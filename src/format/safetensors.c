@@ -184,7 +184,7 @@ static osprey_status find_header(const void *bytes, size_t length, const char *f
     uint64_t header_bytes = 0;
     if (!osprey__cursor_number(&cursor, 8, false, &header_bytes))
         return osprey__fail(error, OSPREY_FORMAT, file,
-                            "%zu bytes are too few for a safetensors file", length);
+                            "its length is %zu: too short for a safetensors file", length);
     /* Before the limit: a file of another format begins with any number. */
     if (header_bytes > cursor.remaining)
         return osprey__fail(error, OSPREY_FORMAT, file,

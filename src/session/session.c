@@ -135,6 +135,11 @@ osprey_status osprey__session_create(const osprey_model *model,
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "threads",
                             "%zu threads asked for; 1 to %d would be right, or 0 for all cores",
                             threads, THREADS_MAX);
+    if (options && options->max_resident_bytes && !model->engine)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
+                            "needs an engine, whose weights can be read layer by layer; compile "
+                            "%s first",
+                            model->name);
     osprey__precision_rules rules = {0};
     OSPREY_TRY(make_rules(model, options, &rules, error));
     const osprey__cpu_features *cpu;

@@ -57,13 +57,8 @@ static osprey_status check_mapped(const osprey_session *session, const osprey__t
                                   osprey_error *error)
 {
     const osprey__engine *engine = session->model->engine;
-    if (!engine)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max-resident",
-                            "needs an engine, whose weights can be read layer by layer; compile "
-                            "%s first",
-                            session->model->name);
     if (tower->plan->weights)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max-resident",
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
                             "the weights of %s, which was compiled for %s, had to be packed anew "
                             "in memory; compile its model on this machine",
                             engine->path, engine->manifest.instruction_set);
@@ -87,8 +82,8 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
     session->images_at_once = fewer_images(session, max_bytes > taken ? max_bytes - taken : 0);
     taken += working_bytes(session, session->images_at_once);
     if (max_bytes < taken + least)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max-resident",
-                            "%zu bytes are too few for this model, which runs in %zuM or more",
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
+                            "a limit of %zu is too low for this model, which runs in %zuM or more",
                             max_bytes, round_up_mib(taken + least, 1) / MIB);
     for (size_t i = 0; i < 2; i++)
         if (towers[i]->stream)

@@ -84,8 +84,8 @@ static void test_verify_measures_static_ranges(void **state)
     cli_run run =
         succeed(run_cli("compile", "-m", RESNET, "-o", engine, "--precision", "int8", "--tower",
                         "image", "--calibrate", PHOTO, "--method", "entropy", "--verify", PHOTO));
-    assert_says(run.out, "of 1 images\n");
-    assert_says(run.out, "of 1 images, with --static\n");
+    assert_says(run.out, "of 1 image\n");
+    assert_says(run.out, "of 1 image, with --static\n");
     assert_null(strstr(run.out, "prompts"));
     assert_null(strstr(run.err, "--static"));
     cli_run_free(&run);

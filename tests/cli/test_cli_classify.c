@@ -351,7 +351,7 @@ static void test_empty_list(void **state)
     (void)state;
     cli_run run = run_cli("classify", "-m", MODEL, "--labels=a", "--json", "-");
     assert_string_equal(run.out, "");
-    assert_cli_fails(run, 2, "no images: name files");
+    assert_cli_fails(run, 2, "standard input: there are no images in it");
 }
 
 static void test_standard_input_is_read_once(void **state)

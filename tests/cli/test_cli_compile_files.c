@@ -17,6 +17,7 @@ static void test_only_files_are_replaced(void **state)
     struct stat info;
     assert_int_equal(mkfifo(pipe, 0666), 0);
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", pipe), 2, "it is no regular file");
+    assert_cli_fails(run_cli("inspect", "-m", pipe), 3, "not a");
     assert_int_equal(stat(pipe, &info), 0);
     assert_true(S_ISFIFO(info.st_mode));
 }
@@ -106,6 +107,17 @@ static void test_weights_that_are_no_numbers(void **state)
                      1, "its embedding is not finite");
     assert_cli_fails(run_cli("embed", "-m", copy, "--no-cache", PICTURE), 1,
                      "its embedding is not finite");
+    /* Compiling names the tensor, of the towers asked for, before anything is written. */
+    const char *engine = temporary_path("nan.osprey");
+    assert_cli_fails(run_cli("compile", "-m", copy, "-o", engine), 3,
+                     "tensor \"visual_projection.weight\" holds NaN or infinity");
+    assert_cli_fails(run_cli("compile", "-m", copy, "-o", engine, "--verify", PICTURE, "--force"),
+                     3, "tensor \"visual_projection.weight\" holds NaN or infinity");
+    struct stat info;
+    assert_int_not_equal(stat(engine, &info), 0);
+    cli_run run = run_cli("compile", "-m", copy, "-o", engine, "--tower", "text");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
 }
 
 #define BUNDLED OSPREY_SOURCE_DIR "/models/osprey-mini"
@@ -155,6 +167,56 @@ static void test_templates_go_with_the_model(void **state)
                      "--template: \"no place\": the template has no place for the label");
 }
 
+/* Messages name the flag that was typed, and the value where there may be several. */
+static void test_messages_name_the_flag(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("named.osprey");
+    const char *nowhere = temporary_path("nowhere/named.osprey");
+#define COMPILE "compile", "-m", MODEL, "-o", engine
+    assert_cli_fails(run_cli(COMPILE, "--batch", "8,1"), 2, "osprey: --batch: 1; rising");
+    assert_cli_fails(run_cli(COMPILE, "--prune", "heads=0.0001"), 2, "osprey: --prune: ");
+    assert_cli_fails(run_cli(COMPILE, "--token-merge", "60000"), 2, "osprey: --token-merge: ");
+    assert_cli_fails(run_cli(COMPILE, "--calibrate", PICTURE), 2, "osprey: --calibrate: ");
+    assert_cli_fails(run_cli(COMPILE, "--keep", "*=int3"), 2,
+                     "osprey: --keep: \"*=int3\": PATTERN=PRECISION would be right");
+    assert_cli_fails(run_cli(COMPILE, "--verify", PICTURE, "--keep", "*=int3"), 2,
+                     "osprey: --keep: \"*=int3\": PATTERN=PRECISION would be right");
+    /* The same code for the same fault, verified or not; what cannot be written is no wrong use. */
+    write_text(temporary_path("bad.png"), "no picture");
+    const char *bad = temporary_path("bad.png");
+    assert_cli_fails(run_cli(COMPILE, "--prune", "mlp=0.5", "--calibrate", bad), 1, "bad.png: ");
+    assert_cli_fails(
+        run_cli(COMPILE, "--prune", "mlp=0.5", "--calibrate", bad, "--verify", PICTURE), 1,
+        "bad.png: ");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", nowhere), 1, "cannot create it");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "-o", nowhere, PICTURE), 1,
+                     "cannot write there");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", temporary_folder()), 2,
+                     "is a directory; name a file in it");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", "nowhere/"), 2, "names a directory");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "-o", "nowhere/", PICTURE), 2,
+                     "is a directory; name a file in it");
+}
+
+/* Said before the model is compiled without it, and only then. */
+static void test_first_start_with_a_limit(void **state)
+{
+    (void)state;
+    char cache[600];
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", temporary_path("limited"));
+    for (size_t i = 0; i < 2; i++) {
+        cli_run run = run_cli_in((cli_surroundings){.variable = cache}, "embed", "-m", MODEL,
+                                 "--max-resident", "1G", PICTURE, NULL);
+        assert_int_equal(run.code, 0);
+        assert_int_equal(strstr(run.err, "without that limit") != NULL, i == 0);
+        cli_run_free(&run);
+    }
+    cli_run run = run_cli_in((cli_surroundings){.variable = cache}, "cache", NULL);
+    assert_non_null(strstr(run.out, "\n1 engine, "));
+    cli_run_free(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +224,8 @@ int main(void)
         cmocka_unit_test(test_the_model_is_not_replaced),
         cmocka_unit_test(test_one_tower_is_measured),
         cmocka_unit_test(test_tuning_is_kept),
+        cmocka_unit_test(test_messages_name_the_flag),
+        cmocka_unit_test(test_first_start_with_a_limit),
         cmocka_unit_test(test_templates_go_with_the_model),
         cmocka_unit_test(test_weights_that_are_no_numbers),
     };

@@ -225,10 +225,11 @@ static void test_max_resident(void **state)
     assert_true(json_is_integer(json_object_get(line, "read_bytes_a_run")));
     json_decref(line);
     cli_run_free(&run);
-    assert_cli_fails(run_cli("embed", "-m", engine, "--max-resident", "1000K", PICTURE), 2,
-                     "max-resident: 1024000 bytes are too few for this model, which runs in ");
+    assert_cli_fails(
+        run_cli("embed", "-m", engine, "--max-resident", "1000K", PICTURE), 2,
+        "--max-resident: a limit of 1024000 is too low for this model, which runs in ");
     assert_cli_fails(run_cli("embed", "--no-cache", "-m", MODEL, "--max-resident", "1G", PICTURE),
-                     2, "max-resident: needs an engine");
+                     2, "--max-resident: needs an engine");
 }
 
 static void test_cache(void **state)
@@ -341,7 +342,7 @@ static void test_wrong_compilations(void **state)
     assert_cli_fails(run_cli("compile", "-m", MODEL), 2, "name the engine to be written");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--batch", "8,1"), 2, "rising");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "x"), 2, "takes no inputs");
-    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", temporary_path("no/m.osprey")), 2,
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", temporary_path("no/m.osprey")), 1,
                      "cannot create it");
     write_text(engine, "this is no engine");
     assert_cli_fails(run_cli("inspect", "-m", engine), 3, "not an osprey engine");

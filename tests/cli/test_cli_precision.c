@@ -120,7 +120,7 @@ static void test_wrong_precisions(void **state)
         assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--keep", wrong[i]), 2,
                          "PATTERN=PRECISION would be right");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--keep", "no.layer=bf16"), 2,
-                     "no.layer=bf16: fits no linear, convolution or table");
+                     "--keep: \"no.layer=bf16\": fits no linear, convolution or table");
     /* The pattern's layer is in the other tower. */
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--keep",
                              "vision_model.*=bf16"),
@@ -233,8 +233,10 @@ static void test_verify(void **state)
     run = succeed(run_cli_in((cli_surroundings){.input = PICTURE "\n"}, "compile", "-m", MODEL,
                              "-o", engine, "--tower", "image", "--verify", "-", NULL));
     assert_non_null(strstr(run.out, "fp32 beside fp32; the least cosine should be 0.99999"));
-    assert_non_null(strstr(run.out, "least cosine 1.000000, mean 1.000000, of 1 images"));
+    assert_non_null(strstr(run.out, "least cosine 1.000000, mean 1.000000, of 1 image\n"));
     assert_null(strstr(run.out, "prompts"));
+    assert_non_null(strstr(run.out, "no layer differs from fp32"));
+    assert_null(strstr(run.out, "own cosine"));
     cli_run_free(&run);
     char list[512];
     write_text(temporary_path("pictures.txt"), PICTURE "\n" PICTURE "\n");

@@ -164,6 +164,22 @@ static void test_unknown_precision(void **state)
     free(bytes);
 }
 
+static void test_a_manifest_that_is_no_json(void **state)
+{
+    (void)state;
+    osprey_error error;
+    size_t length;
+    compile_golden(SMALL, NULL, in_directory("json.osprey"));
+    uint8_t *bytes = read_bytes(in_directory("json.osprey"), &length);
+    uint8_t *at = memmem(bytes, length, "\"precision\":", 12);
+    assert_non_null(at);
+    at[11] = '!';
+    engine_seal(bytes, length);
+    assert_int_equal(run_bytes(bytes, length, &error), OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, "the engine's manifest is damaged: "));
+    free(bytes);
+}
+
 static void test_templates_are_kept(void **state)
 {
     (void)state;
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_engines_give_the_same),
         cmocka_unit_test(test_tables_are_rounded),
         cmocka_unit_test(test_unknown_precision),
+        cmocka_unit_test(test_a_manifest_that_is_no_json),
         cmocka_unit_test(test_templates_are_kept),
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),
         cmocka_unit_test(test_what_an_engine_tells),

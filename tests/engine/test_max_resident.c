@@ -69,7 +69,7 @@ static size_t tight_limit(const osprey_model *model)
     osprey_session *session = NULL;
     assert_int_equal(limited_session(model, 1, &session, &error), OSPREY_INVALID_ARGUMENT);
     assert_null(session);
-    assert_string_equal(error.subject, "max-resident");
+    assert_string_equal(error.subject, "max_resident_bytes");
     static const char before[] = "which runs in ";
     const char *least = strstr(error.message, before);
     assert_non_null(least);

@@ -130,7 +130,7 @@ static void test_refuses_what_is_no_file(void **state)
                    "/.", "not a regular file");
     write_text("empty", "");
     assert_refused(osprey__weights_open(in_directory("empty"), &weights, &error), &error,
-                   OSPREY_FORMAT, "empty", "0 bytes");
+                   OSPREY_FORMAT, "empty", "its length is 0");
     osprey__weights_free(NULL);
 }
 

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,16 +179,27 @@ bool osprey__cpu_level_supported(osprey__cpu_level level)
     return level <= found.machine.level;
 }
 
+/* "portable, avx2": up to that level. */
+static void list_levels(osprey__cpu_level most, char *text, size_t capacity)
+{
+    for (size_t level = 0, used = 0; level <= (size_t)most && used < capacity; level++)
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", level ? ", " : "",
+                                 level_names[level]);
+}
+
 osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine, const char *name,
                                             osprey__cpu_features *features, osprey_error *error)
 {
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         if (strcmp(name, level_names[level]) != 0) continue;
-        if (level > (int)machine->level)
+        if (level > (int)machine->level) {
+            char has[128];
+            list_levels(machine->level, has, sizeof has);
             return osprey__fail(error, OSPREY_UNSUPPORTED, "OSPREY_CPU",
                                 "this machine does not have \"%s\"; leave the variable out, or "
-                                "name a set that it has (%s)",
-                                name, OSPREY__CPU_NAMES);
+                                "name a set that it has: %s",
+                                name, has);
+        }
         *features = *machine;
         features->level = (osprey__cpu_level)level;
         features->level_name = level_names[level];
