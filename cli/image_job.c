@@ -70,13 +70,14 @@ cli_exit cli_image_job_run(const cli_image_job *job)
     const cli_options *options = job->options;
     const osprey_model_info *info = job->loaded->info;
     size_t batch = options->batch ? options->batch : CLI_IMAGES_A_BATCH;
-    osprey_image_stream_options how = {.paths = (const char *const *)job->inputs->paths,
-                                       .path_count = job->inputs->count,
-                                       .preprocessing = &info->preprocessing,
-                                       .image = {.ignore_exif = options->no_exif},
-                                       .batch = batch,
-                                       .threads = options->threads,
-                                       .in_turns = job->loaded->session != NULL};
+    osprey_image_stream_options how = {
+        .paths = (const char *const *)job->inputs->paths,
+        .path_count = job->inputs->count,
+        .preprocessing = &info->preprocessing,
+        .image = {.ignore_exif = options->no_exif, .exact = options->exact},
+        .batch = batch,
+        .threads = options->threads,
+        .in_turns = job->loaded->session != NULL};
     osprey_image_stream *stream = NULL;
     osprey_error error;
     bool failed = false;

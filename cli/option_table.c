@@ -145,6 +145,9 @@ const cli_option_spec cli_option_table[] = {
      .most = 256, .help = "Threads for decoding and for the model; 0: one a core."},
     {"no-exif", 0, CLI_FLAG, IMAGE_COMMANDS, FIELD(no_exif), .of_files = true,
      .help = "Ignore the orientation that a camera noted in EXIF, as Pillow does."},
+    {"exact", 0, CLI_FLAG, IMAGE_COMMANDS, FIELD(exact), .of_files = true,
+     .help = "Decode JPEGs at their full size also where they are so much larger than what the "
+             "model takes that a half, a quarter or an eighth of it would do."},
     {"verify", 0, CLI_FLAG, CLI_INSPECT, FIELD(verify),
      .help = "Read the whole engine and hold it against its checksums first."},
     {"no-cache", 0, CLI_FLAG, MODEL_RUNNERS, FIELD(no_cache),

@@ -69,8 +69,8 @@ typedef struct cli_options {
     size_t batch;        /* 0: not given */
     size_t max_resident; /* bytes; 0: no limit */
     float threshold;
-    bool json, csv, raw, no_exif, portable, static_ranges, no_cache, clear, verify, auto_keep,
-        force, help, version;
+    bool json, csv, raw, no_exif, exact, portable, static_ranges, no_cache, clear, verify,
+        auto_keep, force, help, version;
     bool *given; /* for cli_option_given */
 } cli_options;
 

@@ -17,15 +17,12 @@ static osprey_status embed(const osprey_model *model, const char *path, float *e
     float *pixels = malloc(3 * info->image_height * info->image_width * sizeof *pixels);
     osprey_session_options options = {.towers = OSPREY_TOWER_IMAGE};
     osprey_session *session = NULL;
-    osprey_image *image = NULL;
     osprey_status status = osprey_session_create(model, &options, &session, error);
-    if (status == OSPREY_OK) status = osprey_image_open(path, NULL, &image, error);
     if (status == OSPREY_OK)
-        status = osprey_image_preprocess(image, &info->preprocessing, pixels, error);
+        status = osprey_image_open_pixels(path, NULL, &info->preprocessing, pixels, error);
     if (status == OSPREY_OK)
         status = osprey_session_embed_pixels(session, pixels, 1, OSPREY_EMBED_UNIT_LENGTH,
                                              embedding, error);
-    osprey_image_free(image);
     osprey_session_free(session);
     free(pixels);
     return status;

@@ -5,12 +5,9 @@
  * Decoding and preprocessing keep no state: any thread may call, one image to one thread at a
  * time. The bytes may be hostile.
  *
- *     osprey_image *image = NULL;
- *     osprey_image_open("cat.jpg", NULL, &image, &error);
  *     const osprey_preprocessing *how = &osprey_model_get_info(model)->preprocessing;
  *     float *pixels = malloc(3 * how->crop_height * how->crop_width * sizeof *pixels);
- *     osprey_image_preprocess(image, how, pixels, &error);
- *     osprey_image_free(image);
+ *     osprey_image_open_pixels("cat.jpg", NULL, how, pixels, &error);
  */
 #ifndef OSPREY_IMAGE_H
 #define OSPREY_IMAGE_H
@@ -33,6 +30,7 @@ typedef struct osprey_image_options {
     bool ignore_exif;  /* false: EXIF orientation is applied, also from PNG's and WebP's chunk */
     size_t max_pixels; /* width times height; 0: 178,956,970, Pillow's own limit */
     size_t max_bytes;  /* encoded size; 0: 256 MiB */
+    bool exact;        /* true: osprey_image_decode_pixels never decodes at a smaller scale */
 } osprey_image_options;
 
 /*
@@ -132,6 +130,28 @@ typedef struct osprey_preprocessing {
 OSPREY_API osprey_status osprey_image_preprocess(const osprey_image *image,
                                                  const osprey_preprocessing *preprocessing,
                                                  float *pixels, osprey_error *error);
+
+/*
+ * Decodes length bytes for a model, in one step: what osprey_image_decode and
+ * osprey_image_preprocess make of them, without decoding what the crop leaves out. A JPEG of which
+ * 1/2, 1/4 or 1/8 still has twice the pixels that the resize leaves, in each direction, is decoded
+ * at that scale (by libjpeg-turbo's smaller transforms, as Pillow's Image.draft does it, and
+ * resized from there as Image.thumbnail does it, with its reducing_gap of 2), unless options->exact
+ * or for OSPREY_RESAMPLE_NEAREST. Errors: those of both.
+ */
+OSPREY_API osprey_status osprey_image_decode_pixels(const void *bytes, size_t length,
+                                                    const osprey_image_options *options,
+                                                    const osprey_preprocessing *preprocessing,
+                                                    float *pixels, osprey_error *error);
+
+/*
+ * The same from a file; "-" is standard input. Also OSPREY_NOT_FOUND and OSPREY_IO. Where the file
+ * is to blame, the error's subject is the path.
+ */
+OSPREY_API osprey_status osprey_image_open_pixels(const char *path,
+                                                  const osprey_image_options *options,
+                                                  const osprey_preprocessing *preprocessing,
+                                                  float *pixels, osprey_error *error);
 
 #ifdef __cplusplus
 }

@@ -126,9 +126,9 @@ typedef struct osprey_image_stream_options {
     const char *const *paths; /* have to outlive the stream */
     size_t path_count;
     const osprey_preprocessing *preprocessing; /* copied */
-    osprey_image_options image;
-    size_t batch;   /* images in a batch; 0: 8 */
-    size_t threads; /* decoders, at most 256; 0: as many as cores */
+    osprey_image_options image;                /* as for osprey_image_open_pixels */
+    size_t batch;                              /* images in a batch; 0: 8 */
+    size_t threads;                            /* decoders, at most 256; 0: as many as cores */
     /* Decoders begin an image only before the first osprey_image_stream_next and while one waits:
      * for a reader that keeps the same cores busy in between, as a session of as many threads does.
      * Otherwise they also do as long as there is room. */

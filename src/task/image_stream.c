@@ -56,13 +56,10 @@ static void decode_image(osprey_image_stream *stream, size_t index)
     batch_slot *slot = &stream->slots[index / stream->options.batch % stream->slot_count];
     osprey_error *error = &slot->errors[place];
     const char *path = stream->options.paths[index];
-    osprey_image *image = NULL;
     *error = (osprey_error){0};
-    osprey_status status = osprey_image_open(path, &stream->options.image, &image, error);
-    if (status == OSPREY_OK)
-        status = osprey_image_preprocess(image, &stream->preprocessing,
-                                         slot->pixels + place * stream->image_elems, error);
-    osprey_image_free(image);
+    osprey_status status =
+        osprey_image_open_pixels(path, &stream->options.image, &stream->preprocessing,
+                                 slot->pixels + place * stream->image_elems, error);
     error->status = status;
     if (status != OSPREY_OK && !error->subject[0])
         snprintf(error->subject, sizeof error->subject, "%s", path);

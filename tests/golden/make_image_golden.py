@@ -6,7 +6,7 @@ open_clip make of them.
     OMP_NUM_THREADS=1 python tests/golden/make_image_golden.py
 
 expect.json lists the cases; the results themselves lie one after the other in expect.bin.gz, each
-at its "offset": 8-bit RGB rows for "decode" and "resize", float32 planes for "preprocess".
+at its "offset": 8-bit RGB rows for "decode", "resize" and "scaled", float32 planes for "preprocess".
 """
 
 import gzip
@@ -188,7 +188,7 @@ def files():
 
 class Expectations:
     def __init__(self):
-        self.cases, self.bytes = {"decode": [], "resize": [], "preprocess": []}, bytearray()
+        self.cases, self.bytes = {"decode": [], "resize": [], "preprocess": [], "scaled": []}, bytearray()
 
     def add(self, kind, values, **case):
         self.cases[kind].append({**case, "offset": len(self.bytes)})
@@ -271,6 +271,25 @@ def add_open_clip(expect):
                                fill=9 if mode == "longest" else 0)
 
 
+def large_files():
+    image = picture(139, 187)
+    yield "large_444.jpg", encoded(image, "JPEG", subsampling=0)
+    yield "large_420.jpg", encoded(image, "JPEG", subsampling=2, progressive=True)
+    yield "large_grey.jpg", encoded(image.convert("L"), "JPEG")
+
+
+def add_scaled(expect):
+    """Image.thumbnail's way with a reducing_gap of 2, to a given size."""
+    for name, data in large_files():
+        (FOLDER / name).write_bytes(data)
+        for edge in (8, 9, 14, 17, 18, 33, 34, 35, 50):
+            image = opened(name)
+            size = edge, edge * image.height // image.width
+            _, box = image.draft(None, (2 * size[0], 2 * size[1])) or (None, (0, 0, *image.size))
+            resized = image.resize(size, Image.Resampling.BICUBIC, box).convert("RGB")
+            expect.add("scaled", resized, file=name, width=size[0], height=size[1])
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
@@ -282,6 +301,7 @@ def main():
     add_transformers(expect)
     add_open_clip(expect)
     (FOLDER / "scan_bomb.jpg").write_bytes(scan_bomb())
+    add_scaled(expect)
     expect.write()
 
 

@@ -12,6 +12,24 @@
 
 static const osprey_image_options small = {.max_pixels = 1 << 16};
 
+/* What can be decoded whole can be decoded for a model. */
+static void check_decode_pixels(const char *bytes, size_t length,
+                                const osprey_image_options *options, osprey_status whole)
+{
+    static const osprey_preprocessing how = {
+        .resize = OSPREY_RESIZE_SHORTEST,
+        .resize_height = 8,
+        .resample = OSPREY_RESAMPLE_BICUBIC,
+        .center_crop = true,
+        .crop_height = 8,
+        .crop_width = 8,
+    };
+    float pixels[3 * 8 * 8];
+    osprey_error error;
+    osprey_status status = osprey_image_decode_pixels(bytes, length, options, &how, pixels, &error);
+    if (whole == OSPREY_OK) assert_int_equal(status, OSPREY_OK);
+}
+
 /* From a block of exactly length bytes, so that AddressSanitizer sees a read behind it. */
 static osprey_status decode_copy(const char *bytes, size_t length,
                                  const osprey_image_options *options, osprey_error *error)
@@ -21,6 +39,7 @@ static osprey_status decode_copy(const char *bytes, size_t length,
     memcpy(copy, bytes, length);
     osprey_image *image = NULL;
     osprey_status status = osprey_image_decode(copy, length, options, &image, error);
+    check_decode_pixels(copy, length, options, status);
     osprey__free(copy);
     if (status == OSPREY_OK) {
         assert_true(osprey_image_width(image) * osprey_image_height(image) > 0);

@@ -40,8 +40,9 @@ static osprey__resize_axis random_axis(size_t in, size_t out)
     osprey__resize_axis axis;
     osprey_error error;
     osprey_resample resample = (osprey_resample)(next_random() % 6);
-    if (osprey__resize_axis_init(&axis, in, out, first, 1 + next_random() % (out - first), resample,
-                                 &error) != OSPREY_OK)
+    const osprey__resize_input input = {.samples = in, .end = (double)in};
+    if (osprey__resize_axis_init(&axis, &input, out, first, 1 + next_random() % (out - first),
+                                 resample, &error) != OSPREY_OK)
         fail_msg("%s", error.message);
     return axis;
 }
@@ -128,7 +129,8 @@ static void test_a_box_filter_is_a_mean(void **state)
     const uint8_t row[12 + OSPREY__RESIZE_SLACK] = {10, 0, 255, 20, 0, 255, 30, 1, 0, 41, 2, 1};
     uint8_t got[6 + OSPREY__RESIZE_ROW_SLACK + OSPREY__RESIZE_SLACK];
     osprey__resize_axis axis;
-    assert_int_equal(osprey__resize_axis_init(&axis, 4, 2, 0, 2, OSPREY_RESAMPLE_BOX, NULL),
+    const osprey__resize_input in = {.samples = 4, .end = 4};
+    assert_int_equal(osprey__resize_axis_init(&axis, &in, 2, 0, 2, OSPREY_RESAMPLE_BOX, NULL),
                      OSPREY_OK);
     osprey__resize_portable.horizontal(row, 12, 1, &axis, got, 6 + OSPREY__RESIZE_ROW_SLACK);
     const uint8_t wanted[6] = {15, 0, 255, 36, 2, 1};
@@ -141,11 +143,12 @@ static void test_nearest_takes_pillows_places(void **state)
 {
     (void)state;
     static const size_t wanted[5] = {1, 4, 6, 9, 12};
+    const osprey__resize_input in = {.samples = 14, .end = 14};
     for (size_t first = 0; first < 5; first++) {
         osprey__resize_axis axis;
-        assert_int_equal(
-            osprey__resize_axis_init(&axis, 14, 5, first, 5 - first, OSPREY_RESAMPLE_NEAREST, NULL),
-            OSPREY_OK);
+        assert_int_equal(osprey__resize_axis_init(&axis, &in, 5, first, 5 - first,
+                                                  OSPREY_RESAMPLE_NEAREST, NULL),
+                         OSPREY_OK);
         for (size_t i = 0; i < axis.count; i++) {
             assert_int_equal(axis.windows[i].first, wanted[first + i]);
             assert_int_equal(axis.windows[i].taps, 1);

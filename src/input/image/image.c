@@ -10,8 +10,15 @@
 #define DEFAULT_MAX_PIXELS ((size_t)178956970)
 #define DEFAULT_MAX_BYTES  ((size_t)256 << 20)
 
-osprey_status osprey__image_create(size_t width, size_t height, size_t max_pixels,
-                                   osprey_image **image, osprey_error *error)
+osprey__image_side osprey__image_side_of(size_t pixels, unsigned scale)
+{
+    size_t samples = pixels / scale + (pixels % scale != 0);
+    return (osprey__image_side){
+        .pixels = pixels, .samples = samples, .end = (double)pixels / scale, .count = samples};
+}
+
+osprey_status osprey__image_check_size(size_t width, size_t height, size_t max_pixels,
+                                       osprey_error *error)
 {
     if (width == 0 || height == 0)
         return osprey__fail(error, OSPREY_FORMAT, NULL, "the image has %zu x %zu pixels", width,
@@ -21,8 +28,15 @@ osprey_status osprey__image_create(size_t width, size_t height, size_t max_pixel
             error, OSPREY_LIMIT, NULL,
             "the image has %zu x %zu pixels, more than the limit of %zu; scale it down first",
             width, height, max_pixels);
+    return OSPREY_OK;
+}
+
+osprey_status osprey__image_create_part(const osprey__image_side *x, const osprey__image_side *y,
+                                        osprey_image **image, osprey_error *error)
+{
     size_t bytes;
-    if (!osprey__multiply(width * height, 3, &bytes) || bytes > SIZE_MAX - OSPREY__IMAGE_SLACK)
+    if (!osprey__multiply(x->count, y->count, &bytes) || !osprey__multiply(bytes, 3, &bytes) ||
+        bytes > SIZE_MAX - OSPREY__IMAGE_SLACK)
         return osprey__fail_memory(error, SIZE_MAX);
     osprey_image *created = osprey__calloc(1, sizeof *created);
     if (!created) return osprey__fail_memory(error, sizeof *created);
@@ -32,10 +46,18 @@ osprey_status osprey__image_create(size_t width, size_t height, size_t max_pixel
         return osprey__fail_memory(error, bytes);
     }
     memset(created->rgb + bytes, 0, OSPREY__IMAGE_SLACK);
-    created->width = width;
-    created->height = height;
+    created->x = *x;
+    created->y = *y;
     *image = created;
     return OSPREY_OK;
+}
+
+osprey_status osprey__image_create(size_t width, size_t height, size_t max_pixels,
+                                   osprey_image **image, osprey_error *error)
+{
+    OSPREY_TRY(osprey__image_check_size(width, height, max_pixels, error));
+    osprey__image_side x = osprey__image_side_of(width, 1), y = osprey__image_side_of(height, 1);
+    return osprey__image_create_part(&x, &y, image, error);
 }
 
 typedef struct signature {
@@ -87,23 +109,29 @@ static osprey_status find_decoder(const uint8_t *bytes, size_t length,
                         "no image that osprey knows; it reads JPEG, PNG and WebP");
 }
 
-osprey_status osprey_image_decode(const void *bytes, size_t length,
-                                  const osprey_image_options *options, osprey_image **image,
-                                  osprey_error *error)
+/* For preprocessing, or where that is NULL for whatever the caller likes. */
+static osprey_status decode(const void *bytes, size_t length, const osprey_image_options *options,
+                            const osprey_preprocessing *preprocessing, osprey_image **image,
+                            osprey_error *error)
 {
     static const osprey_image_options defaults;
     if (!options) options = &defaults;
-    size_t max_pixels = options->max_pixels ? options->max_pixels : DEFAULT_MAX_PIXELS;
+    const osprey__decode_request request = {
+        .max_pixels = options->max_pixels ? options->max_pixels : DEFAULT_MAX_PIXELS,
+        .ignore_exif = options->ignore_exif,
+        .exact = options->exact,
+        .preprocessing = preprocessing,
+    };
     size_t max_bytes = options->max_bytes ? options->max_bytes : DEFAULT_MAX_BYTES;
     *image = NULL;
     if (length > max_bytes)
         return osprey__fail(error, OSPREY_LIMIT, NULL, "%zu bytes, more than the limit of %zu",
                             length, max_bytes);
-    osprey__image_decoder *decode = NULL;
-    OSPREY_TRY(find_decoder(bytes, length, &decode, error));
+    osprey__image_decoder *decoder = NULL;
+    OSPREY_TRY(find_decoder(bytes, length, &decoder, error));
     osprey_image *decoded = NULL;
     unsigned orientation = 1;
-    OSPREY_TRY(decode(bytes, length, max_pixels, &decoded, &orientation, error));
+    OSPREY_TRY(decoder(bytes, length, &request, &decoded, &orientation, error));
     if (!options->ignore_exif) {
         osprey_status status = osprey__image_orient(&decoded, orientation, error);
         if (status != OSPREY_OK) {
@@ -115,8 +143,9 @@ osprey_status osprey_image_decode(const void *bytes, size_t length,
     return OSPREY_OK;
 }
 
-osprey_status osprey_image_open(const char *path, const osprey_image_options *options,
-                                osprey_image **image, osprey_error *error)
+static osprey_status open_file(const char *path, const osprey_image_options *options,
+                               const osprey_preprocessing *preprocessing, osprey_image **image,
+                               osprey_error *error)
 {
     *image = NULL;
     size_t limit = options && options->max_bytes ? options->max_bytes : DEFAULT_MAX_BYTES;
@@ -124,10 +153,46 @@ osprey_status osprey_image_open(const char *path, const osprey_image_options *op
     size_t length = 0;
     OSPREY_TRY(osprey__file_read(path, limit, &bytes, &length, error));
     osprey_error reason;
-    osprey_status status = osprey_image_decode(bytes, length, options, image, &reason);
+    osprey_status status = decode(bytes, length, options, preprocessing, image, &reason);
     osprey__free(bytes);
     if (status == OSPREY_OK) return OSPREY_OK;
     return osprey__fail(error, status, path, "%s", reason.message);
+}
+
+osprey_status osprey_image_decode(const void *bytes, size_t length,
+                                  const osprey_image_options *options, osprey_image **image,
+                                  osprey_error *error)
+{
+    return decode(bytes, length, options, NULL, image, error);
+}
+
+osprey_status osprey_image_open(const char *path, const osprey_image_options *options,
+                                osprey_image **image, osprey_error *error)
+{
+    return open_file(path, options, NULL, image, error);
+}
+
+osprey_status osprey_image_decode_pixels(const void *bytes, size_t length,
+                                         const osprey_image_options *options,
+                                         const osprey_preprocessing *preprocessing, float *pixels,
+                                         osprey_error *error)
+{
+    osprey_image *image = NULL;
+    OSPREY_TRY(decode(bytes, length, options, preprocessing, &image, error));
+    osprey_status status = osprey_image_preprocess(image, preprocessing, pixels, error);
+    osprey_image_free(image);
+    return status;
+}
+
+osprey_status osprey_image_open_pixels(const char *path, const osprey_image_options *options,
+                                       const osprey_preprocessing *preprocessing, float *pixels,
+                                       osprey_error *error)
+{
+    osprey_image *image = NULL;
+    OSPREY_TRY(open_file(path, options, preprocessing, &image, error));
+    osprey_status status = osprey_image_preprocess(image, preprocessing, pixels, error);
+    osprey_image_free(image);
+    return status;
 }
 
 osprey_status osprey_image_from_rgb(const uint8_t *rgb, size_t width, size_t height,
@@ -146,12 +211,12 @@ osprey_status osprey_image_from_rgb(const uint8_t *rgb, size_t width, size_t hei
 
 size_t osprey_image_width(const osprey_image *image)
 {
-    return image->width;
+    return image->x.count;
 }
 
 size_t osprey_image_height(const osprey_image *image)
 {
-    return image->height;
+    return image->y.count;
 }
 
 const uint8_t *osprey_image_rgb(const osprey_image *image)

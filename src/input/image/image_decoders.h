@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One function a file format. Each decodes length hostile bytes into a new *image of at most
- * max_pixels and tells the EXIF orientation, 1 where there is none. The caller frees *image.
+ * One function a file format. Each decodes length hostile bytes into a new *image and tells the
+ * EXIF orientation, 1 where there is none. The caller turns the image, and frees it.
  */
 #ifndef OSPREY_INPUT_IMAGE_DECODERS_H
 #define OSPREY_INPUT_IMAGE_DECODERS_H
@@ -11,7 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef osprey_status osprey__image_decoder(const uint8_t *bytes, size_t length, size_t max_pixels,
+typedef struct osprey__decode_request {
+    size_t max_pixels; /* of the picture in the file */
+    bool ignore_exif;  /* the image will not be turned */
+    bool exact;        /* the samples are to be the file's pixels */
+    /* What the upright image is for: a decoder may leave out samples that this does not need, and
+     * unless `exact` make fewer samples of the pixels. NULL: nothing is left out. */
+    const osprey_preprocessing *preprocessing;
+} osprey__decode_request;
+
+typedef osprey_status osprey__image_decoder(const uint8_t *bytes, size_t length,
+                                            const osprey__decode_request *request,
                                             osprey_image **image, unsigned *orientation,
                                             osprey_error *error);
 

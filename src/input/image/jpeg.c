@@ -2,13 +2,14 @@
 /*
  * JPEG through libjpeg-turbo, as Pillow uses it: accurate DCT, smooth upsampling, four components
  * taken for Adobe's inverted CMYK, damaged entropy data decoded as well as it goes, and a file
- * that ends too early refused.
+ * that ends too early refused. What a crop does not need is not decoded where that leaves the rest
+ * as it is, bit for bit; a picture far larger than what it becomes is decoded at 1/2, 1/4 or 1/8 of
+ * its size, by leaving out the higher frequencies of each block.
  */
 #include "base/memory.h"
 #include "base/status.h"
+#include "input/image/decode_window.h"
 #include "input/image/exif.h"
-#include "input/image/image_decoders.h"
-#include "input/image/image_object.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -19,6 +20,11 @@
 
 /* A progressive file of a few kilobytes may ask for thousands of passes over every block. */
 #define MAX_SCANS 500
+
+/* Columns on each side of those that are needed: at the edges of what is decoded, colours that are
+ * stored for several pixels are mixed as at the edges of the picture. libjpeg-turbo itself sees to
+ * it that this does not happen to rows. */
+#define MARGIN 8
 
 typedef struct jpeg_context {
     struct jpeg_decompress_struct jpeg;
@@ -82,25 +88,75 @@ static void cmyk_to_rgb(const uint8_t *cmyk, size_t width, uint8_t *rgb)
 static void read_rows(jpeg_context *context)
 {
     struct jpeg_decompress_struct *jpeg = &context->jpeg;
-    size_t row_bytes = context->image->width * 3;
-    while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *rgb = context->image->rgb + jpeg->output_scanline * row_bytes;
+    osprey_image *image = context->image;
+    size_t row_bytes = image->x.count * 3, end = image->y.first + image->y.count;
+    while (jpeg->output_scanline < end) {
+        uint8_t *rgb = image->rgb + (jpeg->output_scanline - image->y.first) * row_bytes;
         JSAMPROW rows[16];
         if (context->cmyk_row) {
             rows[0] = context->cmyk_row;
             jpeg_read_scanlines(jpeg, rows, 1);
-            cmyk_to_rgb(context->cmyk_row, context->image->width, rgb);
+            cmyk_to_rgb(context->cmyk_row, image->x.count, rgb);
             continue;
         }
-        JDIMENSION count = jpeg->output_height - jpeg->output_scanline;
+        JDIMENSION count = (JDIMENSION)end - jpeg->output_scanline;
         if (count > 16) count = 16;
         for (JDIMENSION i = 0; i < count; i++) rows[i] = rgb + i * row_bytes;
         jpeg_read_scanlines(jpeg, rows, count);
     }
 }
 
-static void decode(jpeg_context *context, const uint8_t *bytes, size_t length, size_t max_pixels,
-                   unsigned *orientation)
+static unsigned read_orientation(const struct jpeg_decompress_struct *jpeg)
+{
+    for (jpeg_saved_marker_ptr marker = jpeg->marker_list; marker; marker = marker->next)
+        if (marker->data_length >= 6 && memcmp(marker->data, "Exif\0\0", 6) == 0)
+            return osprey__exif_orientation(marker->data, marker->data_length);
+    return 1;
+}
+
+static void add_margin(osprey__image_side *side)
+{
+    size_t end = side->first + side->count;
+    side->first = side->first > MARGIN ? side->first - MARGIN : 0;
+    side->count = (side->samples - end > MARGIN ? end + MARGIN : side->samples) - side->first;
+}
+
+/* From the header on: starts decoding, and leaves the window as large as what will be decoded. */
+static void start(jpeg_context *context, osprey__decode_window *window)
+{
+    struct jpeg_decompress_struct *jpeg = &context->jpeg;
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = window->scale;
+    jpeg->out_color_space = jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(jpeg);
+    add_margin(&window->x);
+    JDIMENSION left = (JDIMENSION)window->x.first, width = (JDIMENSION)window->x.count;
+    if (width < jpeg->output_width) jpeg_crop_scanline(jpeg, &left, &width);
+    window->x.first = left;
+    window->x.count = width;
+    if (window->y.first > 0) jpeg_skip_scanlines(jpeg, (JDIMENSION)window->y.first);
+}
+
+/* Whether the end of the picture, which is not read, is there. */
+static bool has_end(struct jpeg_decompress_struct *jpeg)
+{
+    if (jpeg->unread_marker == JPEG_EOI || jpeg_has_multiple_scans(jpeg)) return true;
+    const uint8_t *at = jpeg->src->next_input_byte, *end = at + jpeg->src->bytes_in_buffer;
+    while (at < end && (at = memchr(at, 0xff, (size_t)(end - at)))) {
+        at++;
+        if (at < end && *at == JPEG_EOI) return true;
+    }
+    return false;
+}
+
+static void check(jpeg_context *context, osprey_status status)
+{
+    context->status = status;
+    if (status != OSPREY_OK) longjmp(context->failed, 1);
+}
+
+static void decode(jpeg_context *context, const uint8_t *bytes, size_t length,
+                   const osprey__decode_request *request, unsigned *orientation)
 {
     struct jpeg_decompress_struct *jpeg = &context->jpeg;
     jpeg_create_decompress(jpeg);
@@ -109,41 +165,41 @@ static void decode(jpeg_context *context, const uint8_t *bytes, size_t length, s
     jpeg->src->fill_input_buffer = on_end_of_bytes;
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(jpeg, TRUE);
-    for (jpeg_saved_marker_ptr marker = jpeg->marker_list; marker; marker = marker->next)
-        if (marker->data_length >= 6 && memcmp(marker->data, "Exif\0\0", 6) == 0) {
-            *orientation = osprey__exif_orientation(marker->data, marker->data_length);
-            break;
-        }
+    *orientation = read_orientation(jpeg);
     if (jpeg->num_components != 1 && jpeg->num_components != 3 && jpeg->num_components != 4)
         fail(context, OSPREY_UNSUPPORTED, "a JPEG with neither 1, 3 nor 4 components");
-    context->status = osprey__image_create(jpeg->image_width, jpeg->image_height, max_pixels,
-                                           &context->image, context->error);
-    if (context->status != OSPREY_OK) longjmp(context->failed, 1);
-    jpeg->out_color_space = JCS_RGB;
+    size_t width = jpeg->image_width, height = jpeg->image_height;
+    check(context, osprey__image_check_size(width, height, request->max_pixels, context->error));
+    osprey__decode_window window;
+    check(context, osprey__decode_window_find(width, height, *orientation, request, &window,
+                                              context->error));
+    start(context, &window);
+    check(context,
+          osprey__image_create_part(&window.x, &window.y, &context->image, context->error));
     if (jpeg->num_components == 4) {
-        jpeg->out_color_space = JCS_CMYK;
-        context->cmyk_row = osprey__calloc(context->image->width, 4);
-        if (!context->cmyk_row) {
-            context->status = osprey__fail_memory(context->error, context->image->width * 4);
-            longjmp(context->failed, 1);
-        }
+        context->cmyk_row = osprey__calloc(window.x.count, 4);
+        if (!context->cmyk_row)
+            check(context, osprey__fail_memory(context->error, window.x.count * 4));
     }
-    jpeg_start_decompress(jpeg);
     read_rows(context);
-    jpeg_finish_decompress(jpeg);
+    if (jpeg->output_scanline == jpeg->output_height)
+        jpeg_finish_decompress(jpeg);
+    else if (!has_end(jpeg))
+        on_end_of_bytes(jpeg);
 }
 
 /* Apart from the owner of *context: what setjmp's own function keeps locally is lost on return. */
 static void decode_guarded(jpeg_context *context, const uint8_t *bytes, size_t length,
-                           size_t max_pixels, unsigned *orientation)
+                           const osprey__decode_request *request, unsigned *orientation)
 {
-    if (setjmp(context->failed) == 0) decode(context, bytes, length, max_pixels, orientation);
+    if (setjmp(context->failed) == 0) decode(context, bytes, length, request, orientation);
     jpeg_destroy_decompress(&context->jpeg);
     osprey__free(context->cmyk_row);
 }
 
-osprey_status osprey__jpeg_decode(const uint8_t *bytes, size_t length, size_t max_pixels,
-                                  osprey_image **image, unsigned *orientation, osprey_error *error)
+osprey_status osprey__jpeg_decode(const uint8_t *bytes, size_t length,
+                                  const osprey__decode_request *request, osprey_image **image,
+                                  unsigned *orientation, osprey_error *error)
 {
     jpeg_context context = {.error = error, .status = OSPREY_OK};
     context.jpeg.err = jpeg_std_error(&context.errors);
@@ -151,7 +207,7 @@ osprey_status osprey__jpeg_decode(const uint8_t *bytes, size_t length, size_t ma
     context.errors.error_exit = on_error;
     context.errors.emit_message = on_message;
     context.progress.progress_monitor = on_progress;
-    decode_guarded(&context, bytes, length, max_pixels, orientation);
+    decode_guarded(&context, bytes, length, request, orientation);
     if (context.status == OSPREY_OK)
         *image = context.image;
     else

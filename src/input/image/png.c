@@ -25,7 +25,7 @@ static osprey_status png_failed(int code, osprey_error *error)
 /* 16-bit grey to RGB as Pillow does it: not scaled, all above 255 is white. */
 static osprey_status decode_grey_16(spng_ctx *png, osprey_image *image, osprey_error *error)
 {
-    size_t pixels = image->width * image->height;
+    size_t pixels = image->x.count * image->y.count;
     uint16_t *grey = osprey__aligned_alloc(pixels * 2);
     if (!grey) return osprey__fail_memory(error, pixels * 2);
     int code = spng_decode_image(png, grey, pixels * 2, SPNG_FMT_PNG, 0);
@@ -50,7 +50,7 @@ static osprey_status decode_png(spng_ctx *png, const uint8_t *bytes, size_t leng
     if (header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth == 16) {
         OSPREY_TRY(decode_grey_16(png, *image, error));
     } else {
-        size_t rgb_bytes = (*image)->width * (*image)->height * 3;
+        size_t rgb_bytes = (*image)->x.count * (*image)->y.count * 3;
         code = spng_decode_image(png, (*image)->rgb, rgb_bytes, SPNG_FMT_RGB8, 0);
         if (code != 0) return png_failed(code, error);
     }
@@ -62,12 +62,14 @@ static osprey_status decode_png(spng_ctx *png, const uint8_t *bytes, size_t leng
     return OSPREY_OK;
 }
 
-osprey_status osprey__png_decode(const uint8_t *bytes, size_t length, size_t max_pixels,
-                                 osprey_image **image, unsigned *orientation, osprey_error *error)
+osprey_status osprey__png_decode(const uint8_t *bytes, size_t length,
+                                 const osprey__decode_request *request, osprey_image **image,
+                                 unsigned *orientation, osprey_error *error)
 {
     spng_ctx *png = spng_ctx_new(0);
     if (!png) return osprey__fail(error, OSPREY_OUT_OF_MEMORY, NULL, "libspng has no memory");
-    osprey_status status = decode_png(png, bytes, length, max_pixels, image, orientation, error);
+    osprey_status status =
+        decode_png(png, bytes, length, request->max_pixels, image, orientation, error);
     spng_ctx_free(png);
     if (status != OSPREY_OK) {
         osprey_image_free(*image);

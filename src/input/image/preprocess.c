@@ -1,110 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 #include "base/status.h"
+#include "input/image/framing.h"
 #include "input/image/image_object.h"
 #include "input/image/resize.h"
-
-#include <math.h>
-
-/* Larger sides are mistakes; below it no size in here overflows. */
-#define MAX_SIDE ((size_t)1 << 20)
-
-/* One direction of the way from the image to the model's input. */
-typedef struct extent {
-    size_t in;      /* image */
-    size_t resized; /* after the resize */
-    size_t out;     /* the model's input */
-    size_t first;   /* of the resized samples, the first that is kept */
-    size_t kept;    /* how many */
-    size_t before;  /* padding in front of them; what is missing at the end is padding too */
-} extent;
-
-/* torchvision.transforms.Resize(int), transformers' get_resize_output_image_size. */
-static void shortest_edge(size_t size, extent *height, extent *width)
-{
-    extent *shorter = width->in <= height->in ? width : height;
-    extent *longer = shorter == width ? height : width;
-    shorter->resized = size;
-    longer->resized = size * longer->in / shorter->in;
-}
-
-/* open_clip's ResizeKeepRatio. */
-static void keep_ratio(double ratio, extent *height, extent *width)
-{
-    extent *both[] = {height, width};
-    for (size_t i = 0; i < 2; i++) {
-        double size = rint((double)both[i]->in / ratio);
-        both[i]->resized = size < 1 ? 1 : (size_t)size;
-    }
-}
-
-static osprey_status find_resized(const osprey_preprocessing *how, extent *height, extent *width,
-                                  osprey_error *error)
-{
-    size_t h = how->resize_height, w = how->resize_width;
-    if (how->resize != OSPREY_RESIZE_NONE && (h == 0 || h > MAX_SIDE || w > MAX_SIDE))
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
-                            "an image cannot be resized to a height of %zu and a width of %zu", h,
-                            w);
-    if (w == 0) w = h;
-    double ratio_h = (double)height->in / (double)h, ratio_w = (double)width->in / (double)w;
-    switch (how->resize) {
-    case OSPREY_RESIZE_NONE:
-        height->resized = height->in;
-        width->resized = width->in;
-        return OSPREY_OK;
-    case OSPREY_RESIZE_SHORTEST:
-        if (h == w)
-            shortest_edge(h, height, width);
-        else
-            keep_ratio(fmin(ratio_h, ratio_w), height, width);
-        return OSPREY_OK;
-    case OSPREY_RESIZE_LONGEST:
-        keep_ratio(fmax(ratio_h, ratio_w), height, width);
-        return OSPREY_OK;
-    case OSPREY_RESIZE_EXACT:
-        height->resized = h;
-        width->resized = w;
-        return OSPREY_OK;
-    }
-    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing", "%d is no way to resize",
-                        (int)how->resize);
-}
-
-static void find_crop(const osprey_preprocessing *how, extent *e)
-{
-    bool half_even = how->crop_rounds_half_even;
-    if (e->resized >= e->out) {
-        size_t surplus = e->resized - e->out;
-        e->first = surplus / 2;
-        if (half_even && surplus % 4 == 3) e->first++;
-        e->kept = e->out;
-    } else {
-        size_t lack = e->out - e->resized;
-        e->before = half_even ? lack / 2 : (lack + 1) / 2;
-        e->kept = e->resized;
-    }
-}
-
-static osprey_status find_extents(const osprey_image *image, const osprey_preprocessing *how,
-                                  extent *height, extent *width, osprey_error *error)
-{
-    *height = (extent){.in = image->height, .out = how->crop_height};
-    *width = (extent){.in = image->width, .out = how->crop_width};
-    if (height->out == 0 || width->out == 0 || height->out > MAX_SIDE || width->out > MAX_SIDE)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
-                            "%zu x %zu is no size for a model's input", height->out, width->out);
-    OSPREY_TRY(find_resized(how, height, width, error));
-    if (!how->center_crop && (height->resized != height->out || width->resized != width->out))
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
-                            "an image of height %zu and width %zu becomes %zu x %zu where the "
-                            "model takes %zu x %zu: it needs a centre crop or an exact resize",
-                            height->in, width->in, height->resized, width->resized, height->out,
-                            width->out);
-    find_crop(how, height);
-    find_crop(how, width);
-    return OSPREY_OK;
-}
 
 static osprey_status find_levels(const osprey_preprocessing *how, osprey__resize_levels *levels,
                                  osprey_error *error)
@@ -154,19 +53,24 @@ static void workspace_free(workspace *work)
     osprey__aligned_free(work->after_rows);
 }
 
-/* The axis, and which samples of the source it needs. Its windows count from *first. */
-static osprey_status make_axis(osprey__resize_axis *axis, const extent *e, osprey_resample resample,
+/*
+ * The axis, and which samples of the image it needs. Its windows count from *first. A side that
+ * keeps its size needs none.
+ */
+static osprey_status make_axis(osprey__resize_axis *axis, const osprey__image_side *side,
+                               const osprey__frame_side *frame, osprey_resample resample,
                                size_t *first, size_t *count, osprey_error *error)
 {
-    *first = e->first;
-    *count = e->kept;
-    if (e->resized == e->in) return OSPREY_OK;
-    OSPREY_TRY(
-        osprey__resize_axis_init(axis, e->in, e->resized, e->first, e->kept, resample, error));
-    osprey__resize_window last = axis->windows[e->kept - 1];
+    *first = frame->first;
+    *count = frame->kept;
+    if (frame->resized == frame->in) return OSPREY_OK;
+    const osprey__resize_input in = {side->samples, side->begin, side->end};
+    OSPREY_TRY(osprey__resize_axis_init(axis, &in, frame->resized, frame->first, frame->kept,
+                                        resample, error));
+    osprey__resize_window last = axis->windows[frame->kept - 1];
     *first = axis->windows[0].first;
     *count = last.first + last.taps - *first;
-    for (size_t i = 0; i < e->kept; i++) axis->windows[i].first -= *first;
+    for (size_t i = 0; i < frame->kept; i++) axis->windows[i].first -= *first;
     return OSPREY_OK;
 }
 
@@ -208,25 +112,26 @@ static osprey_status resize_rows(view *at, workspace *work, const osprey__resize
 
 /* Pillow 13 begins with the columns unless the height shrinks by more than twice as many pixels
  * as the width (its pull request 9549); earlier ones always begin with the columns. */
-static bool rows_come_first(const extent *height, const extent *width)
+static bool rows_come_first(const osprey_image *image, const osprey__framing *framing)
 {
-    if (height->resized >= height->in) return false;
-    if (width->resized >= width->in) return true;
-    return height->in - height->resized > 2 * (width->in - width->resized);
+    size_t width = image->x.samples, height = image->y.samples;
+    if (framing->y.resized >= height) return false;
+    if (framing->x.resized >= width) return true;
+    return height - framing->y.resized > 2 * (width - framing->x.resized);
 }
 
 /* *at: the pixels that the crop keeps. They belong to the image or to work. */
 static osprey_status resize(const osprey_image *image, osprey_resample resample,
-                            const extent *height, const extent *width,
-                            const osprey__resize_kernels *kernels, workspace *work, view *at,
-                            osprey_error *error)
+                            const osprey__framing *framing, const osprey__resize_kernels *kernels,
+                            workspace *work, view *at, osprey_error *error)
 {
     size_t top, left;
-    *at = (view){.row_bytes = image->width * 3};
-    OSPREY_TRY(make_axis(&work->rows, height, resample, &top, &at->height, error));
-    OSPREY_TRY(make_axis(&work->columns, width, resample, &left, &at->width, error));
-    at->rgb = image->rgb + top * at->row_bytes + left * 3;
-    if (rows_come_first(height, width)) {
+    *at = (view){.row_bytes = image->x.count * 3};
+    OSPREY_TRY(make_axis(&work->rows, &image->y, &framing->y, resample, &top, &at->height, error));
+    OSPREY_TRY(
+        make_axis(&work->columns, &image->x, &framing->x, resample, &left, &at->width, error));
+    at->rgb = image->rgb + (top - image->y.first) * at->row_bytes + (left - image->x.first) * 3;
+    if (rows_come_first(image, framing)) {
         OSPREY_TRY(resize_rows(at, work, kernels, error));
         return resize_columns(at, work, kernels, error);
     }
@@ -238,8 +143,9 @@ osprey_status osprey_image_preprocess(const osprey_image *image,
                                       const osprey_preprocessing *preprocessing, float *pixels,
                                       osprey_error *error)
 {
-    extent height, width;
-    OSPREY_TRY(find_extents(image, preprocessing, &height, &width, error));
+    osprey__framing framing;
+    OSPREY_TRY(
+        osprey__framing_find(image->x.pixels, image->y.pixels, preprocessing, &framing, error));
     osprey__resize_levels levels;
     OSPREY_TRY(find_levels(preprocessing, &levels, error));
     const osprey__cpu_features *features;
@@ -248,15 +154,15 @@ osprey_status osprey_image_preprocess(const osprey_image *image,
     workspace work = {0};
     view at;
     osprey_status status =
-        resize(image, preprocessing->resample, &height, &width, kernels, &work, &at, error);
+        resize(image, preprocessing->resample, &framing, kernels, &work, &at, error);
     if (status == OSPREY_OK) {
-        if (height.kept < height.out || width.kept < width.out)
-            fill(preprocessing, &levels, pixels);
-        size_t plane = height.out * width.out;
-        for (size_t y = 0; y < height.kept; y++) {
-            float *to = pixels + (height.before + y) * width.out + width.before;
+        const osprey__frame_side *x = &framing.x, *y = &framing.y;
+        if (y->kept < y->out || x->kept < x->out) fill(preprocessing, &levels, pixels);
+        size_t plane = y->out * x->out;
+        for (size_t row = 0; row < y->kept; row++) {
+            float *to = pixels + (y->before + row) * x->out + x->before;
             float *const planes[3] = {to, to + plane, to + 2 * plane};
-            kernels->to_planes(at.rgb + y * at.row_bytes, width.kept, &levels, planes);
+            kernels->to_planes(at.rgb + row * at.row_bytes, x->kept, &levels, planes);
         }
     }
     workspace_free(&work);

@@ -6,7 +6,8 @@
  * those that a crop keeps are computed.
  *
  *     osprey__resize_axis columns = {0};
- *     OSPREY_TRY(osprey__resize_axis_init(&columns, 500, 311, 43, 224, OSPREY_RESAMPLE_BICUBIC,
+ *     osprey__resize_input in = {.samples = 500, .end = 500};
+ *     OSPREY_TRY(osprey__resize_axis_init(&columns, &in, 311, 43, 224, OSPREY_RESAMPLE_BICUBIC,
  *                                         error));
  *     kernels->horizontal(rgb, 500 * 3, 359, &columns, narrow, 704);
  *     osprey__resize_axis_free(&columns);
@@ -54,14 +55,26 @@ typedef struct osprey__resize_axis {
     osprey__resize_quad *quads;     /* [count][stride / 4], the same again */
 } osprey__resize_axis;
 
+/* Samples, at least 1, of which those from begin to end, not always whole ones, are resized:
+ * Pillow's `box`. */
+typedef struct osprey__resize_input {
+    size_t samples;
+    double begin, end;
+} osprey__resize_input;
+
 /*
- * The outputs first to first + count - 1 of out that in samples (both at least 1) become.
- * Errors: OSPREY_UNSUPPORTED (no such filter), OSPREY_LIMIT (in is far too large),
+ * The outputs first to first + count - 1 of out (at least 1) that the input becomes.
+ * Errors: OSPREY_UNSUPPORTED (no such filter), OSPREY_LIMIT (far too many samples),
  * OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, size_t out,
-                                       size_t first, size_t count, osprey_resample resample,
-                                       osprey_error *error);
+osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, const osprey__resize_input *in,
+                                       size_t out, size_t first, size_t count,
+                                       osprey_resample resample, osprey_error *error);
+
+/* Of the samples, those that such an axis looks at. Errors: OSPREY_UNSUPPORTED. */
+osprey_status osprey__resize_reach(const osprey__resize_input *in, size_t out, size_t first,
+                                   size_t count, osprey_resample resample,
+                                   osprey__resize_window *reach, osprey_error *error);
 
 /* Takes an axis of zeroes too. */
 void osprey__resize_axis_free(osprey__resize_axis *axis);

@@ -102,23 +102,52 @@ static void split_output(osprey__resize_axis *axis, size_t index)
     }
 }
 
-/* weights: room for one output's. */
-static void fill_output(osprey__resize_axis *axis, size_t index, size_t in, double center,
-                        double filter_scale, const filter *f, double *weights)
+/* The way that all outputs of a resize have in common. */
+typedef struct mapping {
+    const filter *filter;
+    size_t samples;
+    double begin, scale; /* output i has its centre at begin + (i + 0.5) * scale */
+    double filter_scale; /* a filter widens as the picture shrinks */
+} mapping;
+
+static osprey_status find_mapping(const osprey__resize_input *in, size_t out,
+                                  osprey_resample resample, mapping *map, osprey_error *error)
 {
-    double support = f->support * filter_scale, per_sample = 1.0 / filter_scale;
+    *map = (mapping){.samples = in->samples, .begin = in->begin};
+    OSPREY_TRY(find_filter(resample, &map->filter, error));
+    map->scale = (in->end - in->begin) / (double)out;
+    map->filter_scale = map->scale < 1.0 ? 1.0 : map->scale;
+    return OSPREY_OK;
+}
+
+static double center_of(const mapping *map, size_t output)
+{
+    return map->begin + ((double)output + 0.5) * map->scale;
+}
+
+static osprey__resize_window window_of(const mapping *map, size_t output)
+{
+    double center = center_of(map, output), support = map->filter->support * map->filter_scale;
     double low = center - support + 0.5, high = center + support + 0.5;
     size_t first = low > 0 ? (size_t)low : 0;
-    size_t end = high < (double)in ? (size_t)high : in;
-    double sum = 0.0;
-    for (size_t i = 0; i < end - first; i++) {
-        double x = (double)(ptrdiff_t)(i + first) - center + 0.5;
-        weights[i] = f->weight(x * per_sample);
+    size_t end = high < (double)map->samples ? (size_t)high : map->samples;
+    return (osprey__resize_window){first, end - first};
+}
+
+/* weights: room for one output's. */
+static void fill_output(osprey__resize_axis *axis, size_t index, size_t output, const mapping *map,
+                        double *weights)
+{
+    osprey__resize_window window = window_of(map, output);
+    double center = center_of(map, output), per_sample = 1.0 / map->filter_scale, sum = 0.0;
+    for (size_t i = 0; i < window.taps; i++) {
+        double x = (double)(ptrdiff_t)(i + window.first) - center + 0.5;
+        weights[i] = map->filter->weight(x * per_sample);
         sum += weights[i];
     }
-    axis->windows[index] = (osprey__resize_window){first, end - first};
+    axis->windows[index] = window;
     int32_t *coefficients = axis->coefficients + index * axis->stride;
-    for (size_t i = 0; i < end - first; i++) {
+    for (size_t i = 0; i < window.taps; i++) {
         double share = sum != 0.0 ? weights[i] / sum : weights[i];
         double rounding = share < 0 ? -0.5 : 0.5;
         coefficients[i] = (int32_t)(rounding + share * (1 << OSPREY__RESIZE_BITS));
@@ -128,33 +157,61 @@ static void fill_output(osprey__resize_axis *axis, size_t index, size_t in, doub
 
 /* One input each, at places that Pillow adds up step by step (ImagingScaleAffine in Geometry.c):
  * hence from the first output on, whichever is wanted. */
-static void fill_nearest(osprey__resize_axis *axis, size_t in, size_t first, double scale)
+static double first_place(const mapping *map, size_t first)
 {
-    double place = scale * 0.5;
-    for (size_t i = 0; i < first + axis->count; i++, place += scale) {
-        if (i < first) continue;
-        size_t nearest = (size_t)place < in ? (size_t)place : in - 1;
-        axis->windows[i - first] = (osprey__resize_window){nearest, 1};
-        axis->coefficients[(i - first) * axis->stride] = 1 << OSPREY__RESIZE_BITS;
-        split_output(axis, i - first);
+    double place = map->begin + map->scale * 0.5;
+    for (size_t i = 0; i < first; i++) place += map->scale;
+    return place;
+}
+
+static size_t nearest_to(const mapping *map, double place)
+{
+    return (size_t)place < map->samples ? (size_t)place : map->samples - 1;
+}
+
+static void fill_nearest(osprey__resize_axis *axis, size_t first, const mapping *map)
+{
+    double place = first_place(map, first);
+    for (size_t i = 0; i < axis->count; i++, place += map->scale) {
+        axis->windows[i] = (osprey__resize_window){nearest_to(map, place), 1};
+        axis->coefficients[i * axis->stride] = 1 << OSPREY__RESIZE_BITS;
+        split_output(axis, i);
     }
 }
 
-osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, size_t out,
-                                       size_t first, size_t count, osprey_resample resample,
-                                       osprey_error *error)
+osprey_status osprey__resize_reach(const osprey__resize_input *in, size_t out, size_t first,
+                                   size_t count, osprey_resample resample,
+                                   osprey__resize_window *reach, osprey_error *error)
+{
+    mapping map;
+    OSPREY_TRY(find_mapping(in, out, resample, &map, error));
+    size_t end;
+    if (map.filter->weight) {
+        osprey__resize_window last = window_of(&map, first + count - 1);
+        reach->first = window_of(&map, first).first;
+        end = last.first + last.taps;
+    } else {
+        reach->first = nearest_to(&map, first_place(&map, first));
+        end = nearest_to(&map, first_place(&map, first + count - 1)) + 1;
+    }
+    reach->taps = end - reach->first;
+    return OSPREY_OK;
+}
+
+osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, const osprey__resize_input *in,
+                                       size_t out, size_t first, size_t count,
+                                       osprey_resample resample, osprey_error *error)
 {
     *axis = (osprey__resize_axis){.count = count};
-    const filter *f = NULL;
-    OSPREY_TRY(find_filter(resample, &f, error));
-    double scale = (double)in / (double)out;
-    double filter_scale = scale < 1.0 ? 1.0 : scale;
-    size_t most_taps = (size_t)ceil(f->support * filter_scale) * 2 + 1;
+    mapping map;
+    OSPREY_TRY(find_mapping(in, out, resample, &map, error));
+    size_t most_taps = (size_t)ceil(map.filter->support * map.filter_scale) * 2 + 1;
     axis->stride = osprey__round_up(most_taps, 4);
     size_t coefficients;
     if (!osprey__multiply(count, axis->stride, &coefficients) || coefficients > MAX_COEFFICIENTS)
         return osprey__fail(error, OSPREY_LIMIT, NULL,
-                            "a side of %zu pixels is too long to be resized to %zu", in, out);
+                            "a side of %zu pixels is too long to be resized to %zu", in->samples,
+                            out);
     axis->windows = osprey__calloc(count, sizeof *axis->windows);
     axis->coefficients = osprey__calloc(coefficients, sizeof *axis->coefficients);
     axis->pairs = osprey__calloc(coefficients / 2, sizeof *axis->pairs);
@@ -162,11 +219,10 @@ osprey_status osprey__resize_axis_init(osprey__resize_axis *axis, size_t in, siz
     double *weights = osprey__calloc(axis->stride, sizeof *weights);
     if (!axis->windows || !axis->coefficients || !axis->pairs || !axis->quads || !weights)
         goto no_memory;
-    if (!f->weight) fill_nearest(axis, in, first, scale);
-    for (size_t i = 0; f->weight && i < count; i++) {
-        double center = ((double)(first + i) + 0.5) * scale;
-        fill_output(axis, i, in, center, filter_scale, f, weights);
-    }
+    if (map.filter->weight)
+        for (size_t i = 0; i < count; i++) fill_output(axis, i, first + i, &map, weights);
+    else
+        fill_nearest(axis, first, &map);
     osprey__free(weights);
     return OSPREY_OK;
 
@@ -174,7 +230,7 @@ no_memory:
     osprey__free(weights);
     osprey__resize_axis_free(axis);
     return osprey__fail(error, OSPREY_OUT_OF_MEMORY, NULL,
-                        "no memory for the resize of %zu samples to %zu", in, out);
+                        "no memory for the resize of %zu samples to %zu", in->samples, out);
 }
 
 void osprey__resize_axis_free(osprey__resize_axis *axis)

@@ -17,13 +17,13 @@ static osprey_status decode_frame(const WebPIterator *frame, osprey_image *image
 {
     size_t x = (size_t)frame->x_offset, y = (size_t)frame->y_offset;
     size_t width = (size_t)frame->width, height = (size_t)frame->height;
-    if (width > image->width || x > image->width - width || height > image->height ||
-        y > image->height - height)
+    if (width > image->x.count || x > image->x.count - width || height > image->y.count ||
+        y > image->y.count - height)
         return osprey__fail(error, OSPREY_FORMAT, NULL,
                             "the WebP is damaged: a frame lies outside the canvas");
-    size_t row_bytes = image->width * 3;
-    if (width < image->width || height < image->height)
-        memset(image->rgb, 0, image->height * row_bytes);
+    size_t row_bytes = image->x.count * 3;
+    if (width < image->x.count || height < image->y.count)
+        memset(image->rgb, 0, image->y.count * row_bytes);
     uint8_t *rgb = image->rgb + y * row_bytes + x * 3;
     size_t capacity = (height - 1) * row_bytes + width * 3;
     if (!WebPDecodeRGBInto(frame->fragment.bytes, frame->fragment.size, rgb, capacity,
@@ -51,13 +51,14 @@ static osprey_status decode_webp(WebPDemuxer *webp, size_t max_pixels, osprey_im
     return status;
 }
 
-osprey_status osprey__webp_decode(const uint8_t *bytes, size_t length, size_t max_pixels,
-                                  osprey_image **image, unsigned *orientation, osprey_error *error)
+osprey_status osprey__webp_decode(const uint8_t *bytes, size_t length,
+                                  const osprey__decode_request *request, osprey_image **image,
+                                  unsigned *orientation, osprey_error *error)
 {
     const WebPData data = {bytes, length};
     WebPDemuxer *webp = WebPDemux(&data);
     if (!webp) return osprey__fail(error, OSPREY_FORMAT, NULL, "the WebP is truncated or damaged");
-    osprey_status status = decode_webp(webp, max_pixels, image, orientation, error);
+    osprey_status status = decode_webp(webp, request->max_pixels, image, orientation, error);
     WebPDemuxDelete(webp);
     if (status != OSPREY_OK) {
         osprey_image_free(*image);
