@@ -17,7 +17,7 @@
 typedef struct split {
     const osprey__run *run;
     const osprey__step *step;
-    osprey__gemm_args whole;  /* of all rows (of one image, for a convolution by blocks) */
+    osprey__gemm_args whole;  /* of all rows */
     osprey__gemm_input input; /* what rows are prepared from; x is NULL: from nothing */
     char *prepared;           /* all rows; NULL: each task prepares its own */
     osprey__product_tasks tasks;
@@ -140,10 +140,10 @@ static void prepare_task(void *context, size_t task, size_t thread)
     prepare(s, first, count, s->prepared + first * s->whole.a_stride);
 }
 
-/* Fills s->prepared, whose tasks are those of PREPARED_ROWS rows. */
-static void prepare_all(split *s, osprey__task_function *task)
+/* Fills s->prepared. */
+static void prepare_all(split *s, osprey__task_function *task, size_t tasks)
 {
-    osprey__thread_pool_run(s->run->pool, osprey__divide_up(s->input.m, PREPARED_ROWS), task, s);
+    osprey__thread_pool_run(s->run->pool, tasks, task, s);
     s->whole.a = s->prepared;
     s->input.x = NULL;
 }
@@ -189,7 +189,7 @@ static void run_linear(const osprey__run *run, const osprey__step *step, size_t 
         s.input.x = rows;
         s.input.stride = form->stride;
         s.prepared = s.tasks.column_blocks > 1 ? osprey__prepared_rows(run, id) : NULL;
-        if (s.prepared) prepare_all(&s, prepare_task);
+        if (s.prepared) prepare_all(&s, prepare_task, osprey__divide_up(m, PREPARED_ROWS));
     }
     run_tasks(&s);
 }
@@ -201,86 +201,101 @@ void osprey__cpu_linear(const osprey__run *run, const osprey__step *step)
     run_linear(run, step, elements / step->in_channels);
 }
 
-/* Floats of `rows` gathered rows; what they are prepared to lies behind. */
-static size_t patch_floats(const osprey__step *step, size_t rows)
+/* The product's kernel reads the map itself: where patches overlap, their elements are then not
+ * prepared again and again. */
+static bool prepares_map(const osprey__step *step)
 {
-    return osprey__round_up(step->in_channels * rows, OSPREY__ALIGNMENT / sizeof(float));
+    const osprey__conv_shape *conv = &step->conv;
+    return step->gemm->takes_patches && !conv->planar && !osprey__conv_is_patches(conv);
 }
 
-/* Gathers the patches of positions first..first+count-1 of one image and prepares them. */
+/* Output rows that are multiplied together, and their positions. */
+static size_t block_rows(const osprey__conv_shape *conv)
+{
+    return conv->out_width < OSPREY__BLOCK_ROWS ? OSPREY__BLOCK_ROWS / conv->out_width : 1;
+}
+
+static size_t block_positions(const osprey__conv_shape *conv)
+{
+    return block_rows(conv) * conv->out_width;
+}
+
+/* Floats that patches are prepared in, or gathered to; what they are prepared to lies behind. */
+static size_t patch_floats(const osprey__step *step)
+{
+    if (prepares_map(step)) return osprey__patch_scratch_bytes(&step->conv) / sizeof(float);
+    return osprey__round_up(step->in_channels * block_positions(&step->conv),
+                            OSPREY__ALIGNMENT / sizeof(float));
+}
+
+/* Prepares the patches of positions first..first+count-1 of one image. */
 static void prepare_patches(const split *s, size_t image, size_t first, size_t count, size_t thread,
                             void *rows)
 {
     const osprey__conv_shape *conv = &s->step->conv;
     float *patches = s->run->scratch + thread * s->run->scratch_floats;
-    const float *input = osprey__step_input(s->run, s->step, 0);
-    input += image * conv->height * conv->width * conv->channels;
-    osprey__conv_gather_f32(conv, input, first, count, patches);
-    osprey__gemm_input gathered = {.m = count,
-                                   .k = s->whole.k,
-                                   .dtype = OSPREY__F32,
-                                   .x = patches,
-                                   .stride = s->whole.k * sizeof(float),
-                                   .range = s->input.range};
-    s->step->gemm->prepare(&gathered, rows);
+    const float *map = osprey__step_input(s->run, s->step, 0);
+    map += image * conv->height * conv->width * conv->channels;
+    osprey__gemm_input input = {
+        .m = count, .k = s->whole.k, .dtype = OSPREY__F32, .range = s->input.range};
+    if (prepares_map(s->step)) {
+        input.x = map;
+        input.patches = conv;
+        input.first = first;
+        input.scratch = patches;
+    } else {
+        osprey__conv_gather_f32(conv, map, first, count, patches);
+        input.x = patches;
+        input.stride = s->whole.k * sizeof(float);
+    }
+    s->step->gemm->prepare(&input, rows);
 }
 
+/* A row of output positions. */
 static void patch_task(void *context, size_t task, size_t thread)
 {
     const split *s = context;
-    size_t positions = s->step->conv.out_height * s->step->conv.out_width;
-    size_t row = task * PREPARED_ROWS;
-    size_t end = row + osprey__smaller(PREPARED_ROWS, s->input.m - row);
-    while (row < end) {
-        size_t image = row / positions, first = row % positions;
-        size_t count = osprey__smaller(end - row, positions - first);
-        prepare_patches(s, image, first, count, thread, s->prepared + row * s->whole.a_stride);
-        row += count;
-    }
+    const osprey__conv_shape *conv = &s->step->conv;
+    prepare_patches(s, task / conv->out_height, task % conv->out_height * conv->out_width,
+                    conv->out_width, thread,
+                    s->prepared + task * conv->out_width * s->whole.a_stride);
 }
 
-/* Gathers and prepares a row block's patches and multiplies them. */
+/* Prepares the patches of a block of output rows and multiplies them. */
 static void conv_task(void *context, size_t task, size_t thread)
 {
     const split *s = context;
-    size_t image = task / s->tasks.row_blocks, block = task % s->tasks.row_blocks;
-    osprey__gemm_args args = task_args(s, block, 0);
-    float *rows = s->run->scratch + thread * s->run->scratch_floats +
-                  patch_floats(s->step, OSPREY__BLOCK_ROWS);
-    prepare_patches(s, image, block_start(s, block), args.m, thread, rows);
-    size_t image_out = image * s->whole.m * s->whole.ldc;
+    const osprey__conv_shape *conv = &s->step->conv;
+    size_t image = task / s->tasks.row_blocks, positions = conv->out_height * conv->out_width;
+    size_t first = task % s->tasks.row_blocks * block_positions(conv);
+    size_t at = (image * positions + first) * s->whole.ldc;
+    float *rows = s->run->scratch + thread * s->run->scratch_floats + patch_floats(s->step);
+    osprey__gemm_args args = s->whole;
+    args.m = osprey__smaller(block_positions(conv), positions - first);
+    prepare_patches(s, image, first, args.m, thread, rows);
     args.a = rows;
-    if (args.residual) args.residual += image_out;
-    args.c = result_at(&args, image_out);
+    if (args.residual) args.residual += at;
+    args.c = result_at(&args, at);
     s->step->gemm->run(&args);
 }
 
 void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step)
 {
     const osprey__conv_shape *conv = &step->conv;
-    size_t positions = conv->out_height * conv->out_width, m = run->sequences * positions;
+    size_t m = run->sequences * conv->out_height * conv->out_width;
     if (osprey__conv_is_pointwise(conv)) {
         run_linear(run, step, m);
         return;
     }
     split s = begin(run, step, m);
-    if (osprey__conv_is_patches(conv)) s.prepared = osprey__prepared_rows(run, step->node->output);
+    s.prepared = osprey__prepared_rows(run, step->node->output);
     if (s.prepared) {
         split_tasks(&s);
-        prepare_all(&s, patch_task);
+        prepare_all(&s, patch_task, run->sequences * conv->out_height);
         run_tasks(&s);
         return;
     }
-    s.whole.m = positions;
-    size_t threads = osprey__thread_pool_threads(run->pool);
-    size_t blocks_an_image = osprey__divide_up(TASKS_PER_THREAD * threads, run->sequences);
-    size_t even = osprey__divide_up(positions, blocks_an_image);
-    s.tasks = (osprey__product_tasks){
-        .row_blocks = count_row_blocks(step->gemm, positions,
-                                       osprey__smaller(even, OSPREY__BLOCK_ROWS), threads),
-        .panels = osprey__divide_up(s.whole.n, step->gemm->columns),
-        .column_blocks = 1,
-    };
+    s.tasks.row_blocks = osprey__divide_up(conv->out_height, block_rows(conv));
     osprey__thread_pool_run(run->pool, run->sequences * s.tasks.row_blocks, conv_task, &s);
 }
 
@@ -293,9 +308,12 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan)
         size_t rows = OSPREY__BLOCK_ROWS;
         for (size_t i = 0; i < step->choice_count; i++)
             if (step->choices[i].split.rows > rows) rows = step->choices[i].split.rows;
+        bool windows =
+            step->node->op == OSPREY__OP_CONV2D && !osprey__conv_is_pointwise(&step->conv);
+        if (windows && block_positions(&step->conv) > rows) rows = block_positions(&step->conv);
         size_t bytes = rows * step->gemm->row_bytes(step->in_channels);
         size_t floats = osprey__divide_up(bytes, sizeof(float));
-        if (step->node->op == OSPREY__OP_CONV2D) floats += patch_floats(step, OSPREY__BLOCK_ROWS);
+        if (windows) floats += patch_floats(step);
         if (floats > largest) largest = floats;
     }
     return largest;

@@ -15,6 +15,7 @@
 #define OSPREY_KERNELS_GEMM_H
 
 #include "base/dtype.h"
+#include "kernels/image_ops.h"
 
 #include <osprey/model.h>
 
@@ -30,7 +31,24 @@ typedef struct osprey__gemm_input {
     /* int8, int4: the largest magnitude that rows are quantized for; what lies beyond is cut off.
      * 0: each row's own, which is looked for. */
     float range;
+    /*
+     * NULL, or: x is a feature map of floats, not planar, and row r the patch of output position
+     * first + r, in the order of osprey__conv_gather_f32; stride is not read. The patches of one
+     * row of output positions are quantized for the same magnitude, that of all rows of the map
+     * that they lie in: so each element is quantized once for all of them.
+     */
+    const osprey__conv_shape *patches;
+    size_t first;
+    void *scratch; /* osprey__patch_scratch_bytes(patches), on a 64-byte boundary */
 } osprey__gemm_input;
+
+/* What a kernel prepares the rows of a feature map in, those that one row of patches lies in. */
+static inline size_t osprey__patch_scratch_bytes(const osprey__conv_shape *shape)
+{
+    size_t pixels = shape->kernel_height * shape->width;
+    /* An element is no larger than a float; a number for each pixel, and vectors past the end. */
+    return (pixels * (shape->channels + 1) * sizeof(float) + 3 * 64) / 64 * 64;
+}
 
 typedef struct osprey__gemm_args {
     size_t m, n, k;
@@ -54,6 +72,7 @@ struct osprey__gemm_kernel {
     size_t rows;    /* of the register tile: a row block should be a multiple of it */
     size_t columns; /* of a panel */
     size_t depth;
+    bool takes_patches;  /* prepare does: input->patches need not be NULL */
     osprey__dtype takes; /* OSPREY__I8: only rows that it prepared */
     /* Bytes of a prepared row, and that many apart they lie; a multiple of 64. */
     size_t (*row_bytes)(size_t k);

@@ -68,25 +68,60 @@ static inline void multiply_floats(const osprey__gemm_args *args, const char *pa
     }
 }
 
+/* Element i of the patch that is a row of the input. */
+static inline float patch_element(const osprey__gemm_input *input, size_t row, size_t i)
+{
+    const osprey__conv_shape *shape = input->patches;
+    const size_t position = input->first + row, pixel = i / shape->channels;
+    const osprey__span rows = osprey__window_rows(shape, position);
+    const osprey__span columns = osprey__window_columns(shape, position);
+    const size_t y = pixel / shape->kernel_width, x = pixel % shape->kernel_width;
+    if (y < rows.skipped || y >= rows.skipped + rows.count || x < columns.skipped ||
+        x >= columns.skipped + columns.count)
+        return 0;
+    const size_t map_y = rows.start + y - rows.skipped, map_x = columns.start + x - columns.skipped;
+    return ((const float *)
+                input->x)[(map_y * shape->width + map_x) * shape->channels + i % shape->channels];
+}
+
 /* Elements first..first+count-1 of a row of the input. */
 static inline void read_row(const osprey__gemm_input *input, size_t row, size_t first, size_t count,
                             float *out)
 {
+    if (input->patches) {
+        for (size_t i = 0; i < count; i++) out[i] = patch_element(input, row, first + i);
+        return;
+    }
     const char *x = (const char *)input->x + row * input->stride;
     osprey__to_f32(input->dtype, x + first * osprey__dtype_bytes(input->dtype), count, out);
 }
 
-/* The scale of a row, from its own elements. */
+/* The larger of largest and x's magnitude, as bits. */
+static inline uint32_t larger_magnitude(uint32_t largest, float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= 0x7fffffff;
+    return bits > largest ? bits : largest;
+}
+
+/* The scale of a row, from its own elements; of a patch, from all rows of the map that it lies in.
+ */
 static inline osprey__row_scale row_scale(const osprey__gemm_input *input, size_t row)
 {
     uint32_t largest = 0;
+    if (input->patches) {
+        const osprey__span rows = osprey__window_rows(input->patches, input->first + row);
+        const size_t row_floats = input->patches->width * input->patches->channels;
+        const float *map = (const float *)input->x + rows.start * row_floats;
+        for (size_t i = 0; i < rows.count * row_floats; i++)
+            largest = larger_magnitude(largest, map[i]);
+        return osprey__row_scale_of(largest);
+    }
     for (size_t i = 0; i < input->k; i++) {
-        uint32_t bits;
         float x;
         read_row(input, row, i, 1, &x);
-        memcpy(&bits, &x, sizeof bits);
-        bits &= 0x7fffffff;
-        if (bits > largest) largest = bits;
+        largest = larger_magnitude(largest, x);
     }
     return osprey__row_scale_of(largest);
 }
@@ -94,14 +129,13 @@ static inline osprey__row_scale row_scale(const osprey__gemm_input *input, size_
 /* A row of the input as signed bytes; returns their scale: NaN where an element is not finite. */
 static inline float quantize_row(const osprey__gemm_input *input, size_t row, int8_t *out)
 {
-    osprey__row_scale scale =
-        input->range > 0 ? osprey__row_scale_of_range(input->range) : row_scale(input, row);
+    osprey__row_scale scale = row_scale(input, row);
+    if (input->range > 0 && isfinite(scale.scale)) scale = osprey__row_scale_of_range(input->range);
     for (size_t i = 0; i < input->k; i++) {
         float x;
         read_row(input, row, i, 1, &x);
         float scaled = fmaxf(fminf(x * scale.inverse, 127), -127);
         out[i] = scale.inverse ? (int8_t)lrintf(scaled) : 0;
-        scale.scale += x - x; /* 0, or NaN */
     }
     return scale.scale;
 }

@@ -14,6 +14,7 @@ static osprey__kernels tables[OSPREY__CPU_LEVELS] = {
         .rows = tile_rows,                                                                         \
         .columns = tile_columns,                                                                   \
         .depth = tile_depth,                                                                       \
+        .takes_patches = OSPREY_PRECISION_##format != OSPREY_PRECISION_INT4,                       \
         .takes = OSPREY__##dtype,                                                                  \
         .row_bytes = osprey__##op##_row_bytes__##suffix,                                           \
         .prepare = osprey__##op##_prepare__##suffix,                                               \

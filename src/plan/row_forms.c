@@ -131,7 +131,7 @@ void osprey__find_prepared_rows(osprey__plan *plan)
         osprey__value_id x = step->node->inputs[0];
         const osprey__row_form *form = &plan->placements[x].form;
         if (step->node->op == OSPREY__OP_CONV2D && !osprey__conv_is_pointwise(&step->conv)) {
-            if (osprey__conv_is_patches(&step->conv)) need_room(plan, step->node->output, step);
+            need_room(plan, step->node->output, step);
         } else if (form->prepared_for != step->gemm &&
                    plan->graph->values[plan->placements[x].root].kind == OSPREY__COMPUTED &&
                    !osprey__gemm_takes(step->gemm, form->dtype, form->stride, form->width)) {

@@ -4,6 +4,7 @@
 #define OSPREY_KERNELS_SIMD_GEMM_S8_SIMD_H
 
 #include "kernels/simd/gemm_simd.h"
+#include "kernels/simd/patches_s8.h"
 #include "kernels/simd/rows_s8.h"
 
 enum { WEIGHT_OFFSET = OSPREY__INT8_OFFSET(LANE_DEPTH) };
@@ -21,6 +22,10 @@ static size_t row_bytes(size_t k)
 
 static void prepare(const osprey__gemm_input *input, void *rows)
 {
+    if (input->patches) {
+        quantize_patches(input, WEIGHT_OFFSET, element_bytes(input->k), row_bytes(input->k), rows);
+        return;
+    }
     size_t k = input->k, steps = osprey__round_up(k ? k : 1, LANE_DEPTH);
     size_t whole = osprey__round_up(steps, VEC_FLOATS);
     quantize_rows(input, whole, WEIGHT_OFFSET, element_bytes(k), row_bytes(k), rows);
