@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_kernels [part of a name]: the speed of each kernel on one core, at each instruction set of
- * this machine, beside the core's peak measured in the same run. A case's figure is the best of
+ * bench_kernels [part of a line]: the speed of each kernel on one core, at each instruction set of
+ * this machine, beside the core's peak measured in the same run. A part is what the line begins
+ * with or some of it: "avx512bf16 gemm int8 m 1600", "attention". A case's figure is the best of
  * its repeats. "cold" takes other weights each time, more of them than caches hold, as the layers
  * of a model do; "warm" takes the same again.
  */
@@ -33,6 +34,14 @@ static double now_s(void)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Whether this case was asked for. */
+static bool is_wanted(const osprey__kernels *kernels, const char *name)
+{
+    char line[160];
+    snprintf(line, sizeof line, "%s %s", kernels->instruction_set, name);
+    return strstr(line, wanted) != NULL;
 }
 
 static void *aligned_block(size_t bytes)
@@ -198,9 +207,18 @@ static void run_gemm(void *context, size_t turn)
     gemm->kernel->run(&gemm->args);
 }
 
-static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision format, size_t m,
-                            size_t n, size_t k, osprey_activation activation, bool residual)
+/* What a case multiplies, and how it is called. */
+typedef struct gemm_shape {
+    size_t m, n, k;
+    osprey_activation activation;
+    bool residual;
+    char names[2][96]; /* warm, cold */
+} gemm_shape;
+
+static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
+                      const gemm_shape *shape)
 {
+    size_t m = shape->m, n = shape->n, k = shape->k;
     gemm_case gemm = {.kernel = &kernels->gemm[format]};
     gemm.packed_bytes = osprey__gemm_packed_bytes(gemm.kernel, n, k);
     size_t most_copies = cold_bytes / gemm.packed_bytes + 1;
@@ -222,19 +240,16 @@ static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision for
                             .a = plain ? a : gemm.rows,
                             .a_stride = plain ? gemm.input.stride : gemm.kernel->row_bytes(k),
                             .bias = bias,
-                            .activation = activation,
-                            .residual = residual ? c : NULL,
+                            .activation = shape->activation,
+                            .residual = shape->residual ? c : NULL,
                             .c = c,
                             .ldc = n};
     for (int cold = 0; cold < 2; cold++) {
-        char name[96];
-        snprintf(name, sizeof name, "gemm %s m %zu n %zu k %zu%s%s %s", format_names[format], m, n,
-                 k, activation ? " quick_gelu" : "", residual ? " residual" : "",
-                 cold ? "cold" : "warm");
         gemm.copies = cold ? most_copies : 1;
-        if (strstr(name, wanted))
-            print_rate(kernels->instruction_set, name, 2.0 * (double)m * (double)n * (double)k,
-                       best_time_s(run_gemm, &gemm), format);
+        if (is_wanted(kernels, shape->names[cold]))
+            print_rate(kernels->instruction_set, shape->names[cold],
+                       2.0 * (double)m * (double)n * (double)k, best_time_s(run_gemm, &gemm),
+                       format);
     }
     osprey__aligned_free(weights);
     osprey__aligned_free(gemm.rows);
@@ -243,10 +258,21 @@ static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision for
     osprey__aligned_free(c);
 }
 
+static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision format, size_t m,
+                            size_t n, size_t k, osprey_activation activation, bool residual)
+{
+    gemm_shape shape = {.m = m, .n = n, .k = k, .activation = activation, .residual = residual};
+    for (int cold = 0; cold < 2; cold++)
+        snprintf(shape.names[cold], sizeof shape.names[cold], "gemm %s m %zu n %zu k %zu%s%s %s",
+                 format_names[format], m, n, k, activation ? " quick_gelu" : "",
+                 residual ? " residual" : "", cold ? "cold" : "warm");
+    if (is_wanted(kernels, shape.names[0]) || is_wanted(kernels, shape.names[1]))
+        time_gemm(kernels, format, &shape);
+}
+
 /* The four products of a block of ViT-B/32 (50 tokens an image), and a square one. */
 static void bench_gemm(const osprey__kernels *kernels, osprey_precision format)
 {
-    if (!strstr("gemm", wanted) && !strstr(wanted, "gemm")) return;
     const size_t images[] = {1, 8, 32};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
         size_t m = 50 * images[i];
@@ -259,61 +285,112 @@ static void bench_gemm(const osprey__kernels *kernels, osprey_precision format)
 }
 
 typedef struct attention_case {
-    const osprey__attention_f32_kernel *kernel;
-    osprey__attention_f32_args args;
+    const osprey__kernels *kernels;
+    osprey__attention_f32_args floats;
+    osprey__attention_bf16_args halves;
 } attention_case;
 
-static void run_attention(void *context, size_t turn)
+static void run_attention_f32(void *context, size_t turn)
 {
     (void)turn;
     attention_case *attention = context;
-    attention->kernel->run(&attention->args);
+    attention->kernels->attention_f32.run(&attention->floats);
+}
+
+static void run_attention_bf16(void *context, size_t turn)
+{
+    (void)turn;
+    attention_case *attention = context;
+    attention->kernels->attention_bf16.run(&attention->halves);
 }
 
 /* One head among others: rows are three widths of the model apart, as q, k and v come. */
-static void bench_attention_case(const osprey__kernels *kernels, size_t tokens, size_t head_dim,
-                                 bool causal)
+enum { HEADS = 12 };
+
+static void bench_attention_f32(const osprey__kernels *kernels, size_t tokens, size_t head_dim,
+                                bool causal)
 {
     char name[96];
-    snprintf(name, sizeof name, "attention tokens %zu head_dim %zu%s", tokens, head_dim,
+    snprintf(name, sizeof name, "attention fp32 tokens %zu head_dim %zu%s", tokens, head_dim,
              causal ? " causal" : "");
-    if (!strstr(name, wanted)) return;
-    enum { HEADS = 12 };
+    if (!is_wanted(kernels, name)) return;
     size_t width = HEADS * head_dim;
     const osprey__attention_f32_kernel *kernel = &kernels->attention_f32;
     float *qkv = random_floats(tokens * 3 * width), *out = random_floats(tokens * width);
     float *scratch = random_floats(kernel->scratch_floats(tokens, tokens, head_dim));
-    attention_case attention = {.kernel = kernel};
-    attention.args = (osprey__attention_f32_args){.query_rows = tokens,
-                                                  .key_rows = tokens,
-                                                  .head_dim = head_dim,
-                                                  .q = qkv,
-                                                  .q_stride = 3 * width,
-                                                  .k = qkv + width,
-                                                  .v = qkv + 2 * width,
-                                                  .kv_stride = 3 * width,
-                                                  .out = out,
-                                                  .out_stride = width,
-                                                  .scale = 1 / sqrtf((float)head_dim),
-                                                  .causal = causal,
-                                                  .scratch = scratch};
+    attention_case attention = {.kernels = kernels};
+    attention.floats = (osprey__attention_f32_args){.query_rows = tokens,
+                                                    .key_rows = tokens,
+                                                    .head_dim = head_dim,
+                                                    .q = qkv,
+                                                    .q_stride = 3 * width,
+                                                    .k = qkv + width,
+                                                    .v = qkv + 2 * width,
+                                                    .kv_stride = 3 * width,
+                                                    .out = out,
+                                                    .out_stride = width,
+                                                    .scale = 1 / sqrtf((float)head_dim),
+                                                    .causal = causal,
+                                                    .scratch = scratch};
     double pairs =
         causal ? (double)tokens * (double)(tokens + 1) / 2 : (double)tokens * (double)tokens;
     print_rate(kernels->instruction_set, name, 4 * pairs * (double)head_dim,
-               best_time_s(run_attention, &attention), OSPREY_PRECISION_FP32);
+               best_time_s(run_attention_f32, &attention), OSPREY_PRECISION_FP32);
     osprey__aligned_free(qkv);
     osprey__aligned_free(out);
     osprey__aligned_free(scratch);
 }
 
-static void bench_attention(const osprey__kernels *kernels)
+static void bench_attention_bf16(const osprey__kernels *kernels, size_t tokens, size_t head_dim)
 {
-    const size_t tokens[] = {50, 197, 257, 577};
-    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-        bench_attention_case(kernels, tokens[i], 64, false);
-    bench_attention_case(kernels, 257, 80, false);
-    bench_attention_case(kernels, 9, 64, true);
-    bench_attention_case(kernels, 77, 64, true);
+    char name[96];
+    snprintf(name, sizeof name, "attention bf16 tokens %zu head_dim %zu", tokens, head_dim);
+    if (!is_wanted(kernels, name)) return;
+    size_t width = HEADS * head_dim, elements = tokens * 3 * width;
+    const osprey__attention_bf16_kernel *kernel = &kernels->attention_bf16;
+    float *random = random_floats(elements);
+    uint16_t *qkv = aligned_block(elements * sizeof *qkv);
+    uint16_t *out = aligned_block(tokens * width * sizeof *out);
+    osprey__from_f32(OSPREY__BF16, random, elements, qkv);
+    float *scratch = random_floats(kernel->scratch_floats(tokens, tokens, head_dim));
+    attention_case attention = {.kernels = kernels};
+    attention.halves = (osprey__attention_bf16_args){.query_rows = tokens,
+                                                     .key_rows = tokens,
+                                                     .head_dim = head_dim,
+                                                     .q = qkv,
+                                                     .q_stride = 3 * width,
+                                                     .k = qkv + width,
+                                                     .v = qkv + 2 * width,
+                                                     .kv_stride = 3 * width,
+                                                     .out = out,
+                                                     .out_stride = width,
+                                                     .scale = 1 / sqrtf((float)head_dim),
+                                                     .scratch = scratch};
+    print_rate(kernels->instruction_set, name,
+               4 * (double)tokens * (double)tokens * (double)head_dim,
+               best_time_s(run_attention_bf16, &attention), OSPREY_PRECISION_BF16);
+    osprey__aligned_free(random);
+    osprey__aligned_free(qkv);
+    osprey__aligned_free(out);
+    osprey__aligned_free(scratch);
+}
+
+static const size_t image_tokens[] = {50, 197, 257, 577};
+
+static void bench_attention_in_f32(const osprey__kernels *kernels)
+{
+    for (size_t i = 0; i < sizeof image_tokens / sizeof *image_tokens; i++)
+        bench_attention_f32(kernels, image_tokens[i], 64, false);
+    bench_attention_f32(kernels, 257, 80, false);
+    bench_attention_f32(kernels, 9, 64, true);
+    bench_attention_f32(kernels, 77, 64, true);
+}
+
+static void bench_attention_in_bf16(const osprey__kernels *kernels)
+{
+    for (size_t i = 0; i < sizeof image_tokens / sizeof *image_tokens; i++)
+        bench_attention_bf16(kernels, image_tokens[i], 64);
+    bench_attention_bf16(kernels, 257, 80);
 }
 
 typedef struct row_case {
@@ -346,7 +423,7 @@ static void run_transpose(void *context, size_t turn)
 
 static void print_elements(const row_case *c, const char *name, double seconds)
 {
-    printf("%-9s %-42s %9.1f us %8.2f elements/ns\n", c->kernels->instruction_set, name,
+    printf("%-10s %-47s %9.1f us %8.2f elements/ns\n", c->kernels->instruction_set, name,
            seconds * 1e6, (double)(c->rows * c->width) / seconds * 1e-9);
     fflush(stdout);
 }
@@ -357,14 +434,14 @@ static void bench_rows(const osprey__kernels *kernels)
     c.x = random_floats(c.rows * c.width);
     c.scale = random_floats(c.width);
     c.out = random_floats(c.rows * c.width);
-    if (strstr("layer_norm 50 x 768", wanted))
+    if (is_wanted(kernels, "layer_norm 50 x 768"))
         print_elements(&c, "layer_norm 50 x 768", best_time_s(run_layer_norm, &c));
-    for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_QUICK_GELU; kind++) {
+    for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_TANH; kind++) {
         char name[96];
-        const char *const names[] = {"none", "relu", "gelu", "gelu_tanh", "quick_gelu"};
+        const char *const names[] = {"none", "relu", "gelu", "gelu_tanh", "quick_gelu", "tanh"};
         snprintf(name, sizeof name, "activation %s 50 x 768", names[kind]);
         c.activation = (osprey_activation)kind;
-        if (strstr(name, wanted)) print_elements(&c, name, best_time_s(run_activation, &c));
+        if (is_wanted(kernels, name)) print_elements(&c, name, best_time_s(run_activation, &c));
     }
     osprey__aligned_free(c.x);
     osprey__aligned_free(c.scale);
@@ -436,7 +513,7 @@ static void bench_transpose(const osprey__kernels *kernels)
         c.x = random_floats(c.rows * c.width);
         c.out = random_floats(c.rows * c.width);
         snprintf(name, sizeof name, "transpose %zu x %zu", c.rows, c.width);
-        if (strstr(name, wanted)) print_elements(&c, name, best_time_s(run_transpose, &c));
+        if (is_wanted(kernels, name)) print_elements(&c, name, best_time_s(run_transpose, &c));
         osprey__aligned_free(c.x);
         osprey__aligned_free(c.out);
     }
@@ -454,8 +531,11 @@ int main(int argc, char **argv)
         for (size_t format = 0; format < OSPREY_PRECISIONS; format++)
             if (!below || kernels->gemm[format].run != below->gemm[format].run)
                 bench_gemm(kernels, (osprey_precision)format);
-        if (below && kernels->attention_f32.run == below->attention_f32.run) continue;
-        bench_attention(kernels);
+        if (!below || kernels->attention_f32.run != below->attention_f32.run)
+            bench_attention_in_f32(kernels);
+        if (!below || kernels->attention_bf16.run != below->attention_bf16.run)
+            bench_attention_in_bf16(kernels);
+        if (below && kernels->layer_norm_f32 == below->layer_norm_f32) continue;
         bench_rows(kernels);
         bench_transpose(kernels);
         bench_feature_maps(kernels);
