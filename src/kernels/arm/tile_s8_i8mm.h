@@ -17,11 +17,6 @@ OSPREY__INLINE void exchange_middle(int32x4_t *x, int32x4_t *y)
     *y = vreinterpretq_s32_s64(vzip2q_s64(first, second));
 }
 
-OSPREY__INLINE int32x4_t load_sums(const float *p)
-{
-    return vreinterpretq_s32_f32(vec_load(p));
-}
-
 /* rows is a constant at every call. */
 OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
 {
@@ -29,12 +24,11 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     int32x4_t sums[TILE_ROW_PAIRS][TILE_COLUMN_PAIRS];
     OSPREY__UNROLL
     for (size_t pair = 0; pair < row_pairs; pair++) {
-        const float *first = job->sums + 2 * pair * job->sums_stride;
-        const float *second = 2 * pair + 1 < rows ? first + job->sums_stride : first;
+        const size_t second = 2 * pair + 1 < rows ? 2 * pair + 1 : 2 * pair;
         OSPREY__UNROLL
         for (size_t i = 0; i < TILE_COLUMN_PAIRS; i += 2) {
-            sums[pair][i] = job->add ? load_sums(first + 2 * i) : vdupq_n_s32(0);
-            sums[pair][i + 1] = job->add ? load_sums(second + 2 * i) : vdupq_n_s32(0);
+            sums[pair][i] = vreinterpretq_s32_f32(first_sum(job, 2 * pair, i / 2));
+            sums[pair][i + 1] = vreinterpretq_s32_f32(first_sum(job, second, i / 2));
             exchange_middle(&sums[pair][i], &sums[pair][i + 1]);
         }
     }
@@ -63,14 +57,12 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
 
     OSPREY__UNROLL
     for (size_t pair = 0; pair < row_pairs; pair++) {
-        float *first = job->sums + 2 * pair * job->sums_stride;
         OSPREY__UNROLL
         for (size_t i = 0; i < TILE_COLUMN_PAIRS; i += 2) {
             exchange_middle(&sums[pair][i], &sums[pair][i + 1]);
-            vec_store(first + 2 * i, vreinterpretq_f32_s32(sums[pair][i]));
+            keep_sum(job, 2 * pair, i / 2, vreinterpretq_f32_s32(sums[pair][i]));
             if (2 * pair + 1 < rows)
-                vec_store(first + job->sums_stride + 2 * i,
-                          vreinterpretq_f32_s32(sums[pair][i + 1]));
+                keep_sum(job, 2 * pair + 1, i / 2, vreinterpretq_f32_s32(sums[pair][i + 1]));
         }
     }
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The int4 product: a group at a time becomes int8 weights, which the register tile takes. */
+/*
+ * The int4 product: some groups at a time become int8 weights, which all rows of a block then take,
+ * a register tile a group.
+ */
 #ifndef OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 #define OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
+
+#define OSPREY__SUMS "kernels/simd/sums_s4.h"
 
 #include "kernels/simd/gemm_simd.h"
 #include "kernels/simd/rows_s8.h"
@@ -9,6 +14,9 @@
 enum {
     GROUP = OSPREY__INT4_GROUP,
     GROUP_STEPS = GROUP / LANE_DEPTH,
+    GROUP_BYTES = GROUP_STEPS * TILE_STEP_BYTES,
+    /* 16 KiB at most: with a tile's rows and sums they stay in the first-level cache. */
+    UNPACKED_GROUPS = 16,
     /* With depth 4 the weights stay as they are stored, unsigned. */
     WEIGHT_OFFSET = LANE_DEPTH == 4 ? 8 : 0,
 };
@@ -44,59 +52,61 @@ OSPREY__INLINE void unpack_vec(const char *nibbles, char *even, char *odd)
     vec_store((float *)odd, (vec)((x >> 4) - (8 - WEIGHT_OFFSET)));
 }
 
-static void unpack_group(const char *record, char *weights)
+/* Groups of a panel that have become int8 weights. */
+typedef struct unpacked {
+    _Alignas(OSPREY__ALIGNMENT) char weights[UNPACKED_GROUPS][GROUP_BYTES];
+    _Alignas(OSPREY__ALIGNMENT) float scales[UNPACKED_GROUPS][TILE_COLUMNS];
+} unpacked;
+
+static void unpack_group(const char *record, char *weights, float *scales)
 {
     for (size_t step = 0; step < GROUP_STEPS; step += 2, weights += 2 * TILE_STEP_BYTES)
         for (size_t i = 0; i < TILE_STEP_BYTES; i += sizeof(vec), record += sizeof(vec))
             unpack_vec(record, weights + i, weights + TILE_STEP_BYTES + i);
+    for (size_t i = 0; i < TILE_COLUMNS; i += VEC_FLOATS)
+        vec_store(scales + i, vec_load_bf16(record + i * sizeof(uint16_t)));
 }
 
-/* sums += (integers - correction) * scale for a tile's rows, whose tails lie stride bytes apart. */
-static void add_scaled(const float *tile_sums, const char *scale_halves, size_t rows,
-                       const row_tail *tail, size_t stride, size_t group, float *sums)
+/* Adds the groups' products with a tile's rows to job->sums; first is the number of their first. */
+static void multiply_groups(const osprey__gemm_args *args, const unpacked *groups, size_t first,
+                            size_t count, size_t row, size_t rows, tile_job *job)
 {
-    vec scales[TILE_VECS];
-    OSPREY__UNROLL
-    for (size_t i = 0; i < TILE_VECS; i++)
-        scales[i] = vec_load_bf16(scale_halves + i * VEC_FLOATS * sizeof(uint16_t));
-    for (size_t row = 0; row < rows; row++) {
-        int32_t correction = tail->corrections[group];
-        OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++) {
-            size_t at = row * TILE_COLUMNS + i * VEC_FLOATS;
-            vec sum = subtract_integer(vec_load(tile_sums + at), correction);
-            vec_store(sums + at, vec_load(sums + at) + sum * scales[i]);
-        }
-        tail = (const row_tail *)((const char *)tail + stride);
+    const char *elements =
+        (const char *)args->a + row * args->a_stride + first * GROUP * ELEMENT_BYTES;
+    const row_tail *tail = tail_of(args, row, element_bytes(args->k));
+    job->lda = args->a_stride / sizeof(lane);
+    job->steps = GROUP_STEPS;
+    for (size_t i = 0; i < count; i++) {
+        const group_sums group = {.corrections = (const char *)&tail->corrections[first + i],
+                                  .stride = args->a_stride,
+                                  .scales = groups->scales[i]};
+        job->group = &group;
+        job->a = (const lane *)elements + i * GROUP_STEPS;
+        job->b = groups->weights[i];
+        tile(job, rows);
+        job->prefetch += GROUP_STEPS * job->prefetch_step;
     }
 }
 
 static void multiply_panel(const osprey__gemm_args *args, const row_block *block, size_t panel)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_ROWS * TILE_COLUMNS];
-    _Alignas(OSPREY__ALIGNMENT) float tile_sums[TILE_ROWS * TILE_COLUMNS];
-    _Alignas(OSPREY__ALIGNMENT) char weights[GROUP_STEPS * TILE_STEP_BYTES];
+    unpacked unpacked_groups;
     size_t groups = groups_of(args->k), record_bytes = osprey__int4_record_bytes(TILE_COLUMNS);
     size_t panel_bytes = osprey__round_up(groups * record_bytes, OSPREY__ALIGNMENT);
     const char *record = (const char *)args->packed + panel * panel_bytes;
+    tile_job job = {.sums_stride = TILE_COLUMNS,
+                    .prefetch_step = record_bytes / GROUP_STEPS / (block->last - block->first)};
     memset(sums, 0, block->rows * TILE_COLUMNS * sizeof *sums);
-    for (size_t group = 0; group < groups; group++, record += record_bytes) {
-        unpack_group(record, weights);
-        tile_job job = {.steps = GROUP_STEPS,
-                        .lda = args->a_stride / sizeof(lane),
-                        .b = weights,
-                        .sums = tile_sums,
-                        .sums_stride = TILE_COLUMNS,
-                        .prefetch = group + 1 < groups ? record + record_bytes : record,
-                        .prefetch_step = record_bytes / GROUP_STEPS};
+    for (size_t first = 0, count; first < groups; first += count) {
+        count = groups - first < UNPACKED_GROUPS ? groups - first : UNPACKED_GROUPS;
+        for (size_t i = 0; i < count; i++, record += record_bytes)
+            unpack_group(record, unpacked_groups.weights[i], unpacked_groups.scales[i]);
+        job.prefetch = record;
         for (size_t t = block->first; t < block->last; t++) {
             size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
-            job.a =
-                (const lane *)((const char *)args->a + row * args->a_stride) + group * GROUP_STEPS;
-            tile(&job, rows);
-            add_scaled(tile_sums, record + GROUP / 2 * TILE_COLUMNS, rows,
-                       tail_of(args, row, element_bytes(args->k)), args->a_stride, group,
-                       sums + (row - block->first_row) * TILE_COLUMNS);
+            job.sums = sums + (row - block->first_row) * TILE_COLUMNS;
+            multiply_groups(args, &unpacked_groups, first, count, row, rows, &job);
         }
     }
     finish_job finish = {.first = block->first_row,

@@ -42,7 +42,27 @@ typedef struct tile_job {
     bool add;             /* to what lies in sums; otherwise that is not read */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
+    const struct group_sums *group; /* for OSPREY__SUMS */
 } tile_job;
+
+#if defined(OSPREY__SUMS)
+#include OSPREY__SUMS
+#else
+
+/* What vector i of a row's sums begins with. */
+OSPREY__INLINE vec first_sum(const tile_job *job, size_t row, size_t i)
+{
+    if (!job->add) return vec_set(0.0f);
+    return vec_load(job->sums + row * job->sums_stride + i * VEC_FLOATS);
+}
+
+/* And where it goes. */
+OSPREY__INLINE void keep_sum(const tile_job *job, size_t row, size_t i, vec sum)
+{
+    vec_store(job->sums + row * job->sums_stride + i * VEC_FLOATS, sum);
+}
+
+#endif
 
 #if defined(OSPREY__TILE)
 #include OSPREY__TILE
@@ -55,10 +75,8 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     vec sums[TILE_ROWS][TILE_VECS];
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {
-        const float *before = job->sums + row * job->sums_stride;
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++)
-            sums[row][i] = job->add ? vec_load(before + i * VEC_FLOATS) : vec_set(0.0f);
+        for (size_t i = 0; i < TILE_VECS; i++) sums[row][i] = first_sum(job, row, i);
     }
 
     const char *b = job->b;
@@ -89,8 +107,7 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++)
-            vec_store(job->sums + row * job->sums_stride + i * VEC_FLOATS, sums[row][i]);
+        for (size_t i = 0; i < TILE_VECS; i++) keep_sum(job, row, i, sums[row][i]);
     }
 }
 

@@ -209,8 +209,8 @@ static void fill_panel_end(const product *p, const char *weights, char end[STEP_
 
 /*
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
- * while the groups pass, and the part that follows it in memory is fetched meanwhile. What of k
- * does not fill tiles belongs to the last chunk.
+ * while the groups pass, and what follows it in memory, most likely needed next, is fetched
+ * meanwhile. What of k does not fill tiles belongs to the last chunk.
  */
 static void multiply_panel(const product *p, const row_block *block, size_t panel)
 {
@@ -218,7 +218,6 @@ static void multiply_panel(const product *p, const row_block *block, size_t pane
     _Alignas(OSPREY__ALIGNMENT) char end[STEP_BYTES];
     const char *weights = (const char *)p->args->packed + panel * p->panel_bytes;
     if (p->rest_bytes) fill_panel_end(p, weights, end);
-    bool last_panel = p->args->n - panel * TILE_COLUMNS <= TILE_COLUMNS;
     size_t chunks = p->steps ? (p->steps + CHUNK_STEPS - 1) / CHUNK_STEPS : 1;
     size_t lines = STEP_BYTES / OSPREY__ALIGNMENT / (block->last - block->first);
     for (size_t chunk = 0; chunk < chunks; chunk++) {
@@ -228,8 +227,8 @@ static void multiply_panel(const product *p, const row_block *block, size_t pane
                         .a_stride = p->args->a_stride,
                         .b = weights + step * STEP_BYTES,
                         .steps = (chunk + 1) * p->steps / chunks - step};
-        job.prefetch = last && last_panel ? job.b : job.b + job.steps * STEP_BYTES;
-        job.prefetch_lines = last && last_panel ? 0 : lines;
+        job.prefetch = job.b + job.steps * STEP_BYTES;
+        job.prefetch_lines = lines;
         for (size_t i = block->first; i < block->last; i++) {
             size_t slot = i - block->first, start = group_start(p, i);
             float *group_sums = sums[chunks > 1 ? slot : 0];
