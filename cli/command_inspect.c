@@ -171,20 +171,42 @@ static json_t *tuning_json(const osprey_engine_tower *tower)
     return object;
 }
 
+static json_t *profiles_json(const osprey_engine_profile *profiles, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *line = json_object();
+        set_size(line, "batch", profiles[i].batch);
+        set_size(line, "arena_bytes", profiles[i].arena_bytes);
+        set_size(line, "scratch_bytes_a_thread", profiles[i].scratch_bytes);
+        json_array_append_new(list, line);
+    }
+    return list;
+}
+
+/* Of a model that is no engine, in fp32; NULL, and told, where it cannot be planned. */
+static json_t *memory_json(const osprey_model *model)
+{
+    osprey_memory_plan plan;
+    osprey_error error;
+    if (osprey_engine_plan_memory(model, NULL, &plan, &error) != OSPREY_OK) {
+        cli_fail_error(CLI_DONE, &error);
+        return NULL;
+    }
+    json_t *object = json_object();
+    if (plan.image_count)
+        json_object_set_new(object, "image", profiles_json(plan.image, plan.image_count));
+    if (plan.text_count)
+        json_object_set_new(object, "text", profiles_json(plan.text, plan.text_count));
+    return object;
+}
+
 static json_t *engine_tower_json(const osprey_engine_tower *tower)
 {
-    json_t *object = json_object(), *profiles = json_array();
+    json_t *object = json_object();
     set_size(object, "weight_bytes", tower->weight_bytes);
     set_size(object, "constant_bytes", tower->constant_bytes);
-    for (size_t i = 0; i < tower->profile_count; i++) {
-        const osprey_engine_profile *profile = &tower->profiles[i];
-        json_t *line = json_object();
-        set_size(line, "batch", profile->batch);
-        set_size(line, "arena_bytes", profile->arena_bytes);
-        set_size(line, "scratch_bytes_a_thread", profile->scratch_bytes);
-        json_array_append_new(profiles, line);
-    }
-    json_object_set_new(object, "memory", profiles);
+    json_object_set_new(object, "memory", profiles_json(tower->profiles, tower->profile_count));
     if (tower->reduction)
         json_object_set_new(object, "reduction", reduction_json(tower->reduction));
     if (tower->choice_count) json_object_set_new(object, "tuning", tuning_json(tower));
@@ -302,6 +324,8 @@ static json_t *model_json(const cli_loaded_model *loaded)
     if (tokenizer) json_object_set_new(object, "tokenizer", tokenizer_json(tokenizer));
     const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
     if (engine) json_object_set_new(object, "engine", engine_json(engine));
+    json_t *memory = engine ? NULL : memory_json(loaded->model);
+    if (memory) json_object_set_new(object, "memory", memory);
     json_object_set_new(object, "files", files_json(info));
     return object;
 }
@@ -421,9 +445,11 @@ const cli_command cli_inspect_command = {
     .bit = CLI_INSPECT,
     .arguments = "",
     .summary = "Show what a model is made of.",
-    .details = "Shows what a model is made of: architecture, shapes, parameters, preprocessing, "
-               "tokenizer and files; of an engine also how it was compiled, the memory that a "
-               "run of each batch takes, and what tuning found.",
+    .details =
+        "Shows what a model is made of: architecture, shapes, parameters, preprocessing, "
+        "tokenizer and files, and the memory that a run of each batch takes (the arena at its "
+        "peak; in fp32 where the model is no engine); of an engine also how it was compiled "
+        "and what tuning found.",
     .example = "  osprey inspect -m clip-vit-base-patch32\n"
                "  osprey inspect -m clip.osprey --verify\n",
     .run = run,

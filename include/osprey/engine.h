@@ -286,6 +286,23 @@ typedef struct osprey_engine_info {
     osprey_engine_tower image, text;
 } osprey_engine_info;
 
+/* The memory of each tower's runs, by rising batch. */
+typedef struct osprey_memory_plan {
+    osprey_engine_profile image[OSPREY_ENGINE_BATCHES_MAX], text[OSPREY_ENGINE_BATCHES_MAX];
+    size_t image_count, text_count; /* 0: a tower that the model lacks, or that was not asked for */
+} osprey_memory_plan;
+
+/*
+ * The memory that an engine compiled with these options' towers, batches, precision and exceptions
+ * would have. Rewrites the graph as compiling does, but packs no weights. Errors:
+ * OSPREY_INVALID_ARGUMENT (an engine, which has its own; a batch; an exception), OSPREY_LIMIT (the
+ * weights that would be rewritten on the way do not fit the machine's free memory),
+ * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_OUT_OF_MEMORY.
+ */
+OSPREY_API osprey_status osprey_engine_plan_memory(const osprey_model *model,
+                                                   const osprey_engine_options *options,
+                                                   osprey_memory_plan *plan, osprey_error *error);
+
 /* NULL where the model is no engine. */
 OSPREY_API const osprey_engine_info *osprey_model_get_engine(const osprey_model *model);
 

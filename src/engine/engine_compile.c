@@ -9,6 +9,7 @@
 #include "engine/engine_fingerprint.h"
 #include "engine/engine_reductions.h"
 #include "engine/engine_tune.h"
+#include "engine/memory_profiles.h"
 #include "graph/graph_store.h"
 #include "input/text/text_tokenizer.h"
 #include "model/class_head.h"
@@ -33,8 +34,6 @@ typedef struct compilation {
     size_t calibrated; /* layers */
     osprey_error *error;
 } compilation;
-
-static const size_t default_batches[] = {1, 8, OSPREY__IMAGES_AT_ONCE};
 
 /* A pass observer: DIRECTORY/image-00-built.txt, DIRECTORY/image-01-fold_constants.txt, ... */
 typedef struct dump {
@@ -82,30 +81,6 @@ static osprey_status write_graph(compilation *c, osprey_tower tower, const ospre
     return status;
 }
 
-/* What a run of each batch takes: images, or texts as long as they may be. */
-static osprey_status plan_profiles(compilation *c, osprey_tower tower, const osprey__plan *plan)
-{
-    bool image = tower == OSPREY_TOWER_IMAGE;
-    osprey__manifest_tower *to = image ? &c->manifest.image : &c->manifest.text;
-    size_t context = c->model->config.text.context_length;
-    size_t most_tokens = context > OSPREY__TOKENS_AT_ONCE ? context : OSPREY__TOKENS_AT_ONCE;
-    size_t *offsets = osprey__calloc(plan->graph->value_count, sizeof *offsets);
-    if (!offsets) return osprey__fail_memory(c->error, plan->graph->value_count * sizeof *offsets);
-    to->profile_count = c->options.batch_count;
-    for (size_t i = 0; i < to->profile_count; i++) {
-        size_t batch = c->options.batches[i], texts = context ? most_tokens / context : 0;
-        if (texts > batch) texts = batch;
-        to->profiles[i] = (osprey_engine_profile){
-            .batch = batch,
-            .arena_bytes = osprey__memory_plan(plan, image ? batch : texts,
-                                               image ? 0 : texts * context, offsets),
-            .scratch_bytes = osprey__cpu_scratch_floats(plan, image ? 0 : context) * sizeof(float),
-        };
-    }
-    osprey__free(offsets);
-    return OSPREY_OK;
-}
-
 static osprey_status write_tower(compilation *c, osprey_tower tower,
                                  const osprey__reductions *reductions)
 {
@@ -146,7 +121,10 @@ static osprey_status write_tuning(compilation *c, osprey_tower tower, osprey__pl
 {
     if (!plan) return OSPREY_OK;
     osprey__plan_use_tuning(plan, tuning);
-    OSPREY_TRY(plan_profiles(c, tower, plan));
+    osprey__manifest_tower *to =
+        tower == OSPREY_TOWER_IMAGE ? &c->manifest.image : &c->manifest.text;
+    OSPREY_TRY(osprey__memory_profiles(c->model, tower, plan, &c->options, to->profiles, c->error));
+    to->profile_count = c->options.batch_count;
     if (!tuning->count) return OSPREY_OK;
     osprey__buffer bytes = {0};
     osprey_status status = osprey__tuning_store(tuning, &bytes, c->error);
@@ -270,21 +248,6 @@ static osprey_status write_manifest(compilation *c)
     return status;
 }
 
-static osprey_status check_batches(const osprey_engine_options *options, osprey_error *error)
-{
-    if (options->batch_count > OSPREY_ENGINE_BATCHES_MAX)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
-                            "%zu batches; at most %d would be right", options->batch_count,
-                            OSPREY_ENGINE_BATCHES_MAX);
-    for (size_t i = 0; i < options->batch_count; i++)
-        if (options->batches[i] < 1 || options->batches[i] > OSPREY_ENGINE_BATCH_MAX ||
-            (i && options->batches[i] <= options->batches[i - 1]))
-            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
-                                "%zu; rising numbers from 1 to %d would be right",
-                                options->batches[i], OSPREY_ENGINE_BATCH_MAX);
-    return OSPREY_OK;
-}
-
 /* Images that found no static ranges have found what to prune, or they were of no use. */
 static osprey_status check_calibration(compilation *c)
 {
@@ -332,15 +295,11 @@ osprey_status osprey__engine_compile(const osprey_model *model,
 {
     compilation c = {.model = model, .error = error};
     if (options) c.options = *options;
-    if (!c.options.batch_count) {
-        c.options.batches = default_batches;
-        c.options.batch_count = sizeof default_batches / sizeof *default_batches;
-    }
     if (model->engine)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,
                             "is an engine already; compile the model that it was made from");
     OSPREY_TRY(osprey__model_choose_towers(model, c.options.towers, &c.options.towers, error));
-    OSPREY_TRY(check_batches(&c.options, error));
+    OSPREY_TRY(osprey__choose_batches(&c.options, error));
     OSPREY_TRY(check_report(&c.options, error));
     OSPREY_TRY(osprey__calibration_check(&c.options, error));
     OSPREY_TRY(osprey__precision_rules_init(&c.rules, c.options.precision, c.options.keep,

@@ -199,6 +199,32 @@ static void test_messages_name_the_flag(void **state)
                      "is a directory; name a file in it");
 }
 
+/* The memory of runs is shown of a directory as of the engine that is compiled from it. */
+static void test_memory_of_a_directory(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("memory.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    json_t *facts[2];
+    for (size_t i = 0; i < 2; i++) {
+        run = run_cli("inspect", "--json", "-m", i ? engine : MODEL);
+        assert_int_equal(run.code, 0);
+        facts[i] = cli_json_line(&run, 0);
+        cli_run_free(&run);
+    }
+    static const char *const towers[] = {"image", "text"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *here = json_object_get(json_object_get(facts[0], "memory"), towers[i]);
+        const json_t *there = json_object_get(json_object_get(facts[1], "engine"), towers[i]);
+        assert_int_equal(json_array_size(here), 3);
+        assert_true(json_equal(here, json_object_get(there, "memory")));
+    }
+    json_decref(facts[0]);
+    json_decref(facts[1]);
+}
+
 /* Said before the model is compiled without it, and only then. */
 static void test_first_start_with_a_limit(void **state)
 {
@@ -225,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_one_tower_is_measured),
         cmocka_unit_test(test_tuning_is_kept),
         cmocka_unit_test(test_messages_name_the_flag),
+        cmocka_unit_test(test_memory_of_a_directory),
         cmocka_unit_test(test_first_start_with_a_limit),
         cmocka_unit_test(test_templates_go_with_the_model),
         cmocka_unit_test(test_weights_that_are_no_numbers),
