@@ -94,6 +94,7 @@ def photos(case, factory, options, reference, note):
 
         rounds = {
             "osprey": lambda: timed_command([options.osprey, "embed", *common]),
+            "osprey-exact": lambda: timed_command([options.osprey, "embed", "--exact", *common]),
             "openvino": lambda: peer.ask({"warm_ups": 1, "seconds": 0, "min_runs": 1}),
             "osprey-decode": lambda: timed_command([options.osprey, "preprocess", *common[:-2]]),
             "osprey-model": model_alone,
