@@ -25,8 +25,10 @@ typedef struct timed_run {
 typedef struct tuning_job {
     const osprey_engine_options *options;
     osprey_session *session;
-    double budget_us;            /* that is left */
-    size_t run_count, runs_done; /* sizes to be tuned for */
+    double budget_us;  /* that is left */
+    double work;       /* multiplications of one run of each size that is left, */
+    double all_work;   /* and of each */
+    double us_of_work; /* of one multiplication; 0: not known yet */
     osprey_error *error;
 } tuning_job;
 
@@ -54,41 +56,78 @@ static osprey_status time_steps(void *context, double *step_us, osprey_error *er
     return osprey__tower_run(timed->session, timed->tower, &timed->batch, &rows, error);
 }
 
+/* A size that the engine is tuned for: as many images, or texts. */
+typedef struct tuned_size {
+    osprey__tower *tower;
+    size_t count, tokens;
+    double work;
+} tuned_size;
+
+typedef struct size_progress {
+    const tuning_job *job;
+    double work; /* of this size */
+} size_progress;
+
 static void show_progress(void *context, double done)
 {
-    const tuning_job *job = context;
-    const osprey_engine_tuning *how = &job->options->tuning;
+    const size_progress *at = context;
+    const osprey_engine_tuning *how = &at->job->options->tuning;
     if (how->progress)
         how->progress(how->progress_context,
-                      ((double)job->runs_done + done) / (double)job->run_count);
+                      1 - (at->job->work - done * at->work) / at->job->all_work);
 }
 
-/* Each size gets an even part of the time that is left: small ones, which come first, use less. */
-static osprey_status tune_run(tuning_job *job, timed_run *timed, osprey__tuning *tuning)
+/* Multiplications of a run. */
+static double work_of(const osprey__plan *plan, size_t sequences, size_t tokens)
 {
+    double work = 0;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__step *step = &plan->steps[s];
+        if (!step->gemm) continue;
+        const osprey__value *out = &plan->graph->values[step->node->output];
+        work += (double)osprey__value_elements(out, sequences, tokens) * (double)step->in_channels;
+    }
+    return work;
+}
+
+/*
+ * What may be spent on a size: as much of the time that is left as its work is of the work that is
+ * left, or half: small sizes come first, and seldom need theirs.
+ */
+static double budget_of(const tuning_job *job, const tuned_size *size)
+{
+    const double share = size->work / job->work;
+    return job->budget_us * (share < 0.5 ? 0.5 : share);
+}
+
+static osprey_status tune_run(tuning_job *job, timed_run *timed, const tuned_size *size,
+                              osprey__tuning *tuning)
+{
+    size_progress progress = {job, size->work};
     const osprey__tuner tuner = {
-        .plan = timed->tower->plan,
+        .plan = size->tower->plan,
         .threads = osprey__thread_pool_threads(job->session->pool),
-        .sequences = timed->batch.sequences,
-        .tokens = timed->batch.tokens,
+        .sequences = size->count,
+        .tokens = size->tokens,
         .effort = job->options->tuning.effort,
-        .budget_us = job->budget_us / (double)(job->run_count - job->runs_done),
+        .budget_us = budget_of(job, size),
         .time_steps = time_steps,
         .context = timed,
         .progress = show_progress,
-        .progress_context = job,
+        .progress_context = &progress,
     };
-    double spent_us;
+    osprey__tuner_cost cost;
     job->session->observer = observe_step;
     job->session->observer_context = timed;
-    OSPREY_TRY(osprey__tune(&tuner, tuning, &spent_us, job->error));
-    job->budget_us -= spent_us;
-    job->runs_done++;
+    OSPREY_TRY(osprey__tune(&tuner, tuning, &cost, job->error));
+    job->budget_us -= cost.spent_us;
+    job->us_of_work = cost.run_us / size->work;
     return OSPREY_OK;
 }
 
-static osprey_status tune_images(tuning_job *job, size_t images, osprey__tuning *tuning)
+static osprey_status tune_images(tuning_job *job, const tuned_size *size, osprey__tuning *tuning)
 {
+    const size_t images = size->count;
     const osprey__image_config *config = &job->session->model->config.image;
     const size_t floats = images * 3 * config->image_height * config->image_width;
     float *pixels = osprey__calloc(floats, sizeof *pixels);
@@ -99,18 +138,18 @@ static osprey_status tune_images(tuning_job *job, size_t images, osprey__tuning 
         pixels[i] = (float)(random >> 8) / (float)(1 << 23) - 1;
     }
     timed_run timed = {.session = job->session,
-                       .tower = &job->session->image,
+                       .tower = size->tower,
                        .batch = {.sequences = images, .inputs = {pixels}}};
-    const osprey_status status = tune_run(job, &timed, tuning);
+    const osprey_status status = tune_run(job, &timed, size, tuning);
     osprey__free(pixels);
     return status;
 }
 
 /* Texts of the context's length that share nothing. */
-static osprey_status tune_texts(tuning_job *job, size_t texts, osprey__tuning *tuning)
+static osprey_status tune_texts(tuning_job *job, const tuned_size *size, osprey__tuning *tuning)
 {
     const osprey__text_config *config = &job->session->model->config.text;
-    const size_t context = config->context_length, tokens = texts * context;
+    const size_t context = config->context_length, texts = size->count, tokens = size->tokens;
     int32_t *ids = osprey__calloc(2 * tokens + texts, sizeof *ids);
     size_t *starts = osprey__calloc(2 * texts + 1, sizeof *starts);
     osprey_status status = OSPREY_OK;
@@ -127,13 +166,13 @@ static osprey_status tune_texts(tuning_job *job, size_t texts, osprey__tuning *t
             pooled[i] = (int32_t)(starts[i + 1] - 1);
         }
         timed_run timed = {.session = job->session,
-                           .tower = &job->session->text,
+                           .tower = size->tower,
                            .batch = {.sequences = texts,
                                      .tokens = tokens,
                                      .longest_text = context,
                                      .text_rows = {.starts = starts, .lengths = lengths},
                                      .inputs = {ids, positions, pooled}}};
-        status = tune_run(job, &timed, tuning);
+        status = tune_run(job, &timed, size, tuning);
     } else {
         status = osprey__fail_memory(job->error, tokens * sizeof *ids);
     }
@@ -142,31 +181,46 @@ static osprey_status tune_texts(tuning_job *job, size_t texts, osprey__tuning *t
     return status;
 }
 
-/* At most `most` of each batch at once, without repetition; returns how many sizes. */
-static size_t list_sizes(const osprey_engine_options *options, size_t most, size_t *sizes)
+/* Leaves out a size of which a run takes too long. */
+static osprey_status tune_size(tuning_job *job, const tuned_size *size, osprey__tuning *tuning)
+{
+    osprey_status status = OSPREY_OK;
+    const double run_us = job->us_of_work * size->work;
+    if (OSPREY__TUNER_RUNS_LEAST * run_us <= budget_of(job, size))
+        status = size->tokens ? tune_texts(job, size, tuning) : tune_images(job, size, tuning);
+    job->work -= size->work;
+    return status;
+}
+
+/* The batches of a tower, none more than `most` at once, without repetition. */
+static size_t list_sizes(const osprey_engine_options *options, osprey__tower *tower, size_t most,
+                         size_t context, tuned_size *sizes)
 {
     size_t count = 0;
-    for (size_t i = 0; i < options->batch_count; i++) {
-        const size_t size = options->batches[i] < most ? options->batches[i] : most;
-        if (!count || sizes[count - 1] < size) sizes[count++] = size;
+    for (size_t i = 0; tower->plan && i < options->batch_count; i++) {
+        const size_t batch = options->batches[i] < most ? options->batches[i] : most;
+        if (count && sizes[count - 1].count == batch) continue;
+        const size_t tokens = batch * context;
+        sizes[count++] = (tuned_size){tower, batch, tokens, work_of(tower->plan, batch, tokens)};
     }
     return count;
 }
 
 static osprey_status tune_towers(tuning_job *job, osprey__tuning *image, osprey__tuning *text)
 {
-    size_t images[OSPREY_ENGINE_BATCHES_MAX], texts[OSPREY_ENGINE_BATCHES_MAX];
-    size_t image_sizes = 0, text_sizes = 0;
-    if (job->session->image.plan)
-        image_sizes = list_sizes(job->options, osprey__images_that_fit(job->session), images);
-    if (job->session->text.plan) {
-        const size_t context = job->session->model->config.text.context_length;
-        const size_t most = OSPREY__TOKENS_AT_ONCE / context;
-        text_sizes = list_sizes(job->options, most ? most : 1, texts);
-    }
-    job->run_count = image_sizes + text_sizes;
-    for (size_t i = 0; i < image_sizes; i++) OSPREY_TRY(tune_images(job, images[i], image));
-    for (size_t i = 0; i < text_sizes; i++) OSPREY_TRY(tune_texts(job, texts[i], text));
+    osprey_session *session = job->session;
+    tuned_size images[OSPREY_ENGINE_BATCHES_MAX], texts[OSPREY_ENGINE_BATCHES_MAX];
+    const size_t context = session->model->config.text.context_length;
+    const size_t most_images = session->image.plan ? osprey__images_that_fit(session) : 0;
+    const size_t most_texts =
+        context && context < OSPREY__TOKENS_AT_ONCE ? OSPREY__TOKENS_AT_ONCE / context : 1;
+    const size_t image_sizes = list_sizes(job->options, &session->image, most_images, 0, images);
+    const size_t text_sizes = list_sizes(job->options, &session->text, most_texts, context, texts);
+    for (size_t i = 0; i < image_sizes; i++) job->work += images[i].work;
+    for (size_t i = 0; i < text_sizes; i++) job->work += texts[i].work;
+    job->all_work = job->work;
+    for (size_t i = 0; i < image_sizes; i++) OSPREY_TRY(tune_size(job, &images[i], image));
+    for (size_t i = 0; i < text_sizes; i++) OSPREY_TRY(tune_size(job, &texts[i], text));
     return OSPREY_OK;
 }
 

@@ -9,53 +9,57 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Runs that a budget has to last for, else nothing is tried. */
-#define RUNS_LEAST 12
-
 /* The part of the budget that the contest may take; the rest is for the confirmation. */
 #define CONTEST_SHARE 0.7
 
 /* What a winner gains at least over the default, in the contest and when it is confirmed. */
 #define GAIN_LEAST 0.01
 
-#define SAMPLES_MAX 15
-#define PAIRS_LEAST 3
+/* Times of a contestant: below that many they say nothing, and more are not kept. */
+#define SAMPLES_LEAST 2
+#define SAMPLES_MAX   32
+
+#define CONFIRM_RUNS_LEAST (2 * SAMPLES_LEAST)
+#define CONFIRM_RUNS       16
 
 typedef struct contestant {
     osprey_task_split split;
-    double samples[SAMPLES_MAX]; /* microseconds of all products of the kind */
+    double samples[SAMPLES_MAX]; /* microseconds of one product */
     size_t sample_count;
     bool is_out;
 } contestant;
 
 typedef struct contest {
-    osprey_product_choice *choice; /* the kind, and what the plan runs with */
+    osprey_product_choice *choice; /* the kind */
     const osprey__gemm_kernel *gemm;
     contestant *contestants; /* [count]; the first is the default */
     size_t count;
     size_t winner;
-    double run_us; /* of the last run */
+    size_t products; /* that have their contestant for the next run */
 } contest;
 
 typedef struct tournament {
     const osprey__tuner *tuner;
     osprey__tuning found; /* a choice a contest */
     contest *contests;
-    size_t *contest_of; /* [steps]; SIZE_MAX: not tuned */
-    double *step_us;    /* [steps] */
+    size_t *contest_of;             /* [steps]; SIZE_MAX: not tuned */
+    size_t *playing;                /* [steps] the contestant */
+    osprey_product_choice *choices; /* [steps] what the plan runs with */
+    double *step_us;                /* [steps] */
     double spent_us, longest_us;
     osprey_error *error;
 } tournament;
 
-static size_t passes_of(osprey_tuning_effort effort)
+/* How many times of each that is left are enough. */
+static size_t enough_samples(osprey_tuning_effort effort)
 {
-    return effort == OSPREY_TUNE_FULL ? SAMPLES_MAX : 7;
+    return effort == OSPREY_TUNE_FULL ? SAMPLES_MAX : 12;
 }
 
-/* How much slower than the best a contestant may be after so many passes. */
-static double slack_after(size_t passes)
+/* How much slower than the best a contestant may be, by as many times of each. */
+static double slack_of(size_t samples)
 {
-    return passes == 1 ? 1.10 : passes == 2 ? 1.06 : 1.03;
+    return samples < 6 ? 1.10 : samples < 12 ? 1.05 : 1.03;
 }
 
 static bool same_tasks(const osprey__product_tasks *a, const osprey__product_tasks *b)
@@ -87,6 +91,7 @@ static void add_split(split_list *list, osprey_task_split split)
 static void add_columns(split_list *list, size_t rows, bool columns_first)
 {
     const size_t columns = list->gemm->columns;
+    if (rows > OSPREY__TASK_ROWS_MAX) return;
     add_split(list, (osprey_task_split){rows, 0, columns_first});
     for (size_t panels = 1; panels <= 8; panels *= 2)
         add_split(list, (osprey_task_split){rows, panels * columns, columns_first});
@@ -168,27 +173,35 @@ static osprey_status enter_contestants(tournament *t, contest *c)
     return OSPREY_OK;
 }
 
+static void enter_step(tournament *t, size_t s)
+{
+    osprey__step *step = &t->tuner->plan->steps[s];
+    t->contest_of[s] = SIZE_MAX;
+    if (!is_tuned(step)) return;
+    const osprey_product_choice kind = choice_of(t->tuner, step);
+    for (size_t i = 0; i < t->found.count; i++)
+        if (osprey__compare_choices(&t->found.choices[i], &kind) == 0) t->contest_of[s] = i;
+    t->contests[t->contest_of[s]].gemm = step->gemm;
+    step->choices = &t->choices[s];
+    step->choice_count = 1;
+}
+
 static osprey_status begin(tournament *t)
 {
-    const osprey__plan *plan = t->tuner->plan;
+    osprey__plan *plan = t->tuner->plan;
     t->contests = osprey__calloc(t->found.count, sizeof *t->contests);
     t->contest_of = osprey__calloc(plan->step_count, sizeof *t->contest_of);
+    t->playing = osprey__calloc(plan->step_count, sizeof *t->playing);
+    t->choices = osprey__calloc(plan->step_count, sizeof *t->choices);
     t->step_us = osprey__calloc(plan->step_count, sizeof *t->step_us);
-    if (!t->contests || !t->contest_of || !t->step_us)
-        return osprey__fail_memory(t->error, plan->step_count * sizeof *t->step_us);
-    for (size_t s = 0; s < plan->step_count; s++) {
-        t->contest_of[s] = SIZE_MAX;
-        if (!is_tuned(&plan->steps[s])) continue;
-        const osprey_product_choice kind = choice_of(t->tuner, &plan->steps[s]);
-        for (size_t i = 0; i < t->found.count; i++)
-            if (osprey__compare_choices(&t->found.choices[i], &kind) == 0) t->contest_of[s] = i;
-        t->contests[t->contest_of[s]].gemm = plan->steps[s].gemm;
-    }
+    if (!t->contests || !t->contest_of || !t->playing || !t->choices || !t->step_us)
+        return osprey__fail_memory(t->error, plan->step_count * sizeof *t->choices);
+    for (size_t s = 0; s < plan->step_count; s++) enter_step(t, s);
+    plan->tuned_threads = t->tuner->threads;
     for (size_t i = 0; i < t->found.count; i++) {
         t->contests[i].choice = &t->found.choices[i];
         OSPREY_TRY(enter_contestants(t, &t->contests[i]));
     }
-    osprey__plan_use_tuning(t->tuner->plan, &t->found);
     return OSPREY_OK;
 }
 
@@ -199,21 +212,19 @@ static void end(tournament *t)
         osprey__free(t->contests[i].contestants);
     osprey__free(t->contests);
     osprey__free(t->contest_of);
+    osprey__free(t->playing);
+    osprey__free(t->choices);
     osprey__free(t->step_us);
     osprey__tuning_free(&t->found);
 }
 
-/* A run with the choices as they are; each contest gets what its products took. */
+/* Runs the tower with the choices as they are. */
 static osprey_status run_tower(tournament *t)
 {
     const osprey__tuner *tuner = t->tuner;
     double run_us = 0;
     OSPREY_TRY(tuner->time_steps(tuner->context, t->step_us, t->error));
-    for (size_t i = 0; i < t->found.count; i++) t->contests[i].run_us = 0;
-    for (size_t s = 0; s < tuner->plan->step_count; s++) {
-        run_us += t->step_us[s];
-        if (t->contest_of[s] != SIZE_MAX) t->contests[t->contest_of[s]].run_us += t->step_us[s];
-    }
+    for (size_t s = 0; s < tuner->plan->step_count; s++) run_us += t->step_us[s];
     t->spent_us += run_us;
     t->longest_us = fmax(t->longest_us, run_us);
     if (tuner->progress)
@@ -226,17 +237,26 @@ static bool has_time(const tournament *t, double share)
     return t->spent_us + t->longest_us <= share * t->tuner->budget_us;
 }
 
-/* Runs with a contestant of each contest, and notes their times. */
+/*
+ * A run in which each product takes the contestant that pick names, and their times. Turns go on
+ * from product to product of a kind, and from run to run: no layer always has the same.
+ */
 static osprey_status run_with(tournament *t, size_t (*pick)(const contest *c, size_t turn),
-                              size_t turn)
+                              size_t run)
 {
-    for (size_t i = 0; i < t->found.count; i++)
-        t->contests[i].choice->split =
-            t->contests[i].contestants[pick(&t->contests[i], turn)].split;
+    const size_t steps = t->tuner->plan->step_count;
+    for (size_t i = 0; i < t->found.count; i++) t->contests[i].products = 0;
+    for (size_t s = 0; s < steps; s++) {
+        if (t->contest_of[s] == SIZE_MAX) continue;
+        contest *c = &t->contests[t->contest_of[s]];
+        t->playing[s] = pick(c, run + c->products++);
+        t->choices[s].split = c->contestants[t->playing[s]].split;
+    }
     OSPREY_TRY(run_tower(t));
-    for (size_t i = 0; i < t->found.count; i++) {
-        contestant *on = &t->contests[i].contestants[pick(&t->contests[i], turn)];
-        if (on->sample_count < SAMPLES_MAX) on->samples[on->sample_count++] = t->contests[i].run_us;
+    for (size_t s = 0; s < steps; s++) {
+        if (t->contest_of[s] == SIZE_MAX) continue;
+        contestant *on = &t->contests[t->contest_of[s]].contestants[t->playing[s]];
+        if (on->sample_count < SAMPLES_MAX) on->samples[on->sample_count++] = t->step_us[s];
     }
     return OSPREY_OK;
 }
@@ -256,23 +276,16 @@ static size_t pick_alive(const contest *c, size_t turn)
     return i;
 }
 
-static size_t pick_default(const contest *c, size_t turn)
+static size_t pick_default_or_winner(const contest *c, size_t turn)
 {
-    (void)c;
-    (void)turn;
-    return 0;
+    return turn % 2 ? c->winner : 0;
 }
 
-static size_t pick_winner(const contest *c, size_t turn)
-{
-    (void)turn;
-    return c->winner;
-}
-
+/* Infinite where there are too few times. */
 static double median(const contestant *of)
 {
     double sorted[SAMPLES_MAX];
-    if (!of->sample_count) return INFINITY;
+    if (of->sample_count < SAMPLES_LEAST) return INFINITY;
     for (size_t i = 0; i < of->sample_count; i++) {
         size_t at = i;
         for (; at && sorted[at - 1] > of->samples[i]; at--) sorted[at] = sorted[at - 1];
@@ -281,29 +294,50 @@ static double median(const contestant *of)
     return sorted[of->sample_count / 2];
 }
 
-/* Finds the fastest, and lets go of those that are clearly slower; the default stays. */
-static void judge(contest *c, double slack)
+/* The fewest times that a contestant has which is left. */
+static size_t fewest_samples(const contest *c)
+{
+    size_t fewest = SAMPLES_MAX;
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->contestants[i].is_out && c->contestants[i].sample_count < fewest)
+            fewest = c->contestants[i].sample_count;
+    return fewest;
+}
+
+static void find_winner(contest *c)
 {
     c->winner = 0;
     for (size_t i = 1; i < c->count; i++)
         if (!c->contestants[i].is_out &&
             median(&c->contestants[i]) < median(&c->contestants[c->winner]))
             c->winner = i;
-    const double best = median(&c->contestants[c->winner]);
+}
+
+/* Lets go of those that are clearly slower than the best; the default stays. */
+static void judge(contest *c)
+{
+    const size_t samples = fewest_samples(c);
+    find_winner(c);
+    if (samples <= SAMPLES_LEAST) return;
+    const double limit = median(&c->contestants[c->winner]) * slack_of(samples);
     for (size_t i = 1; i < c->count; i++)
-        if (median(&c->contestants[i]) > best * slack) c->contestants[i].is_out = true;
+        if (median(&c->contestants[i]) > limit) c->contestants[i].is_out = true;
+}
+
+static bool is_decided(const tournament *t)
+{
+    for (size_t i = 0; i < t->found.count; i++)
+        if (count_alive(&t->contests[i]) > 1 &&
+            fewest_samples(&t->contests[i]) < enough_samples(t->tuner->effort))
+            return false;
+    return true;
 }
 
 static osprey_status hold_contest(tournament *t)
 {
-    for (size_t pass = 0; pass < passes_of(t->tuner->effort); pass++) {
-        size_t turns = 0;
-        for (size_t i = 0; i < t->found.count; i++)
-            if (count_alive(&t->contests[i]) > turns) turns = count_alive(&t->contests[i]);
-        if (turns < 2) break;
-        for (size_t turn = 0; turn < turns && has_time(t, CONTEST_SHARE); turn++)
-            OSPREY_TRY(run_with(t, pick_alive, turn));
-        for (size_t i = 0; i < t->found.count; i++) judge(&t->contests[i], slack_after(pass + 1));
+    for (size_t run = 0; !is_decided(t) && has_time(t, CONTEST_SHARE); run++) {
+        OSPREY_TRY(run_with(t, pick_alive, run));
+        for (size_t i = 0; i < t->found.count; i++) judge(&t->contests[i]);
     }
     return OSPREY_OK;
 }
@@ -313,20 +347,17 @@ static bool wins(const contest *c)
     return median(&c->contestants[c->winner]) < (1 - GAIN_LEAST) * median(&c->contestants[0]);
 }
 
-/* Default and winners in turn, by new times alone. */
+/* Default and winner in turn, by new times alone. */
 static osprey_status confirm(tournament *t)
 {
-    bool any = false;
     for (size_t i = 0; i < t->found.count; i++) {
         contest *c = &t->contests[i];
         if (!wins(c)) c->winner = 0;
-        any = any || c->winner;
         c->contestants[c->winner].sample_count = c->contestants[0].sample_count = 0;
     }
-    for (size_t pair = 0; pair < (any ? SAMPLES_MAX / 2 : 1); pair++) {
-        if (pair >= PAIRS_LEAST && !has_time(t, 1)) break;
-        OSPREY_TRY(run_with(t, pick_default, pair));
-        if (any) OSPREY_TRY(run_with(t, pick_winner, pair));
+    for (size_t run = 0; run < CONFIRM_RUNS; run++) {
+        if (run >= CONFIRM_RUNS_LEAST && !has_time(t, 1)) break;
+        OSPREY_TRY(run_with(t, pick_default_or_winner, run));
     }
     for (size_t i = 0; i < t->found.count; i++)
         if (!wins(&t->contests[i])) t->contests[i].winner = 0;
@@ -347,8 +378,8 @@ static osprey_status add_choices(tournament *t, osprey__tuning *tuning)
         const contestant *winner = &c->contestants[c->winner];
         osprey_product_choice choice = *c->choice;
         choice.split = winner->split;
-        choice.default_us = (float)median(&c->contestants[0]);
-        choice.us = (float)median(winner);
+        choice.default_us = (float)(median(&c->contestants[0]) * (double)choice.products);
+        choice.us = (float)(median(winner) * (double)choice.products);
         bool known = false;
         for (size_t j = 0; j < before && !known; j++)
             known = osprey__compare_choices(&grown[j], &choice) == 0;
@@ -358,23 +389,28 @@ static osprey_status add_choices(tournament *t, osprey__tuning *tuning)
     return OSPREY_OK;
 }
 
-osprey_status osprey__tune(const osprey__tuner *tuner, osprey__tuning *tuning, double *spent_us,
-                           osprey_error *error)
+osprey_status osprey__tune(const osprey__tuner *tuner, osprey__tuning *tuning,
+                           osprey__tuner_cost *cost, osprey_error *error)
 {
     tournament t = {.tuner = tuner, .error = error};
     osprey_status status;
+    *cost = (osprey__tuner_cost){0};
     OSPREY_TRY_GOTO(find_kinds(&t));
     if (!t.found.count) goto fail;
     OSPREY_TRY_GOTO(begin(&t));
-    OSPREY_TRY_GOTO(run_tower(&t)); /* cold caches and pages: counts for nothing but its time */
-    if (RUNS_LEAST * t.longest_us <= tuner->budget_us) {
+    /* The first run finds cold caches and pages: it may say too much. */
+    for (size_t run = 0; run < 2; run++) {
+        t.longest_us = 0;
+        OSPREY_TRY_GOTO(run_tower(&t));
+        if (OSPREY__TUNER_RUNS_LEAST * t.longest_us > tuner->budget_us) continue;
         t.longest_us = 0;
         OSPREY_TRY_GOTO(hold_contest(&t));
         OSPREY_TRY_GOTO(confirm(&t));
         OSPREY_TRY_GOTO(add_choices(&t, tuning));
+        break;
     }
 fail:
-    *spent_us = t.spent_us;
+    *cost = (osprey__tuner_cost){t.spent_us, t.longest_us};
     end(&t);
     return status;
 }

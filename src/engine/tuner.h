@@ -2,11 +2,12 @@
 /*
  * Looks for the fastest way to split the products of a tower into tasks.
  *
- * All kinds of product are tried at once: in a run of the tower each kind takes one of its
- * contestants, and the steps of the kind are timed where they stand, with the caches as the steps
- * before leave them and all the tower's weights passing by. Contestants that are clearly slower
- * leave after a pass. What wins is then held against the default in runs of its own, and taken only
- * if it wins there too, so that luck in one of many timings is not taken for speed.
+ * All kinds of product are tried at once, and a kind that several layers have tries as many ways in
+ * one run of the tower: each of its products takes another contestant, by turns, and is timed where
+ * it stands, with the caches as the steps before leave them and all the tower's weights passing by.
+ * Contestants that are clearly slower leave. What wins is then held against the default by new
+ * times, and taken only if it wins there too, so that luck in one of many timings is not taken for
+ * speed.
  *
  * It knows no clock: whoever runs the tower says what its steps cost.
  */
@@ -17,6 +18,9 @@
 
 /* Runs the plan as it is now, and fills the microseconds of each of its steps. */
 typedef osprey_status osprey__time_steps(void *context, double *step_us, osprey_error *error);
+
+/* Runs that a budget has to last for, else nothing is tried. */
+#define OSPREY__TUNER_RUNS_LEAST 6
 
 typedef struct osprey__tuner {
     osprey__plan *plan; /* runs with the contestants' choices meanwhile, and has none afterwards */
@@ -30,13 +34,18 @@ typedef struct osprey__tuner {
     void *progress_context;
 } osprey__tuner;
 
+typedef struct osprey__tuner_cost {
+    double spent_us;
+    double run_us; /* the longest run but the first, whose caches are cold */
+} osprey__tuner_cost;
+
 /*
- * Adds to *tuning, which the caller frees, a choice for each kind of product; nothing where the
- * budget is too small to say anything. *spent_us: of all steps that were timed. Errors: those of
- * time_steps, OSPREY_OUT_OF_MEMORY.
+ * Adds to *tuning, which the caller frees, a choice for each kind of product; none where the budget
+ * is too small to say anything. *cost is of all steps that were timed. Errors: those of time_steps,
+ * OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__tune(const osprey__tuner *tuner, osprey__tuning *tuning, double *spent_us,
-                           osprey_error *error);
+osprey_status osprey__tune(const osprey__tuner *tuner, osprey__tuning *tuning,
+                           osprey__tuner_cost *cost, osprey_error *error);
 
 /*
  * The ways to split a product that are tried, the default first, each with other tasks than those
