@@ -127,9 +127,9 @@ osprey_status osprey__hf_config_read(const char *directory, osprey__model_config
 
 /*
  * What sentence-transformers keeps beside a BertModel: modules.json, of Transformer, Pooling (the
- * mean or the first token) and perhaps Normalize, and sentence_bert_config.json with the longest
- * text. Without modules.json the embedding is the mean, as that library has it then. Errors as
- * above.
+ * mean or the first token) and perhaps Normalize; the longest text in sentence_bert_config.json, or
+ * in tokenizer_config.json; and no prompt in config_sentence_transformers.json. Without
+ * modules.json the embedding is the mean, as that library has it then. Errors as above.
  */
 osprey_status osprey__sentence_config_read(const char *directory, osprey__model_config *config,
                                            osprey_error *error);

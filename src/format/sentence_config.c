@@ -24,6 +24,33 @@ static osprey_status open_file(const char *directory, const char *name, json_t *
     return osprey__config_section_whole(*root, path, section, error);
 }
 
+/* What one of these files says, or leaves as it is. section->object is NULL where it is missing. */
+typedef osprey_status parse_file(const osprey__config_section *section, osprey__text_config *text,
+                                 osprey_error *error);
+
+static osprey_status read_file(const char *directory, const char *name, parse_file *parse,
+                               osprey__text_config *text, osprey_error *error)
+{
+    json_t *root;
+    osprey__config_section section;
+    osprey_status status = open_file(directory, name, &root, &section, error);
+    if (status == OSPREY_OK && root) status = parse(&section, text, error);
+    json_decref(root);
+    return status;
+}
+
+/* Often a number far above any text's length, or none. */
+static osprey_status parse_tokenizer(const osprey__config_section *section,
+                                     osprey__text_config *text, osprey_error *error)
+{
+    const json_t *most = json_object_get(section->object, "model_max_length");
+    const json_int_t length = json_is_integer(most) ? json_integer_value(most) : 0;
+    (void)error;
+    if (length > 0 && (uint64_t)length < text->context_length)
+        text->context_length = (size_t)length;
+    return OSPREY_OK;
+}
+
 static osprey_status parse_limit(const osprey__config_section *section, osprey__text_config *text,
                                  osprey_error *error)
 {
@@ -35,20 +62,21 @@ static osprey_status parse_limit(const osprey__config_section *section, osprey__
     if (lower)
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
                             "\"do_lower_case\": osprey lowers texts where the tokenizer does it");
-    if (longest < text->context_length) text->context_length = longest;
+    text->context_length = longest < text->positions ? longest : text->positions;
     return OSPREY_OK;
 }
 
-static osprey_status read_limit(const char *directory, osprey__text_config *text,
-                                osprey_error *error)
+static osprey_status parse_prompt(const osprey__config_section *section, osprey__text_config *text,
+                                  osprey_error *error)
 {
-    json_t *root;
-    osprey__config_section section;
-    osprey_status status =
-        open_file(directory, "sentence_bert_config.json", &root, &section, error);
-    if (status == OSPREY_OK) status = parse_limit(&section, text, error);
-    json_decref(root);
-    return status;
+    const char *prompt = NULL;
+    (void)text;
+    OSPREY_TRY(osprey__json_string(section->object, "default_prompt_name", section->label, &prompt,
+                                   error));
+    if (!prompt) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                        "\"default_prompt_name\" is \"%s\"; osprey puts nothing before texts",
+                        prompt);
 }
 
 /* The flags of the modes, of which one is true; newer files name the mode instead. */
@@ -144,7 +172,11 @@ osprey_status osprey__sentence_config_read(const char *directory, osprey__model_
 {
     static const char name[] = "modules.json";
     char path[PATH_MAX];
-    OSPREY_TRY(read_limit(directory, &config->text, error));
+    osprey__text_config *text = &config->text;
+    OSPREY_TRY(read_file(directory, "tokenizer_config.json", parse_tokenizer, text, error));
+    OSPREY_TRY(read_file(directory, "sentence_bert_config.json", parse_limit, text, error));
+    OSPREY_TRY(
+        read_file(directory, "config_sentence_transformers.json", parse_prompt, text, error));
     OSPREY_TRY(osprey__path_join(path, sizeof path, directory, name, error));
     if (!osprey__file_exists(path)) return OSPREY_OK;
     json_t *modules;

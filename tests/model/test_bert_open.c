@@ -170,6 +170,47 @@ static void test_a_bert_by_itself_opens(void **state)
     }
 }
 
+/* As sentence-transformers 6 writes them: the mode by its name, the limit with the tokenizer. */
+static void test_newer_files_open(void **state)
+{
+    (void)state;
+    static const char pooling[] = "{\"embedding_dimension\": 32, \"pooling_mode\": \"cls\"}";
+    test_directory d, inner;
+    char path[128];
+    osprey_error error;
+    osprey_model *model = NULL;
+    test_directory_create(&d);
+    link_others(&d, FIRST, "1_Pooling");
+    static const char *const changed[] = {"modules.json", "tokenizer_config.json",
+                                          "sentence_bert_config.json"};
+    for (size_t i = 0; i < 3; i++) test_directory_remove(&d, changed[i]);
+    test_directory_replace(&d, FIRST, changed[0], "models.Pooling",
+                           "sentence_transformer.modules.pooling.Pooling");
+    test_directory_replace(&d, FIRST, changed[1], "\"model_max_length\": 512",
+                           "\"model_max_length\": 20");
+    test_directory_replace(&d, FIRST, changed[2], "\"max_seq_length\": 32,",
+                           "\"transformer_task\": \"feature-extraction\",");
+    snprintf(inner.path, sizeof inner.path, "%.40s/1_Pooling", d.path);
+    assert_int_equal(mkdir(inner.path, 0700), 0);
+    snprintf(path, sizeof path, "%s/config.json", inner.path);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(pooling, file);
+    assert_int_equal(fclose(file), 0);
+    if (osprey_model_open(d.path, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    assert_int_equal(osprey_model_get_info(model)->context_length, 20);
+    osprey_model_free(model);
+    snprintf(path, sizeof path, "%s/config_sentence_transformers.json", d.path);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs("{\"default_prompt_name\": \"query\"}", file);
+    assert_int_equal(fclose(file), 0);
+    assert_refused(d.path, OSPREY_UNSUPPORTED, "\"default_prompt_name\" is \"query\"");
+    test_directory_free(&inner);
+    test_directory_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_modules_that_osprey_lacks_are_named),
         cmocka_unit_test(test_other_poolings_are_refused),
         cmocka_unit_test(test_a_bert_by_itself_opens),
+        cmocka_unit_test(test_newer_files_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
