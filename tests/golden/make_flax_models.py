@@ -107,10 +107,10 @@ def check_different(name, embeddings):
     assert cosines.max() < 0.98, f"{name}: embeddings hardly differ, so they test nothing"
 
 
-def lit_tokens(vocabulary):
-    """Texts as LiT has them: [CLS] first, no [SEP], at most 16; the same padded with zeros."""
+def lit_tokens(vocabulary, texts):
+    """As LiT has them: [CLS] first, no [SEP], at most 16; and the same padded with zeros."""
     tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True)
-    ids = [tokenizer(text)["input_ids"][:-1][:16] for text in golden_expect.TEXTS]
+    ids = [tokenizer(text)["input_ids"][:-1][:16] for text in texts]
     return ids, jnp.array([row + [0] * (16 - len(row)) for row in ids])
 
 
@@ -118,7 +118,7 @@ def write_lit(name, seed, image, text, classes, dtype=np.float32, linen=False):
     """linen: the names of the image tower's blocks that flax.linen itself gives."""
     vocabulary = golden_vocabulary.wordpiece()
     size = 32
-    ids, tokens = lit_tokens(vocabulary)
+    ids, tokens = lit_tokens(vocabulary, golden_expect.TEXTS)
     model = reference.Lit(image, text | {"vocabulary": len(vocabulary)}, classes)
     arrays = weights(model, seed, jnp.zeros((1, size, size, 3)), tokens)
     arrays["t"] = np.array([math.log(30)], np.float32)
@@ -130,7 +130,7 @@ def write_lit(name, seed, image, text, classes, dtype=np.float32, linen=False):
                    .replace("LayerNorm_2", "LayerNorm_1").replace("MlpBlock_3", "MlpBlock_0"))
         published[key] = value
     np.savez(FLAX / f"{name}.npz", **published)
-    (FLAX / f"{name}.txt").write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
+    golden_vocabulary.save_wordpiece(FLAX, vocabulary, f"{name}.txt")
     exact = {key: value.astype(np.float32) for key, value in arrays.items()}
     with Image.open(HERE / "pictures/picture.png") as picture:
         preprocessed = preprocess(picture, size)
