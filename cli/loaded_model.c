@@ -56,7 +56,8 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                         "the model that comes with osprey is neither at %s nor at %s from the "
                         "program; name a model's directory with -m",
                         bundled_places[0], bundled_places[1]);
-    const osprey_model_options how = {.arch = options->arch, .weights = options->weights};
+    const osprey_model_options how = {
+        .arch = options->arch, .weights = options->weights, .image_size = options->image_size};
     osprey_error error;
     const bool no_cache = options->no_cache || !options->cache_limit;
     if (options->max_resident && !no_cache &&

@@ -27,6 +27,11 @@ const cli_option_spec cli_option_table[] = {
     {"weights", 0, CLI_STRING, MODEL_COMMANDS, FIELD(weights), .value = "FILE",
      .help = "Which weight file of the model's directory to read, or one elsewhere. Without it, "
              "the safest that is sound: safetensors before PyTorch's."},
+    {"image-size", 0, CLI_SIZE, MODEL_COMMANDS, FIELD(image_size), .value = "PIXELS", .least = 1,
+     .most = 16384,
+     .help = "Take images of so many pixels along both sides, not those that the model was trained "
+             "with: a multiple of its patch size. The embeddings of positions are interpolated. "
+             "An engine keeps the size that it was compiled with."},
     {"labels", 0, CLI_STRING, CLI_CLASSIFY, FIELD(labels), .value = "A,B,C|@FILE",
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
              "@- is standard input). Without it: the classes of the model's own head."},

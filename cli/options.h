@@ -64,10 +64,10 @@ typedef struct cli_options {
     cli_sizes batches;         /* of bench and compile */
     size_t ensemble, activation, format, tower, precision, method, tune;
     size_t top, threads;
-    size_t token_merge;  /* 0: not given */
-    size_t cache_limit;  /* MiB; 0: none of the cache */
-    size_t batch;        /* 0: not given */
-    size_t max_resident; /* bytes; 0: no limit */
+    size_t token_merge, image_size; /* 0: not given */
+    size_t cache_limit;             /* MiB; 0: none of the cache */
+    size_t batch;                   /* 0: not given */
+    size_t max_resident;            /* bytes; 0: no limit */
     float threshold;
     bool json, csv, raw, no_exif, exact, portable, static_ranges, no_cache, clear, verify,
         auto_keep, force, help, version;

@@ -123,6 +123,14 @@ typedef struct osprey_model_options {
     const char *arch;
     /* In place of a directory's own weights: the name of a file in it, or a path. */
     const char *weights;
+    /*
+     * Pixels along both sides of an image, a multiple of the patch size (32 of a ResNet); 0: as
+     * trained. The embeddings of patches' positions are interpolated as the library of the layout
+     * does: bicubic as in transformers, bicubic with antialiasing as in open_clip, linear as in
+     * google-research/vision_transformer. Not of an MLP-Mixer. An engine has the size that it was
+     * compiled with.
+     */
+    size_t image_size;
 } osprey_model_options;
 
 /*

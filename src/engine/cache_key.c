@@ -110,6 +110,7 @@ static osprey_status hash_key(const char *real, const char *name, uint64_t files
     add_text(stream, name);
     add_text(stream, options->arch);
     add_text(stream, options->weights);
+    osprey__checksum_add(stream, &options->image_size, sizeof options->image_size);
     osprey__checksum_add(stream, &files, sizeof files);
     osprey__checksum_add(stream, OSPREY_VERSION, sizeof OSPREY_VERSION);
     osprey__checksum_add(stream, build, build_bytes);

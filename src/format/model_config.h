@@ -52,16 +52,18 @@ typedef enum osprey__text_pooling {
 
 typedef struct osprey__image_config {
     osprey__image_kind kind;
-    size_t image_height, image_width; /* of the input */
-    size_t width;                     /* of the residual stream; a ResNet's first stage */
-    size_t layers;                    /* blocks; a ResNet's bottlenecks in all stages; 0: the model
-                                         has no image tower, and the rest is 0 too */
-    size_t stage_layers[4];           /* ResNet, also a hybrid's: bottlenecks of each stage */
-    size_t stem_width;                /* hybrid: of the ResNet's first convolution */
-    size_t heads;                     /* ResNet: of the attention pool; 0 in a Mixer */
-    size_t mlp_width;                 /* 0 in a ResNet; a Mixer's over channels */
-    size_t token_mlp_width;           /* Mixer: of the MLP over tokens */
-    size_t patch_size;                /* 0 in a ResNet; a hybrid's on the feature map */
+    size_t image_height, image_width;     /* of the input */
+    size_t trained_height, trained_width; /* that the weights' positions are of, where the input was
+                                             set to another size; else 0 */
+    size_t width;                         /* of the residual stream; a ResNet's first stage */
+    size_t layers;          /* blocks; a ResNet's bottlenecks in all stages; 0: the model
+                               has no image tower, and the rest is 0 too */
+    size_t stage_layers[4]; /* ResNet, also a hybrid's: bottlenecks of each stage */
+    size_t stem_width;      /* hybrid: of the ResNet's first convolution */
+    size_t heads;           /* ResNet: of the attention pool; 0 in a Mixer */
+    size_t mlp_width;       /* 0 in a ResNet; a Mixer's over channels */
+    size_t token_mlp_width; /* Mixer: of the MLP over tokens */
+    size_t patch_size;      /* 0 in a ResNet; a hybrid's on the feature map */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */

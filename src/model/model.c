@@ -11,6 +11,7 @@
 #include "model/lit_weights.h"
 #include "model/model_data.h"
 #include "model/model_tokenizer.h"
+#include "model/position_grid.h"
 #include "model/towers.h"
 #include "model/unused_weights.h"
 #include "model/weight_choice.h"
@@ -315,6 +316,8 @@ static osprey_status open_engine(const char *path, osprey_model *model,
     model->name = osprey__strdup(manifest->name);
     if (!model->name) return osprey__fail_memory(error, sizeof manifest->name);
     model->identified_by = "its first bytes";
+    if (options->image_size)
+        OSPREY_TRY(osprey__model_set_image_size(model, options->image_size, error));
     fill_info(model);
     model->info.weight_format = "engine";
     model->info.weight_dtype = manifest->weight_dtype;
@@ -331,6 +334,8 @@ static osprey_status open_published(const char *path, osprey_model *model,
     osprey__weight_choice choice;
     OSPREY_TRY(open_weights(model, path, options, &choice, error));
     OSPREY_TRY(open_config(model, &choice, options, error));
+    if (options->image_size)
+        OSPREY_TRY(osprey__model_set_image_size(model, options->image_size, error));
     OSPREY_TRY(add_weight_files(model, error));
     OSPREY_TRY(name_model(model, &choice, error));
     if (osprey__model_towers(model) & OSPREY_TOWER_TEXT) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "model/position_grid.h"
 #include "model/towers.h"
 
 #include <math.h>
@@ -91,8 +92,8 @@ static osprey__value_id build_attention_pool(osprey__tower_builder *b, size_t po
         osprey__graph_node(graph, OSPREY__OP_MEAN, "attnpool.mean", &x, 1, NULL);
     x = osprey__graph_node(graph, OSPREY__OP_CONCAT, "attnpool.concat",
                            (osprey__value_id[]){mean, x}, 2, NULL);
-    osprey__value_id position = osprey__build_tensor(b, "visual.attnpool.positional_embedding", 2,
-                                                     (size_t[]){positions + 1, width});
+    osprey__value_id position = osprey__build_positions(b, "visual.attnpool.positional_embedding",
+                                                        2, 1, OSPREY__RESNET_CELL, width);
     x = osprey__graph_node(graph, OSPREY__OP_ADD, "attnpool.positioned",
                            (osprey__value_id[]){x, position}, 2, NULL);
     osprey__value_id query = osprey__graph_node(graph, OSPREY__OP_SLICE, "attnpool.query", &x, 1,
@@ -140,6 +141,7 @@ osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *b)
             in = 4 * planes;
         }
     }
-    size_t positions = (config->image_height / 32) * (config->image_width / 32);
+    size_t positions =
+        (config->image_height / OSPREY__RESNET_CELL) * (config->image_width / OSPREY__RESNET_CELL);
     return build_attention_pool(b, positions, in, x);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/tower_builder.h"
 
+#include "base/memory.h"
 #include "base/status.h"
 
 #include <math.h>
@@ -85,6 +86,23 @@ osprey__value_id osprey__build_tensor(osprey__tower_builder *builder, const char
                                       const size_t *dims)
 {
     return osprey__build_tensor_as(builder, name, rank, dims, rank, dims);
+}
+
+float *osprey__build_floats(osprey__tower_builder *builder, const char *name, size_t rank,
+                            const size_t *dims)
+{
+    const osprey__tensor *tensor = find(builder, name, rank, dims);
+    if (!tensor) return NULL;
+    float *floats = osprey__calloc(tensor->elements, sizeof *floats);
+    if (!floats) {
+        osprey_error error;
+        osprey__fail_memory(&error, tensor->elements * sizeof *floats);
+        osprey__graph_fail(builder->graph, &error);
+        return NULL;
+    }
+    osprey__to_f32(tensor->dtype, tensor->data, tensor->elements, floats);
+    builder->parameters += tensor->elements;
+    return floats;
 }
 
 /* What a tensor has besides the elements' order: the dims that it is published with. */

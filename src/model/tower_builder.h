@@ -40,6 +40,11 @@ osprey__value_id osprey__build_tensor_as(osprey__tower_builder *builder, const c
                                          size_t rank, const size_t *dims, size_t seen_rank,
                                          const size_t *seen_dims);
 
+/* The elements of the tensor of that name and exactly those dims, which the caller frees with
+ * osprey__free; NULL on failure. Counts as parameters. */
+float *osprey__build_floats(osprey__tower_builder *builder, const char *name, size_t rank,
+                            const size_t *dims);
+
 /* weight [out][in] and bias [out] of `prefix`, or as flax has them, applied to x. */
 osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
                                       osprey__value_id x, size_t in, size_t out);

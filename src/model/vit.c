@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "model/position_grid.h"
 #include "model/towers.h"
 
-/* [tokens][width]: the class token before the patches, and the positions added. */
+/* [tokens][width]: the class token before the patches, and the positions added. cell: pixels along
+ * a side of a patch. */
 static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id patches_rows,
-                                     size_t patches)
+                                     size_t cell)
 {
     const osprey__image_config *config = &b->model->config.image;
     const osprey__layout_names *names = b->model->names;
-    const size_t width = config->width, tokens = patches + !config->mean_pooled;
+    const size_t width = config->width, leading = !config->mean_pooled;
     const bool flax = names->flax;
     osprey__value_id x = patches_rows;
     if (!config->mean_pooled) {
@@ -17,9 +19,8 @@ static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id 
         x = osprey__graph_node(b->graph, OSPREY__OP_CONCAT, "tokens",
                                (osprey__value_id[]){class_token, x}, 2, NULL);
     }
-    const size_t published[] = {1, tokens, width};
-    osprey__value_id position = osprey__build_tensor_as(
-        b, names->image_position, flax ? 3 : 2, flax ? published : published + 1, 2, published + 1);
+    osprey__value_id position =
+        osprey__build_positions(b, names->image_position, flax ? 3 : 2, leading, cell, width);
     return osprey__graph_node(b->graph, OSPREY__OP_ADD, "positioned",
                               (osprey__value_id[]){x, position}, 2, NULL);
 }
@@ -62,7 +63,7 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *b)
     osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
     if (config->kind == OSPREY__IMAGE_HYBRID) x = osprey__build_resnet_stem(b, x);
     x = osprey__build_patches(b, names->image_patch, x, patches, width, patch);
-    x = build_tokens(b, x, patches);
+    x = build_tokens(b, x, reduced);
     if (names->image_pre_norm)
         x = osprey__build_layer_norm(b, names->image_pre_norm, x, width,
                                      config->layer_norm_epsilon);

@@ -359,9 +359,38 @@ static void test_refused_pixels_write_nothing(void **state)
     assert_null(read_file(out, &length));
 }
 
+/* In another size other embeddings, also in the cache; an engine has the one that it has. */
+static void test_image_size(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("sized.osprey");
+    cli_run own = run_cli("embed", "-m", MODEL, PICTURE);
+    cli_run sized = run_cli("embed", "-m", MODEL, "--image-size", "96", PICTURE);
+    cli_run again = run_cli("embed", "-m", MODEL, "--image-size", "64", PICTURE);
+    assert_int_equal(own.code + sized.code + again.code, 0);
+    assert_string_equal(own.out, again.out);
+    assert_string_not_equal(own.out, sized.out);
+    cli_run_free(&again);
+    again = run_cli("compile", "-m", MODEL, "--image-size", "96", "-o", engine);
+    assert_int_equal(again.code, 0);
+    cli_run_free(&again);
+    again = run_cli("embed", "-m", engine, PICTURE);
+    assert_string_equal(again.out, sized.out);
+    cli_run_free(&again);
+    cli_run_free(&sized);
+    cli_run_free(&own);
+    assert_cli_fails(run_cli("embed", "-m", engine, "--image-size", "64", PICTURE), 2,
+                     "is an engine for images of 96 x 96 pixels, not of 64");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--image-size", "100", PICTURE), 2,
+                     "image size: 100; a multiple of 32");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--image-size", "0", PICTURE), 2,
+                     "is not a whole number");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_image_size),
         cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_two_texts_to_npy),
