@@ -40,6 +40,13 @@ osprey_status osprey__buffer_number(osprey__buffer *buffer, uint64_t number, siz
     return osprey__buffer_append(buffer, little_endian, bytes, error);
 }
 
+osprey_status osprey__buffer_float(osprey__buffer *buffer, float number, osprey_error *error)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return osprey__buffer_number(buffer, bits, sizeof bits, error);
+}
+
 osprey_status osprey__buffer_print(osprey__buffer *buffer, osprey_error *error, const char *format,
                                    ...)
 {

@@ -23,6 +23,9 @@ osprey_status osprey__buffer_append(osprey__buffer *buffer, const void *bytes, s
 osprey_status osprey__buffer_number(osprey__buffer *buffer, uint64_t number, size_t bytes,
                                     osprey_error *error);
 
+/* Appends the float's bits so. */
+osprey_status osprey__buffer_float(osprey__buffer *buffer, float number, osprey_error *error);
+
 /* Appends formatted text, without its NUL. */
 osprey_status osprey__buffer_print(osprey__buffer *buffer, osprey_error *error, const char *format,
                                    ...) __attribute__((format(printf, 3, 4)));

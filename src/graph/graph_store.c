@@ -46,13 +46,6 @@ static osprey_status put(const storing *s, uint64_t number, size_t bytes)
     return osprey__buffer_number(s->out, number, bytes, s->error);
 }
 
-static osprey_status put_float(const storing *s, float number)
-{
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return put(s, bits, 4);
-}
-
 static osprey_status put_text(const storing *s, const char *text)
 {
     size_t length = strlen(text);
@@ -100,13 +93,13 @@ static osprey_status put_attributes(const storing *s, const osprey__attributes *
 {
     OSPREY_TRY(put(s, a->activation, 1));
     OSPREY_TRY(put(s, a->precision, 1));
-    OSPREY_TRY(put_float(s, a->input_range));
+    OSPREY_TRY(osprey__buffer_float(s->out, a->input_range, s->error));
     OSPREY_TRY(put(s, a->transposed, 1));
-    OSPREY_TRY(put_float(s, a->epsilon));
+    OSPREY_TRY(osprey__buffer_float(s->out, a->epsilon, s->error));
     OSPREY_TRY(put(s, a->heads, 8));
     OSPREY_TRY(put(s, a->head_dim, 8));
     for (size_t i = 0; i < 3; i++) OSPREY_TRY(put(s, a->columns[i], 8));
-    OSPREY_TRY(put_float(s, a->scale));
+    OSPREY_TRY(osprey__buffer_float(s->out, a->scale, s->error));
     OSPREY_TRY(put(s, a->causal, 1));
     OSPREY_TRY(put(s, a->stride, 8));
     OSPREY_TRY(put(s, a->padding, 8));

@@ -45,13 +45,6 @@ static osprey_status put(const storing *s, uint64_t number, size_t bytes)
     return osprey__buffer_number(s->out, number, bytes, s->error);
 }
 
-static osprey_status put_float(const storing *s, float number)
-{
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return put(s, bits, 4);
-}
-
 static osprey_status put_choice(const storing *s, const osprey_product_choice *choice)
 {
     OSPREY_TRY(put(s, choice->m, 8));
@@ -66,8 +59,8 @@ static osprey_status put_choice(const storing *s, const osprey_product_choice *c
     OSPREY_TRY(put(s, choice->split.rows, 8));
     OSPREY_TRY(put(s, choice->split.columns, 8));
     OSPREY_TRY(put(s, choice->split.columns_first, 1));
-    OSPREY_TRY(put_float(s, choice->default_us));
-    return put_float(s, choice->us);
+    OSPREY_TRY(osprey__buffer_float(s->out, choice->default_us, s->error));
+    return osprey__buffer_float(s->out, choice->us, s->error);
 }
 
 osprey_status osprey__tuning_store(const osprey__tuning *tuning, osprey__buffer *bytes,

@@ -5,6 +5,7 @@
 #include "base/os/file_map.h"
 #include "base/status.h"
 #include "cmocka_all.h"
+#include "memory_hooks.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -115,6 +116,23 @@ static osprey_status run_model(const osprey_model *model, osprey_error *error)
     free(pixels);
     osprey_session_free(session);
     return status;
+}
+
+void compile_without_memory(const char *name, const osprey_engine_options *options,
+                            const char *path, size_t each, size_t step)
+{
+    osprey_error error = {0};
+    osprey_model *model = open_model(golden_model(name));
+    osprey_status status = OSPREY_OUT_OF_MEMORY;
+    for (size_t n = 0; status != OSPREY_OK; n += n < each ? 1 : step) {
+        size_t left = n;
+        osprey__set_memory_hook(fail_at, &left);
+        status = osprey_engine_compile(model, options, path, &error);
+        osprey__set_memory_hook(NULL, NULL);
+        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
+        assert_int_equal(osprey__file_exists(path), status == OSPREY_OK);
+    }
+    osprey_model_free(model);
 }
 
 osprey_status run_bytes(const uint8_t *bytes, size_t length, osprey_error *error)

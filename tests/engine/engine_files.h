@@ -24,6 +24,14 @@ osprey_session *open_session(const osprey_model *model, osprey_tower towers);
 /* Compiles a golden model to path. options may be NULL. */
 void compile_golden(const char *name, const osprey_engine_options *options, const char *path);
 
+/*
+ * Compiles a golden model to path, over and over, while one allocation fails: the first, the
+ * second, up to that of number `each`, then every step-th, until none is left to fail. Each time
+ * there is an error and no file.
+ */
+void compile_without_memory(const char *name, const osprey_engine_options *options,
+                            const char *path, size_t each, size_t step);
+
 /* What opening the bytes as an engine, and running both towers, comes to. */
 osprey_status run_bytes(const uint8_t *bytes, size_t length, osprey_error *error);
 

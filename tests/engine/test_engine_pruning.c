@@ -153,25 +153,13 @@ static void test_images_say_what_matters(void **state)
 static void test_allocations_may_fail(void **state)
 {
     (void)state;
-    const char *path = in_directory("memory.osprey");
-    osprey_error error = {0};
-    osprey_model *model = open_model(golden_model(SMALL));
     const osprey_engine_options options = {
         .calibration = {.method = OSPREY_CALIBRATION_MINMAX, .images = pictures, .image_count = 1},
         .prune_heads = 0.5F,
         .prune_mlp = 0.25F,
         .token_merge = 1,
     };
-    osprey_status status = OSPREY_OUT_OF_MEMORY;
-    for (size_t n = 0; status != OSPREY_OK; n += n < 400 ? 1 : 23) {
-        size_t left = n;
-        osprey__set_memory_hook(fail_at, &left);
-        status = osprey_engine_compile(model, &options, path, &error);
-        osprey__set_memory_hook(NULL, NULL);
-        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
-        assert_int_equal(osprey__file_exists(path), status == OSPREY_OK);
-    }
-    osprey_model_free(model);
+    compile_without_memory(SMALL, &options, in_directory("memory.osprey"), 400, 23);
 }
 
 static void test_whole_engines_say_nothing_of_it(void **state)

@@ -317,21 +317,9 @@ static void test_ranges_are_not_believed(void **state)
 static void test_allocations_may_fail(void **state)
 {
     (void)state;
-    osprey_error error;
     const osprey_engine_options options =
         calibrated(OSPREY_PRECISION_INT8, OSPREY_CALIBRATION_MINMAX);
-    const char *path = in_directory("memory.osprey");
-    osprey_model *model = open_model(golden_model(SMALL));
-    osprey_status status = OSPREY_OUT_OF_MEMORY;
-    for (size_t n = 0; status != OSPREY_OK; n += 3) {
-        size_t left = n;
-        osprey__set_memory_hook(fail_at, &left);
-        status = osprey_engine_compile(model, &options, path, &error);
-        osprey__set_memory_hook(NULL, NULL);
-        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
-        assert_int_equal(osprey__file_exists(path), status == OSPREY_OK);
-    }
-    osprey_model_free(model);
+    compile_without_memory(SMALL, &options, in_directory("memory.osprey"), 0, 3);
 }
 
 int main(void)
