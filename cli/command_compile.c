@@ -230,6 +230,10 @@ static cli_exit run(const cli_options *options)
     if (!options->output || strcmp(options->output, "-") == 0)
         return cli_fail(CLI_WRONG_USE, "--output",
                         "name the engine to be written, a file such as -o clip.osprey");
+    osprey_error error;
+    if (osprey_engine_check_output(options->output, &error) != OSPREY_OK)
+        return cli_fail_error(error.status == OSPREY_IO ? CLI_INPUTS_FAILED : CLI_WRONG_USE,
+                              &error);
     if (options->dump_graph && mkdir(options->dump_graph, 0777) != 0 && errno != EEXIST)
         return cli_fail(CLI_INPUTS_FAILED, options->dump_graph, "cannot make this directory: %s",
                         strerror(errno));

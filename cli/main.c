@@ -92,7 +92,8 @@ static cli_exit run_command(const cli_command *command, int count, char **argume
 int main(int argc, char **argv)
 {
     guard_standard_files();
-    signal(SIGPIPE, SIG_IGN); /* a reader that leaves is seen as a failed write */
+    signal(SIGPIPE, SIG_IGN); /* a reader that leaves is seen as a failed write, */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit of a file's size */
     if (argc < 2) {
         cli_help_overview(stderr);
         return CLI_WRONG_USE;

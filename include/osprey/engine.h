@@ -129,6 +129,13 @@ typedef struct osprey_engine_options {
 } osprey_engine_options;
 
 /*
+ * Whether an engine could be written there: by trying it, before the work. Errors:
+ * OSPREY_INVALID_ARGUMENT (a directory, a device, or a file that is neither empty nor an engine),
+ * OSPREY_IO (nothing can be created there), OSPREY_LIMIT.
+ */
+OSPREY_API osprey_status osprey_engine_check_output(const char *path, osprey_error *error);
+
+/*
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
  * step: a temporary file beside it (path.PROCESS.tmp, by the process's number), synced, renamed.
  * Weights are packed and written one by one. Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction;
@@ -137,9 +144,9 @@ typedef struct osprey_engine_options {
  * template without a place for the label, which is the subject, or a model without a text tower for
  * it; a calibration without
  * the image tower, without images, without a layer in int8 or int4 or something to prune, or one
- * that gives values that are not finite), OSPREY_IO, OSPREY_UNSUPPORTED (as osprey_session_create),
- * OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image, those of osprey_image_open, with its path as
- * the subject.
+ * that gives values that are not finite; what osprey_engine_check_output refuses), OSPREY_IO,
+ * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image,
+ * those of osprey_image_open, with its path as the subject.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,

@@ -260,20 +260,9 @@ static osprey_status check_calibration(compilation *c)
                         "have none");
 }
 
-/* The weights are mapped while the engine is written: it must not take their name. */
-static osprey_status check_output(const osprey_model *model, const char *path, osprey_error *error)
-{
-    for (size_t i = 0; i < model->file_count; i++)
-        if (osprey__is_same_file(path, model->files[i]))
-            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
-                                "is a file of the model itself; name another for the engine");
-    return OSPREY_OK;
-}
-
 static osprey_status write_engine(compilation *c, const char *path, osprey__durability durability)
 {
     osprey_tower towers = c->options.towers;
-    OSPREY_TRY(check_output(c->model, path, c->error));
     OSPREY_TRY(osprey__check_finite_weights(c->model, towers, c->error));
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
@@ -322,5 +311,6 @@ osprey_status osprey__engine_compile(const osprey_model *model,
 osprey_status osprey_engine_compile(const osprey_model *model, const osprey_engine_options *options,
                                     const char *path, osprey_error *error)
 {
+    OSPREY_TRY(osprey_engine_check_output(path, error));
     return osprey__engine_compile(model, options, path, OSPREY__SYNCED, error);
 }

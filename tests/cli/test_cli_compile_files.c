@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static void test_only_files_are_replaced(void **state)
@@ -22,18 +23,60 @@ static void test_only_files_are_replaced(void **state)
     assert_true(S_ISFIFO(info.st_mode));
 }
 
-static void test_the_model_is_not_replaced(void **state)
+/* Neither a model's weights nor its other files, nor anything else that is no engine. */
+static void test_only_engines_are_replaced(void **state)
 {
     (void)state;
-    char copy[512], weights[600];
+    static const char *const files[] = {"model.safetensors", "merges.txt", "notes.md"};
+    char copy[512], path[600], *before, *after;
     snprintf(copy, sizeof copy, "%s", temporary_path("copy"));
     copy_model(MODEL, copy);
-    snprintf(weights, sizeof weights, "%s/model.safetensors", copy);
-    assert_cli_fails(run_cli("compile", "-m", copy, "-o", weights), 2,
-                     "is a file of the model itself");
-    cli_run run = run_cli("inspect", "-m", copy);
-    assert_int_equal(run.code, 0);
+    snprintf(path, sizeof path, "%s/notes.md", copy);
+    write_file(path, "notes", 5);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t length, length_after;
+        snprintf(path, sizeof path, "%s/%s", copy, files[i]);
+        before = read_file(path, &length);
+        assert_cli_fails(run_cli("compile", "-m", copy, "-o", path), 2, "is no engine");
+        after = read_file(path, &length_after);
+        assert_int_equal(length, length_after);
+        assert_memory_equal(before, after, length);
+        free(before);
+        free(after);
+    }
+    const char *engine = temporary_path("engine.osprey");
+    write_file(engine, "", 0); /* as mktemp leaves it */
+    for (size_t i = 0; i < 2; i++) {
+        cli_run run = run_cli("compile", "-m", copy, "-o", engine);
+        assert_int_equal(run.code, 0);
+        cli_run_free(&run);
+    }
+}
+
+static void test_the_place_is_tried_before_the_work(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("nowhere/engine.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--verify", "no-such-image.jpg");
+    assert_non_null(strstr(run.err, "nowhere/engine.osprey"));
+    assert_null(strstr(run.err, "no-such-image"));
+    assert_int_equal(run.code, 1);
     cli_run_free(&run);
+}
+
+static void test_a_limit_of_size_is_an_error(void **state)
+{
+    (void)state;
+    struct rlimit usual;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    const struct rlimit small = {.rlim_cur = 10000, .rlim_max = usual.rlim_max};
+    const char *engine = temporary_path("large.osprey");
+    setrlimit(RLIMIT_FSIZE, &small);
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine);
+    setrlimit(RLIMIT_FSIZE, &usual);
+    assert_cli_fails(run, 1, "cannot write it");
+    struct stat info;
+    assert_int_not_equal(stat(engine, &info), 0);
 }
 
 static void test_one_tower_is_measured(void **state)
@@ -247,7 +290,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_files_are_replaced),
-        cmocka_unit_test(test_the_model_is_not_replaced),
+        cmocka_unit_test(test_only_engines_are_replaced),
+        cmocka_unit_test(test_the_place_is_tried_before_the_work),
+        cmocka_unit_test(test_a_limit_of_size_is_an_error),
         cmocka_unit_test(test_one_tower_is_measured),
         cmocka_unit_test(test_tuning_is_kept),
         cmocka_unit_test(test_messages_name_the_flag),

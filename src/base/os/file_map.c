@@ -119,13 +119,6 @@ bool osprey__is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-bool osprey__is_same_file(const char *path, const char *other)
-{
-    struct stat a, b;
-    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 osprey_status osprey__path_join(char *path, size_t capacity, const char *directory,
                                 const char *name, osprey_error *error)
 {

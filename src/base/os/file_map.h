@@ -36,9 +36,6 @@ osprey_status osprey__file_write(const char *path, const void *bytes, size_t len
 bool osprey__file_exists(const char *path);
 bool osprey__is_directory(const char *path);
 
-/* Whether both are there and one. */
-bool osprey__is_same_file(const char *path, const char *other);
-
 /* "directory/name" into path; OSPREY_LIMIT where it does not fit. */
 osprey_status osprey__path_join(char *path, size_t capacity, const char *directory,
                                 const char *name, osprey_error *error);
