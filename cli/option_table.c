@@ -90,8 +90,10 @@ const cli_option_spec cli_option_table[] = {
              "last projection and small weights in int8. The text tower's tables are fp16 in all "
              "but fp32. An engine has its own, and runs in no other."},
     {"keep", 0, CLI_STRINGS, CLI_COMPILE, FIELD(keep), .value = "PATTERN=PRECISION",
-     .help = "Another precision for the layers whose name fits the pattern, such as "
-             "'*.mlp.*=bf16'. May be given several times; the last that fits counts."},
+     .help =
+         "Another precision for the layers whose name fits the pattern, such as "
+         "'*.mlp.*=bf16'. May be given several times; the last that fits counts. The text tower's "
+         "tables know fp32 and fp16."},
     {"verify", 0, CLI_STRINGS, CLI_COMPILE, FIELD(verify_images), .value = "IMAGES",
      .help =
          "Compare with fp32 on these images (files, a directory, @FILE for a list, or - for one on "

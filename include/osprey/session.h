@@ -57,7 +57,9 @@ typedef struct osprey_session_options {
      * Exceptions "PATTERN=PRECISION", the last that fits counts: layers whose name, or whose
      * weight's name, fits the pattern (fnmatch's *, ? and [...]), such as "*.mlp.*=bf16". Without
      * one, int8 keeps a ResNet's first convolution in bf16, and int4 keeps the first convolution of
-     * any model, the last projection and weights of at most 65,536 elements in int8.
+     * any model, the last projection and weights of at most 65,536 elements in int8. The text
+     * tower's tables know fp32 and, in all but fp32, fp16: a pattern that fits nothing else says
+     * one of these.
      */
     const char *const *keep;
     size_t keep_count; /* at most OSPREY_KEEP_MAX */
@@ -76,7 +78,8 @@ typedef struct osprey_session_options {
 
 /*
  * The caller frees *session with osprey_session_free, before the model.
- * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, a tower that an engine
+ * Errors: OSPREY_INVALID_ARGUMENT (a pattern to keep that fits no layer, or
+ * just tables, which do not know its precision, a tower that an engine
  * lacks, static ranges of a model that has none, a max_resident_bytes that is too low, with the
  * least that would do, ...), OSPREY_UNSUPPORTED (OSPREY_CPU names no known instruction set, or one
  * that this machine lacks; an engine is for another one), OSPREY_FORMAT (a damaged engine),

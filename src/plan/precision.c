@@ -85,9 +85,14 @@ static osprey_precision usual_precision(osprey_precision asked, const osprey__gr
     return asked;
 }
 
+static bool is_for_tables(osprey_precision precision)
+{
+    return precision == OSPREY_PRECISION_FP32 || precision == OSPREY_PRECISION_FP16;
+}
+
 /* The last exception that fits a node's name or its weight's takes *precision's place. */
 static osprey_status apply_rules(osprey__precision_rules *rules, const char *name,
-                                 const char *weight, osprey_precision *precision,
+                                 const char *weight, bool is_table, osprey_precision *precision,
                                  osprey_error *error)
 {
     for (size_t i = 0; i < rules->keep_count; i++) {
@@ -96,7 +101,8 @@ static osprey_status apply_rules(osprey__precision_rules *rules, const char *nam
         OSPREY_TRY(parse_rule(rules->keep[i], pattern, &kept, error));
         if (fnmatch(pattern, name, 0) != 0 && fnmatch(pattern, weight, 0) != 0) continue;
         *precision = kept;
-        rules->used[i] = true;
+        if (is_table) rules->fits_table[i] = true;
+        if (!is_table || is_for_tables(kept)) rules->used[i] = true;
     }
     return OSPREY_OK;
 }
@@ -132,7 +138,7 @@ static osprey_status assign_table(osprey__precision_rules *rules, osprey__graph 
     osprey_precision precision = rules->precision;
     if (table->kind != OSPREY__CONSTANT) return OSPREY_OK;
     OSPREY_TRY(
-        apply_rules(rules, graph->values[node->output].name, table->name, &precision, error));
+        apply_rules(rules, graph->values[node->output].name, table->name, true, &precision, error));
     if (precision == OSPREY_PRECISION_FP32 || table->dtype != OSPREY__F32) return OSPREY_OK;
     return round_table(graph, id, error);
 }
@@ -146,7 +152,7 @@ osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__g
         if (!is_product(node)) continue;
         osprey_precision precision = usual_precision(rules->precision, graph, node);
         OSPREY_TRY(apply_rules(rules, graph->values[node->output].name,
-                               graph->values[node->inputs[1]].name, &precision, error));
+                               graph->values[node->inputs[1]].name, false, &precision, error));
         node->attributes.precision = precision;
     }
     return OSPREY_OK;
@@ -155,11 +161,14 @@ osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__g
 osprey_status osprey__precision_rules_check(const osprey__precision_rules *rules,
                                             osprey_error *error)
 {
-    for (size_t i = 0; i < rules->keep_count; i++)
-        if (!rules->used[i])
-            return osprey__fail(
-                error, OSPREY_INVALID_ARGUMENT, rules->keep[i],
-                "fits no linear, convolution or table of the towers asked for; osprey "
-                "compile --dump-graph writes their names");
+    for (size_t i = 0; i < rules->keep_count; i++) {
+        if (rules->used[i]) continue;
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, rules->keep[i], "%s",
+                            rules->fits_table[i]
+                                ? "fits only tables that rows are looked up in; tables know fp32 "
+                                  "and fp16"
+                                : "fits no linear, convolution or table of the towers asked for; "
+                                  "osprey compile --dump-graph writes their names");
+    }
     return OSPREY_OK;
 }

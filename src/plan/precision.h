@@ -12,7 +12,9 @@ typedef struct osprey__precision_rules {
     osprey_precision precision;
     const char *const *keep; /* "PATTERN=PRECISION" */
     size_t keep_count;
-    bool used[OSPREY_KEEP_MAX]; /* a layer of some graph fitted the pattern */
+    bool used[OSPREY_KEEP_MAX];       /* something of some graph fitted the pattern and knows that
+                                         precision: a layer knows all, */
+    bool fits_table[OSPREY_KEEP_MAX]; /* a table only fp32 and fp16, and this one fitted */
 } osprey__precision_rules;
 
 /* Errors: OSPREY_INVALID_ARGUMENT (a precision, or an exception that is no PATTERN=PRECISION). */
@@ -30,7 +32,8 @@ osprey_status osprey__precision_rules_init(osprey__precision_rules *rules,
 osprey_status osprey__precision_assign(osprey__precision_rules *rules, osprey__graph *graph,
                                        osprey_error *error);
 
-/* After all graphs. Errors: OSPREY_INVALID_ARGUMENT (a pattern that no layer fitted is named). */
+/* After all graphs. Errors: OSPREY_INVALID_ARGUMENT (a pattern that nothing fitted, or only tables,
+ * which do not know its precision, is named). */
 osprey_status osprey__precision_rules_check(const osprey__precision_rules *rules,
                                             osprey_error *error);
 

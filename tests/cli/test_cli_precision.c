@@ -125,6 +125,9 @@ static void test_wrong_precisions(void **state)
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--keep",
                              "vision_model.*=bf16"),
                      2, "fits no linear, convolution or table");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--precision",
+                             "int8", "--keep", "*token_embedding*=int4"),
+                     2, "tables know fp32 and fp16");
     assert_absent(engine);
 
     cli_run run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8"));

@@ -247,6 +247,22 @@ static void test_wrong_choices_are_refused(void **state)
     osprey_model_free(model);
 }
 
+/* int8 means something to a layer, and fp16, the nearest, to the tables that fit beside it. */
+static void test_tables_know_fp32_and_fp16(void **state)
+{
+    (void)state;
+    osprey_model *model = open_model(names[0]);
+    static const char *const wrong[] = {"*token_embedding*=bf16", "*token_embedding*=int8",
+                                        "*token_embedding*=int4"};
+    static const char *const right[] = {"*token_embedding*=fp32", "*token_embedding*=fp16",
+                                        "text_model.*=int8", "*=int8"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_refused(model, OSPREY_PRECISION_INT8, wrong[i], wrong[i]);
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        osprey_session_free(new_session(model, 1, OSPREY_PRECISION_INT8, right[i]));
+    osprey_model_free(model);
+}
+
 /* An engine gives what a session of that precision and exceptions gives, bit for bit. */
 static void test_an_engine_has_its_precision(void **state)
 {
@@ -294,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_layers_are_kept),
         cmocka_unit_test(test_a_resnet_keeps_its_first_convolution_in_bf16),
         cmocka_unit_test(test_wrong_choices_are_refused),
+        cmocka_unit_test(test_tables_know_fp32_and_fp16),
         cmocka_unit_test(test_an_engine_has_its_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
