@@ -125,10 +125,26 @@ static void print_found(cli_output *output, const osprey_precision_report *repor
     cli_output_print(output, report->found_count ? "\n" : " nothing\n");
 }
 
+/* The precision, with the exceptions that were asked for. The caller frees. */
+static char *compiled_as(const osprey_precision_report *report)
+{
+    char *text = cli_print("%s", osprey_precision_name(report->precision));
+    for (size_t i = 0; i < report->keep_count - report->found_count; i++) {
+        char *argument = keep_argument(report->keep[i]);
+        char *longer = cli_print("%s%s %s", text, i ? "" : " with", argument);
+        cli_free(argument);
+        cli_free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static void print_report(cli_output *output, const osprey_precision_report *report, bool auto_keep)
 {
-    cli_output_print(output, "%s beside fp32; the least cosine should be %g\n",
-                     osprey_precision_name(report->precision), report->limit);
+    char *precision = compiled_as(report);
+    cli_output_visible(output, precision);
+    cli_free(precision);
+    cli_output_print(output, " beside fp32; the least cosine should be %g\n", report->limit);
     print_cosines(output, "image", &report->image, "image", "");
     print_cosines(output, "text", &report->text, "prompt", "");
     print_cosines(output, "image", &report->static_image, "image", ", with --static");
@@ -158,20 +174,22 @@ static cli_exit fail_limit(const osprey_precision_report *report)
         report->image.count && (!report->text.count || report->image.least <= report->text.least);
     const char *tower = image_is_worse ? "image" : "text";
     double least = image_is_worse ? report->image.least : report->text.least;
-    const char *precision = osprey_precision_name(report->precision);
-    if (!report->advice)
-        return cli_fail(CLI_INPUTS_FAILED, precision,
-                        "the %s tower's least cosine with fp32 is %.6f, below %g, whatever is "
-                        "kept; --force writes the engine nonetheless",
-                        tower, least, report->limit);
-    char *keep = keep_argument(report->advice);
-    cli_exit code = cli_fail(CLI_INPUTS_FAILED, precision,
-                             "the %s tower's least cosine with fp32 is %.6f, below %g: the layer "
-                             "to keep first is %s (--auto-keep finds all; --force writes the "
-                             "engine nonetheless)",
-                             tower, least, report->limit, keep);
-    cli_free(keep);
-    return code;
+    char *precision = compiled_as(report);
+    if (!report->advice) {
+        cli_fail(CLI_INPUTS_FAILED, precision,
+                 "the %s tower's least cosine with fp32 is %.6f, below %g, whatever is kept; "
+                 "--force writes the engine nonetheless",
+                 tower, least, report->limit);
+    } else {
+        char *keep = keep_argument(report->advice);
+        cli_fail(CLI_INPUTS_FAILED, precision,
+                 "the %s tower's least cosine with fp32 is %.6f, below %g: the layer to keep "
+                 "first is %s (--auto-keep finds all; --force writes the engine nonetheless)",
+                 tower, least, report->limit, keep);
+        cli_free(keep);
+    }
+    cli_free(precision);
+    return CLI_INPUTS_FAILED;
 }
 
 /* Reads the images, compares and prints. */

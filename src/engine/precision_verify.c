@@ -75,11 +75,16 @@ static osprey_status measure_static(comparison *c, osprey_cosines *result, ospre
     return status;
 }
 
+/* What a layer may be kept in before fp32: of use where most layers are coarser. */
+static bool knows_bf16(const comparison *c)
+{
+    return c->tower.model->options->precision >= OSPREY_PRECISION_INT8;
+}
+
 /* Searches with the worst samples, and again with those that the result does not suit. */
 static osprey_status keep_layers(comparison *c, osprey_error *error)
 {
-    if (c->tower.model->options->precision >= OSPREY_PRECISION_INT8)
-        OSPREY_TRY(osprey__mixed_model_need_bf16(c->tower.model, error));
+    if (knows_bf16(c)) OSPREY_TRY(osprey__mixed_model_need_bf16(c->tower.model, error));
     while (c->result.least < c->search.limit) {
         size_t before = c->search.worst_count;
         OSPREY_TRY(osprey__keep_search_add(&c->search, c->cosines, error));
@@ -115,7 +120,8 @@ static osprey_status advise(comparison *c, osprey__report *report, osprey_error 
     OSPREY_TRY(osprey__keep_search_add(&c->search, c->cosines, error));
     OSPREY_TRY(osprey__keep_search_measure(&c->search, suspects, count, error));
     size_t step = c->search.costs[0].step;
-    bool low = osprey__mixed_precision(&c->tower, step, OSPREY__AS_ASKED) >= OSPREY_PRECISION_INT8;
+    bool low = knows_bf16(c) &&
+               osprey__mixed_precision(&c->tower, step, OSPREY__AS_ASKED) >= OSPREY_PRECISION_INT8;
     return osprey__report_advise(report, osprey__mixed_name(&c->tower, step),
                                  low ? OSPREY_PRECISION_BF16 : OSPREY_PRECISION_FP32, error);
 }

@@ -294,8 +294,15 @@ static void test_limit(void **state)
         json_decref(facts);
         assert_int_equal(unlink(engine), 0);
     }
-    cli_run run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
-                                  "--verify", PICTURE, "--auto-keep"));
+    cli_run run =
+        run_cli("compile", "-m", hostile(), "-o", engine, "--keep", "*=int4", "--verify", PICTURE);
+    assert_non_null(strstr(run.out, "fp32 with --keep '*=int4' beside fp32; the least cosine "));
+    assert_non_null(strstr(run.err, "fp32 with --keep '*=int4': the "));
+    assert_non_null(strstr(run.err, "=fp32' (--auto-keep finds all"));
+    assert_cli_fails(run, 1, "the layer to keep first is ");
+    assert_absent(engine);
+    run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8", "--verify",
+                          PICTURE, "--auto-keep"));
     assert_non_null(strstr(run.out, "kept to reach the limit: nothing\n"));
     cli_run_free(&run);
     assert_int_equal(unlink(engine), 0);

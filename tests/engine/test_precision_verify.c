@@ -204,6 +204,21 @@ static void test_the_layer_to_blame_is_named(void **state)
     osprey_model_free(image);
 }
 
+/* bf16 would not do for the limit of a model that is fp32 but for its exceptions. */
+static void test_an_fp32_model_is_advised_fp32(void **state)
+{
+    (void)state;
+    osprey_model *model = hostile_model("exact", IMAGE_MLP, NULL);
+    const char *const mine = "*=int4";
+    const osprey_engine_options options = {.keep = &mine, .keep_count = 1};
+    osprey_precision_report *report = verify(model, &options, false);
+    assert_false(report->passed);
+    assert_non_null(report->advice);
+    assert_non_null(strstr(report->advice, "=fp32"));
+    osprey_precision_report_free(report);
+    osprey_model_free(model);
+}
+
 static void test_just_the_layers_to_blame_are_kept(void **state)
 {
     (void)state;
@@ -478,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_every_precision_is_measured),
         cmocka_unit_test(test_one_tower_is_compared),
         cmocka_unit_test(test_the_layer_to_blame_is_named),
+        cmocka_unit_test(test_an_fp32_model_is_advised_fp32),
         cmocka_unit_test(test_just_the_layers_to_blame_are_kept),
         cmocka_unit_test(test_no_more_is_kept_than_it_takes),
         cmocka_unit_test(test_an_engine_holds_its_report),
