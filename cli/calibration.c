@@ -35,13 +35,14 @@ cli_exit cli_calibration_open(cli_calibration *calibration, const cli_options *o
 {
     *calibration = (cli_calibration){0};
     if (!options->calibrate.count) return CLI_DONE;
+    calibration->how.method = methods[options->method];
+    if (options->tower == CLI_TOWER_TEXT) return CLI_DONE; /* whose prompts are built in */
     cli_exit code = cli_image_inputs_find(&calibration->inputs, &options->calibrate);
     if (code != CLI_DONE) return code;
     for (size_t i = 0; i < calibration->inputs.count; i++)
         if (calibration->inputs.reasons[i])
             return cli_fail(CLI_INPUTS_FAILED, calibration->inputs.paths[i], "%s",
                             calibration->inputs.reasons[i]);
-    calibration->how.method = methods[options->method];
     calibration->how.progress = show_progress;
     choose(calibration);
     cli_progress_start(calibration->how.image_count, false);

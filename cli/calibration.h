@@ -12,8 +12,8 @@ typedef struct cli_calibration {
     cli_image_inputs inputs;
 } cli_calibration;
 
-/* Finds the images; on CLI_WRONG_USE or CLI_INPUTS_FAILED the reason has been printed.
- * cli_calibration_close either way. */
+/* Finds the images, of which the text tower alone needs none; on CLI_WRONG_USE or CLI_INPUTS_FAILED
+ * the reason has been printed. cli_calibration_close either way. */
 cli_exit cli_calibration_open(cli_calibration *calibration, const cli_options *options);
 
 void cli_calibration_close(cli_calibration *calibration);

@@ -116,7 +116,7 @@ static cli_exit compile(const cli_options *options, const cli_loaded_model *load
     osprey_precision_report *report = NULL;
     float *pixels = NULL;
     cli_exit code = read_prune(options, &how);
-    if (code == CLI_DONE && inputs->verified.count)
+    if (code == CLI_DONE && options->verify_images.count)
         code = cli_compile_verify(options, loaded, &inputs->verified, &how, &report, &pixels);
     if (code == CLI_DONE) code = write_engine(options, inputs, loaded->model, &how);
     osprey_precision_report_free(report);
@@ -215,10 +215,13 @@ static cli_exit report(const char *path, double ms)
             cli_output_print(&output, "  image  not pruned: a ResNet has no transformer layers\n");
         write_tuning(&output, "image", &engine->image);
         write_tuning(&output, "text", &engine->text);
-        if (engine->calibration != OSPREY_CALIBRATION_NONE)
+        if (engine->calibration != OSPREY_CALIBRATION_NONE && engine->calibration_images)
             cli_output_print(&output, "  static ranges by %s, from %zu image%s\n",
                              osprey_calibration_method_name(engine->calibration),
                              engine->calibration_images, CLI_S(engine->calibration_images));
+        else if (engine->calibration != OSPREY_CALIBRATION_NONE)
+            cli_output_print(&output, "  static ranges by %s, from the built-in prompts\n",
+                             osprey_calibration_method_name(engine->calibration));
         code = cli_output_close(&output, code);
     }
     osprey_model_free(model);

@@ -25,6 +25,7 @@ cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images
                             "goes with --verify IMAGES");
         return CLI_DONE;
     }
+    if (options->tower == CLI_TOWER_TEXT) return CLI_DONE; /* which is compared on prompts */
     cli_strings all = {cli_calloc(flag->count + rest->count, sizeof *all.items), 0};
     for (size_t i = 0; i < flag->count; i++) all.items[all.count++] = flag->items[i];
     for (size_t i = 0; i < rest->count; i++) all.items[all.count++] = rest->items[i];
@@ -199,15 +200,17 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
 {
     const osprey_preprocessing *input = &loaded->info->preprocessing;
     pixel_rows rows = {.floats = 3 * input->crop_height * input->crop_width};
+    bool reads_images = images->count && loaded->info->image_height;
     osprey_error error;
-    *pixels = rows.pixels = cli_calloc(images->count * rows.floats, sizeof *rows.pixels);
+    if (reads_images)
+        *pixels = rows.pixels = cli_calloc(images->count * rows.floats, sizeof *rows.pixels);
     const cli_image_job job = {.options = options,
                                .inputs = images,
                                .loaded = loaded,
                                .output = output,
                                .row = take_pixels,
                                .context = &rows};
-    cli_exit code = cli_image_job_run(&job);
+    cli_exit code = reads_images ? cli_image_job_run(&job) : CLI_DONE;
     how->sample_pixels = rows.pixels;
     how->sample_count = rows.count;
     if (code == CLI_DONE) {

@@ -101,7 +101,8 @@ const cli_option_spec cli_option_table[] = {
          "prompts. "
          "Embeddings with a cosine below the limit stop the compilation: fp32 0.99999, bf16 "
          "and fp16 0.9995, int8 0.995, int4 0.9. With --calibrate, what --static would give is "
-         "measured, too, and stops nothing."},
+         "measured, too, and stops nothing. With --tower text no image is read, and any word "
+         "stands for them, as in --verify prompts."},
     {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep),
      .help = "With --verify: find the fewest layers that have to be kept in bf16, or fp32, to "
              "reach the limit, and keep them."},
@@ -122,7 +123,9 @@ const cli_option_spec cli_option_table[] = {
              "from these images: a "
              "directory, a file, a list of files, one a line (- is standard input). Some hundred, "
              "such as will be seen in use; of more than 512, 512 are taken, evenly spread. The "
-             "text tower is calibrated with built-in prompts. May be given several times."},
+             "text tower is calibrated with built-in prompts: with --tower text no image is read, "
+             "and any word stands for them, as in --calibrate prompts. May be given several "
+             "times."},
     {"method", 0, CLI_CHOICE, CLI_COMPILE, FIELD(method), .fallback = "minmax",
      CHOICES("minmax", "entropy"), .value = "METHOD", .needs = "calibrate",
      .help = "minmax: a range reaches to the largest magnitude seen. entropy: it is cut "

@@ -69,7 +69,7 @@ typedef struct osprey_engine_calibration {
     osprey_calibration_method method;
     const char *const *images; /* paths of files that osprey_image_open takes */
     size_t image_count;        /* 1 to OSPREY_CALIBRATION_IMAGES_MAX; some hundred, such as will be
-                                  seen in use */
+                                  seen in use. Without the image tower none is read: may be 0 */
     void (*progress)(void *context, size_t images_done); /* or NULL */
     void *progress_context;
 } osprey_engine_calibration;
@@ -142,8 +142,8 @@ OSPREY_API osprey_status osprey_engine_check_output(const char *path, osprey_err
  * no transformer layers to prune, no ViT whose tokens could be merged, or more tokens than a layer
  * can merge; the model is an engine already; a report of another precision; a
  * template without a place for the label, which is the subject, or a model without a text tower for
- * it; a calibration without
- * the image tower, without images, without a layer in int8 or int4 or something to prune, or one
+ * it; a calibration of
+ * the image tower without images, or without a layer in int8 or int4 or something to prune, or one
  * that gives values that are not finite; what osprey_engine_check_output refuses), OSPREY_IO,
  * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image,
  * those of osprey_image_open, with its path as the subject.
@@ -289,7 +289,7 @@ typedef struct osprey_engine_info {
     size_t keep_count;
     double cosine_limit; /* that its report was held against; 0: it was compiled without one */
     osprey_calibration_method calibration; /* of the static ranges, if it has them */
-    size_t calibration_images;             /* that they were found from */
+    size_t calibration_images;             /* that they were found from; 0 of a text tower alone */
     osprey_engine_tower image, text;
 } osprey_engine_info;
 

@@ -23,9 +23,7 @@ osprey_status osprey__calibration_check(const osprey_engine_options *options, os
     if ((unsigned)how->method > OSPREY_CALIBRATION_ENTROPY)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "calibration",
                             "%d is no value of osprey_calibration_method", (int)how->method);
-    if (!(options->towers & OSPREY_TOWER_IMAGE))
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "calibration",
-                            "images calibrate the image tower, which is left out of this engine");
+    if (!(options->towers & OSPREY_TOWER_IMAGE)) return OSPREY_OK; /* it needs no images */
     if (how->image_count < 1 || how->image_count > OSPREY_CALIBRATION_IMAGES_MAX)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "calibration",
                             "%zu images; 1 to %d would be right", how->image_count,

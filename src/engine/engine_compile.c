@@ -219,7 +219,8 @@ static osprey_status fill_manifest(compilation *c)
     *m = (osprey__engine_manifest){
         .portable = c->options.portable,
         .calibration = c->options.calibration.method,
-        .calibration_images = c->options.calibration.image_count,
+        .calibration_images =
+            c->options.towers & OSPREY_TOWER_IMAGE ? c->options.calibration.image_count : 0,
         .logit_scale = info->logit_scale,
         .logit_bias = info->logit_bias,
         .image.parameters = info->image.parameters,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define RESNET OSPREY_TEST_DIR "/golden/models/openclip-rn"
+#define BERT   OSPREY_TEST_DIR "/golden/models/hf-bert-mean"
 #define PHOTO  OSPREY_TEST_DIR "/golden/images/411.jpg"
 #define FLAT   OSPREY_TEST_DIR "/golden/images/size_1x1.png" /* one colour all over */
 
@@ -58,22 +59,48 @@ static void test_what_cannot_be_calibrated(void **state)
                      2, "this engine would have none");
     for (size_t i = 0; i < 2; i++) {
         assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
-                                 "--tower", "text", "--calibrate", PHOTO),
-                         2, "the image tower, which is left out");
-        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
                                  "--calibrate", PHOTO, "--calibrate", broken),
                          1, "broken.png: no image");
         assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--precision", "int8",
                                  "--calibrate", PHOTO, "--calibrate", broken, "--verify", PHOTO),
                          1, "broken.png: no image");
-        assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--precision", "int8",
-                                 "--tower", "text", "--calibrate", PHOTO, "--verify", PHOTO),
-                         2, "the image tower, which is left out");
         assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
                                  "--calibrate", "-"),
                          2, "no images");
     }
     assert_int_not_equal(access(engine, F_OK), 0);
+}
+
+/* With a word for them, with a picture that would not be read, and of a model that has no image
+ * tower at all. */
+static void test_a_text_tower_needs_no_images(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("text.osprey"), *broken = temporary_path("unread.png");
+    write_text(broken, "this is no picture");
+    cli_run run =
+        succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--precision",
+                        "int8", "--calibrate", "prompts", "--verify", "prompts"));
+    assert_says(run.out, "of 80 prompts\n");
+    assert_says(run.out, "of 80 prompts, with --static\n");
+    assert_says(run.out, "  static ranges by minmax, from the built-in prompts\n");
+    assert_null(strstr(run.out, "image"));
+    cli_run_free(&run);
+    run = succeed(run_cli("inspect", "-m", engine, "--json"));
+    json_t *facts = cli_json_line(&run, 0);
+    const json_t *is = json_object_get(facts, "engine");
+    assert_string_equal(json_string_value(json_object_get(is, "calibration")), "minmax");
+    json_decref(facts);
+    cli_run_free(&run);
+    run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--prune",
+                          "mlp=0.25", "--calibrate", broken));
+    assert_says(run.out, "  text   pruned by activation");
+    cli_run_free(&run);
+    run = succeed(run_cli("compile", "-m", BERT, "-o", engine, "--precision", "int8", "--calibrate",
+                          broken, "--verify", broken, "--force"));
+    assert_says(run.out, "of 80 prompts, with --static\n");
+    assert_says(run.out, "  static ranges by minmax, from the built-in prompts\n");
+    cli_run_free(&run);
 }
 
 /* Ranges of a picture that is one colour do not do for a photograph. */
@@ -115,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pruning_by_activation),
         cmocka_unit_test(test_what_cannot_be_calibrated),
+        cmocka_unit_test(test_a_text_tower_needs_no_images),
         cmocka_unit_test(test_verify_measures_static_ranges),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

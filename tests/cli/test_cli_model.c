@@ -431,9 +431,6 @@ static void test_wrong_calibrations(void **state)
                              "--calibrate", "@/nonexistent.txt"),
                      2, "the list @/nonexistent.txt: cannot open it");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
-                             "--calibrate", PICTURE, "--tower", "text"),
-                     2, "images calibrate the image tower");
-    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
                              "--calibrate", PICTURE, "--method", "median"),
                      2, "is none of: minmax, entropy");
     assert_null(read_file(engine, &length));

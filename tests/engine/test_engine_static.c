@@ -190,6 +190,44 @@ static void assert_refused(const osprey_engine_options *options, osprey_status s
     osprey_model_free(model);
 }
 
+/* It gets the ranges that it has beside an image tower, without reading an image. */
+static void test_a_text_tower_needs_no_images(void **state)
+{
+    (void)state;
+    static const char missing[] = PICTURES "missing.jpg";
+    static const char *const unread[] = {missing};
+    const char *const paths[] = {in_directory("both.osprey"), in_directory("none.osprey"),
+                                 in_directory("unread.osprey")};
+    osprey_engine_options options = calibrated(OSPREY_PRECISION_INT8, OSPREY_CALIBRATION_MINMAX);
+    float *wanted = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        if (i) {
+            options.towers = OSPREY_TOWER_TEXT;
+            options.calibration.images = i == 1 ? NULL : unread;
+            options.calibration.image_count = i == 1 ? 0 : 1;
+        }
+        compile_golden(names[0], &options, paths[i]);
+        osprey_model *engine = open_model(paths[i]);
+        assert_int_equal(osprey_model_get_engine(engine)->calibration, OSPREY_CALIBRATION_MINMAX);
+        assert_int_equal(osprey_model_get_engine(engine)->calibration_images, i ? 0 : IMAGES);
+        osprey_session *session =
+            start(engine, (osprey_session_options){
+                              .towers = OSPREY_TOWER_TEXT, .threads = 1, .static_ranges = true});
+        size_t count = TEXTS * osprey_model_get_info(engine)->embed_dim;
+        float *got = calloc(count, sizeof *got);
+        osprey_error error;
+        assert_int_equal(
+            osprey_session_embed_texts(session, texts, TEXTS, OSPREY_EMBED_RAW, got, &error),
+            OSPREY_OK);
+        if (wanted) assert_memory_equal(got, wanted, count * sizeof *got);
+        free(wanted);
+        wanted = got;
+        osprey_session_free(session);
+        osprey_model_free(engine);
+    }
+    free(wanted);
+}
+
 static void test_calibrations_that_cannot_be(void **state)
 {
     (void)state;
@@ -200,9 +238,6 @@ static void test_calibrations_that_cannot_be(void **state)
     assert_refused(&wrong, OSPREY_INVALID_ARGUMENT, "calibration", "0 images; 1 to 512");
     wrong.calibration.image_count = 513;
     assert_refused(&wrong, OSPREY_INVALID_ARGUMENT, "calibration", "513 images");
-    wrong = right;
-    wrong.towers = OSPREY_TOWER_TEXT;
-    assert_refused(&wrong, OSPREY_INVALID_ARGUMENT, "calibration", "left out");
     wrong = right;
     wrong.calibration.method = (osprey_calibration_method)3;
     assert_refused(&wrong, OSPREY_INVALID_ARGUMENT, "calibration", "3 is no value");
@@ -329,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_static_results),
         cmocka_unit_test(test_the_file_depends_on_the_set_of_images),
+        cmocka_unit_test(test_a_text_tower_needs_no_images),
         cmocka_unit_test(test_calibrations_that_cannot_be),
         cmocka_unit_test(test_models_without_ranges),
         cmocka_unit_test(test_which_layers_have_ranges),
