@@ -27,12 +27,17 @@ static void write_entry(cli_output *output, const osprey_cache_entry *entry, boo
     cli_output_json(output, line);
 }
 
+static cli_exit fail(const osprey_error *error)
+{
+    return cli_fail_error(error->status == OSPREY_NOT_FOUND ? CLI_WRONG_USE : CLI_INPUTS_FAILED,
+                          error);
+}
+
 static cli_exit show(const cli_options *options)
 {
     osprey_cache_list *list;
     osprey_error error;
-    if (osprey_cache_read(&list, &error) != OSPREY_OK)
-        return cli_fail_error(CLI_INPUTS_FAILED, &error);
+    if (osprey_cache_read(&list, &error) != OSPREY_OK) return fail(&error);
     cli_output output;
     cli_exit code = cli_output_open(&output, options->output);
     if (code == CLI_DONE) {
@@ -52,8 +57,7 @@ static cli_exit run(const cli_options *options)
     if (options->inputs.count)
         return cli_fail(CLI_WRONG_USE, options->inputs.items[0], "cache takes no inputs");
     osprey_error error;
-    if (options->clear && osprey_cache_clear(&error) != OSPREY_OK)
-        return cli_fail_error(CLI_INPUTS_FAILED, &error);
+    if (options->clear && osprey_cache_clear(&error) != OSPREY_OK) return fail(&error);
     return show(options);
 }
 
@@ -64,8 +68,9 @@ const cli_command cli_cache_command = {
     .summary = "Show or clear the engines kept for a quicker start.",
     .details = "classify, embed and bench compile the model that -m names into a cache, so that "
                "the second start is instant. They lie in $XDG_CACHE_HOME/osprey, or "
-               "~/.cache/osprey; a model that changed is compiled again, and what was not used "
-               "for longest goes when --cache-limit is passed.",
+               "$HOME/.cache/osprey; a model that changed is compiled again, and what was not used "
+               "for longest goes when --cache-limit is passed. A directory that cannot be read is "
+               "exit code 1, none at all (neither variable names one) exit code 2.",
     .example = "  osprey cache\n  osprey cache --clear\n",
     .run = run,
 };

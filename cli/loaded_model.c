@@ -46,6 +46,18 @@ static cli_exit check_precision(const cli_loaded_model *loaded, const cli_option
                     options->model, engine->precision, asked);
 }
 
+/* Why --max-resident cannot be kept: only an engine's weights are read layer by layer. */
+static cli_exit fail_uncached(const osprey_error *why)
+{
+    const bool limit = why->status == OSPREY_LIMIT, no_place = why->status == OSPREY_NOT_FOUND;
+    /* Not the cache's fault: such a model compiles nowhere. */
+    if (!limit && !no_place && why->status != OSPREY_IO) return cli_fail_error(CLI_NO_MODEL, why);
+    return cli_fail(limit || no_place ? CLI_WRONG_USE : CLI_NO_MODEL, "--max-resident",
+                    "needs an engine, which could not be put into the cache: %s: %s; %scompile it "
+                    "elsewhere with osprey compile -o, and name it with -m",
+                    why->subject, why->message, limit ? "raise --cache-limit, or " : "");
+}
+
 cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
 {
     *loaded = (cli_loaded_model){0};
@@ -58,22 +70,24 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                         bundled_places[0], bundled_places[1]);
     const osprey_model_options how = {
         .arch = options->arch, .weights = options->weights, .image_size = options->image_size};
-    osprey_error error;
+    osprey_error error, uncached = {0};
     const bool no_cache = options->no_cache || !options->cache_limit;
     if (options->max_resident && !no_cache &&
-        osprey_cache_would_compile(path, &how, (osprey_precision)options->precision))
+        osprey_cache_would_compile(path, &how, (osprey_precision)options->precision,
+                                   options->cache_limit))
         fprintf(stderr,
-                "osprey: --max-resident: %s is compiled into the cache first, once, without that "
+                "osprey: --max-resident: compiling %s into the cache first, once, without that "
                 "limit; an engine that osprey compile made elsewhere needs no such start\n",
                 path);
     osprey_status status =
         no_cache ? osprey_model_open_with(path, &how, &loaded->model, &error)
                  : osprey_cache_open_model(path, &how, (osprey_precision)options->precision,
-                                           options->cache_limit, &loaded->model, &error);
+                                           options->cache_limit, &loaded->model, &uncached, &error);
     cli_free(bundled);
     if (status != OSPREY_OK)
         return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
                               &error);
+    if (options->max_resident && uncached.status != OSPREY_OK) return fail_uncached(&uncached);
     loaded->info = osprey_model_get_info(loaded->model);
     if (loaded->info->note)
         fprintf(stderr, "osprey: %s: %s\n", loaded->info->name, loaded->info->note);

@@ -8,7 +8,7 @@
  * the limit is passed. Several processes may use the cache at once. Any thread may call.
  *
  *     osprey_cache_open_model("clip-vit-base-patch32", NULL, OSPREY_PRECISION_INT8,
- *                             OSPREY_CACHE_LIMIT_MIB, &model, &error);
+ *                             OSPREY_CACHE_LIMIT_MIB, &model, NULL, &error);
  */
 #ifndef OSPREY_CACHE_H
 #define OSPREY_CACHE_H
@@ -29,18 +29,22 @@ extern "C" {
 /*
  * Opens path's engine of that precision, with those options (which may be NULL), from the cache,
  * after compiling it into the cache if it is not there. Where that cannot be done (no place to
- * write, a model larger than the limit), opens the model itself. The caller frees *model with
- * osprey_model_free. Errors: those of osprey_model_open_with.
+ * write, a model larger than the limit), opens the model itself. *uncached, which may be NULL, then
+ * has the reason: OSPREY_LIMIT for that limit, OSPREY_NOT_FOUND without a place for a cache,
+ * OSPREY_IO (its subject is the file or directory), or what osprey_engine_compile says. Its status
+ * is OSPREY_OK where an engine was opened. The caller frees *model with osprey_model_free. Errors:
+ * those of osprey_model_open_with.
  */
 OSPREY_API osprey_status osprey_cache_open_model(const char *path,
                                                  const osprey_model_options *options,
                                                  osprey_precision precision, size_t limit_mib,
-                                                 osprey_model **model, osprey_error *error);
+                                                 osprey_model **model, osprey_error *uncached,
+                                                 osprey_error *error);
 
-/* Whether that would have to be compiled first: the cache has no engine of it yet. Compiling takes
- * time, and up to twice the memory of the model's files. */
+/* Whether that would compile it first: the cache has no engine of it yet, and the limit lets it in.
+ * Compiling takes time, and up to twice the memory of the model's files. */
 OSPREY_API bool osprey_cache_would_compile(const char *path, const osprey_model_options *options,
-                                           osprey_precision precision);
+                                           osprey_precision precision, size_t limit_mib);
 
 typedef struct osprey_cache_entry {
     const char *file; /* its path */
@@ -49,20 +53,24 @@ typedef struct osprey_cache_entry {
 } osprey_cache_entry;
 
 typedef struct osprey_cache_list {
-    const char *directory;             /* "" where there is no home for one */
+    const char *directory;
     const osprey_cache_entry *entries; /* what was used last comes first */
     size_t count;
     uint64_t bytes; /* of all of them */
 } osprey_cache_list;
 
-/* The caller frees *list with osprey_cache_list_free. A cache that is not there has no entries. */
+/*
+ * The caller frees *list with osprey_cache_list_free. A cache that is not there yet has no entries.
+ * Errors: OSPREY_NOT_FOUND (neither XDG_CACHE_HOME nor HOME names a place), OSPREY_IO (the
+ * directory is named), OSPREY_LIMIT (a path is too long), OSPREY_OUT_OF_MEMORY.
+ */
 OSPREY_API osprey_status osprey_cache_read(osprey_cache_list **list, osprey_error *error);
 
 /* Takes NULL. */
 OSPREY_API void osprey_cache_list_free(osprey_cache_list *list);
 
-/* Removes every entry, and what processes that were killed have left half-written. Errors:
- * OSPREY_IO (the file is named), OSPREY_OUT_OF_MEMORY. */
+/* Removes every entry, and what processes that were killed have left half-written. Errors: those
+ * of osprey_cache_read, OSPREY_IO also for an entry that cannot be removed. */
 OSPREY_API osprey_status osprey_cache_clear(osprey_error *error);
 
 #ifdef __cplusplus

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ENTRY_ENDING ".osprey"
+
 typedef struct cache_list {
     osprey_cache_list list;
     char directory[PATH_MAX];
@@ -57,34 +59,30 @@ static bool ends_with(const char *text, const char *ending)
     return length >= wanted && strcmp(text + length - wanted, ending) == 0;
 }
 
-/* What processes that were killed while they wrote an entry have left. */
-static void remove_stale(const char *directory)
+/* Adds it if it is an engine's file; one that another process has just removed is none. */
+static osprey_status read_entry(cache_list *made, const char *name, osprey_error *error)
 {
-    DIR *entries = opendir(directory);
-    if (!entries) return;
-    for (struct dirent *entry; (entry = readdir(entries));) {
-        char path[PATH_MAX];
-        if (strstr(entry->d_name, ".osprey.") && ends_with(entry->d_name, ".tmp") &&
-            osprey__path_join(path, sizeof path, directory, entry->d_name, NULL) == OSPREY_OK)
-            osprey__file_writer_remove_stale(path);
-    }
-    closedir(entries);
+    char path[PATH_MAX];
+    struct stat info;
+    if (!ends_with(name, ENTRY_ENDING)) return OSPREY_OK;
+    OSPREY_TRY(osprey__path_join(path, sizeof path, made->directory, name, error));
+    if (stat(path, &info) != 0)
+        return errno == ENOENT
+                   ? OSPREY_OK
+                   : osprey__fail(error, OSPREY_IO, path, "cannot look at it: %s", strerror(errno));
+    return S_ISREG(info.st_mode) ? add_entry(made, path, &info, error) : OSPREY_OK;
 }
 
 static osprey_status read_directory(cache_list *made, osprey_error *error)
 {
     DIR *directory = opendir(made->directory);
-    if (!directory) return OSPREY_OK;
+    if (!directory && errno == ENOENT) return OSPREY_OK;
+    if (!directory)
+        return osprey__fail(error, OSPREY_IO, made->directory, "cannot list the cache: %s",
+                            strerror(errno));
     osprey_status status = OSPREY_OK;
-    for (struct dirent *entry; status == OSPREY_OK && (entry = readdir(directory));) {
-        char path[PATH_MAX];
-        struct stat info;
-        if (ends_with(entry->d_name, ".osprey") &&
-            osprey__path_join(path, sizeof path, made->directory, entry->d_name, NULL) ==
-                OSPREY_OK &&
-            stat(path, &info) == 0 && S_ISREG(info.st_mode))
-            status = add_entry(made, path, &info, error);
-    }
+    for (struct dirent *entry; status == OSPREY_OK && (entry = readdir(directory));)
+        status = read_entry(made, entry->d_name, error);
     closedir(directory);
     return status;
 }
@@ -95,11 +93,8 @@ osprey_status osprey_cache_read(osprey_cache_list **list, osprey_error *error)
     cache_list *made = osprey__calloc(1, sizeof *made);
     if (!made) return osprey__fail_memory(error, sizeof *made);
     made->list.directory = made->directory;
-    osprey_status status = OSPREY_OK;
-    if (osprey__cache_directory(made->directory, sizeof made->directory, NULL) == OSPREY_OK)
-        status = read_directory(made, error);
-    else
-        made->directory[0] = '\0';
+    osprey_status status = osprey__cache_directory(made->directory, sizeof made->directory, error);
+    if (status == OSPREY_OK) status = read_directory(made, error);
     made->list.entries = made->entries;
     if (status != OSPREY_OK) {
         osprey_cache_list_free(&made->list);
@@ -124,7 +119,7 @@ osprey_status osprey_cache_clear(osprey_error *error)
     osprey_cache_list *list;
     OSPREY_TRY(osprey_cache_read(&list, error));
     osprey_status status = OSPREY_OK;
-    remove_stale(list->directory);
+    osprey__file_writer_remove_stale(list->directory, ENTRY_ENDING);
     for (size_t i = 0; i < list->count && status == OSPREY_OK; i++)
         if (unlink(list->entries[i].file) != 0 && errno != ENOENT)
             status = osprey__fail(error, OSPREY_IO, list->entries[i].file, "cannot remove it: %s",
@@ -160,11 +155,11 @@ static bool is_from_before_boot(const char *file)
  * The engine in that file, noted as used. Entries are not synced when they are written, which would
  * cost the first start seconds: one that may have gone through a crash is read as a whole once.
  */
-static osprey_status open_entry(const char *file, osprey_model **model)
+static osprey_status open_entry(const char *file, osprey_model **model, osprey_error *error)
 {
     bool verify = is_from_before_boot(file);
-    OSPREY_TRY(osprey_model_open(file, model, NULL));
-    osprey_status status = verify ? osprey_engine_verify(*model, NULL) : OSPREY_OK;
+    OSPREY_TRY(osprey_model_open(file, model, error));
+    osprey_status status = verify ? osprey_engine_verify(*model, error) : OSPREY_OK;
     if (status == OSPREY_OK) {
         utimensat(AT_FDCWD, file, NULL, 0);
         return OSPREY_OK;
@@ -174,33 +169,26 @@ static osprey_status open_entry(const char *file, osprey_model **model)
     return status;
 }
 
+static osprey_status make_directory(const char *path, mode_t mode, osprey_error *error)
+{
+    if (mkdir(path, mode) == 0) return OSPREY_OK;
+    const int reason = errno == EEXIST ? ENOTDIR : errno;
+    if (osprey__is_directory(path)) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_IO, path, "cannot have the cache there: %s",
+                        strerror(reason));
+}
+
 /* The directory and those above it, as far as they are missing. */
-static void make_directories(const char *directory)
+static osprey_status make_directories(const char *directory, osprey_error *error)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s", directory);
     for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
-        mkdir(path, 0777);
+        OSPREY_TRY(make_directory(path, 0777, error));
         *slash = '/';
     }
-    mkdir(path, 0700);
-}
-
-/* The engine of *model, compiled into file, takes its place; without success it stays. */
-static void compile_entry(const char *directory, const char *file, osprey_precision precision,
-                          uint64_t limit, osprey_model **model)
-{
-    const osprey_engine_options options = {.precision = precision};
-    osprey_model *engine = NULL;
-    make_directories(directory);
-    remove_stale(directory);
-    if (osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, NULL) != OSPREY_OK)
-        return;
-    evict(file, limit);
-    if (open_entry(file, &engine) != OSPREY_OK) return;
-    osprey_model_free(*model);
-    *model = engine;
+    return make_directory(path, 0700, error);
 }
 
 static uint64_t source_bytes(const osprey_model *model)
@@ -213,39 +201,78 @@ static uint64_t source_bytes(const osprey_model *model)
     return bytes;
 }
 
-/* The entry of that model, or false where the cache has no part in it. */
-static bool find_entry(const char *path, const osprey_model_options *options,
-                       osprey_precision precision, char directory[PATH_MAX], char file[PATH_MAX])
+static osprey_status check_limit(const char *file, const osprey_model *model, size_t limit_mib,
+                                 osprey_error *error)
+{
+    const uint64_t bytes = source_bytes(model);
+    if (bytes <= (uint64_t)limit_mib << 20) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_LIMIT, file,
+                        "the model's files have %.1f MiB, and the cache may hold %zu MiB",
+                        (double)bytes / (1 << 20), limit_mib);
+}
+
+/* The engine of *model, compiled into file, takes its place; without success it stays. */
+static osprey_status compile_entry(const char *directory, const char *file,
+                                   osprey_precision precision, size_t limit_mib,
+                                   osprey_model **model, osprey_error *error)
+{
+    const osprey_engine_options options = {.precision = precision};
+    osprey_model *engine = NULL;
+    OSPREY_TRY(check_limit(file, *model, limit_mib, error));
+    OSPREY_TRY(make_directories(directory, error));
+    osprey__file_writer_remove_stale(directory, ENTRY_ENDING);
+    OSPREY_TRY(osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, error));
+    evict(file, (uint64_t)limit_mib << 20);
+    OSPREY_TRY(open_entry(file, &engine, error));
+    osprey_model_free(*model);
+    *model = engine;
+    return OSPREY_OK;
+}
+
+/* The place of that model's engine, which is no engine itself. */
+static osprey_status find_entry(const char *path, const osprey_model_options *options,
+                                osprey_precision precision, char directory[PATH_MAX],
+                                char file[PATH_MAX], osprey_error *error)
 {
     char name[256];
-    return !osprey__is_engine(path) &&
-           osprey__cache_directory(directory, PATH_MAX, NULL) == OSPREY_OK &&
-           osprey__cache_name(path, options, precision, name, sizeof name, NULL) == OSPREY_OK &&
-           osprey__path_join(file, PATH_MAX, directory, name, NULL) == OSPREY_OK;
+    OSPREY_TRY(osprey__cache_directory(directory, PATH_MAX, error));
+    OSPREY_TRY(osprey__cache_name(path, options, precision, name, sizeof name, error));
+    return osprey__path_join(file, PATH_MAX, directory, name, error);
 }
 
 static const osprey_model_options defaults = {0};
 
 bool osprey_cache_would_compile(const char *path, const osprey_model_options *options,
-                                osprey_precision precision)
+                                osprey_precision precision, size_t limit_mib)
 {
     char directory[PATH_MAX], file[PATH_MAX];
-    return find_entry(path, options ? options : &defaults, precision, directory, file) &&
-           !osprey__file_exists(file);
+    osprey_model *model;
+    if (!options) options = &defaults;
+    if (osprey__is_engine(path) ||
+        find_entry(path, options, precision, directory, file, NULL) != OSPREY_OK ||
+        osprey__file_exists(file) ||
+        osprey_model_open_with(path, options, &model, NULL) != OSPREY_OK)
+        return false;
+    const bool fits = check_limit(file, model, limit_mib, NULL) == OSPREY_OK;
+    osprey_model_free(model);
+    return fits;
 }
 
 osprey_status osprey_cache_open_model(const char *path, const osprey_model_options *options,
                                       osprey_precision precision, size_t limit_mib,
-                                      osprey_model **model, osprey_error *error)
+                                      osprey_model **model, osprey_error *uncached,
+                                      osprey_error *error)
 {
     char directory[PATH_MAX], file[PATH_MAX];
-    uint64_t limit = (uint64_t)limit_mib << 20;
     if (!options) options = &defaults;
     *model = NULL;
-    if (!find_entry(path, options, precision, directory, file))
-        return osprey_model_open_with(path, options, model, error);
-    if (osprey__file_exists(file) && open_entry(file, model) == OSPREY_OK) return OSPREY_OK;
+    if (uncached) *uncached = (osprey_error){0};
+    if (osprey__is_engine(path)) return osprey_model_open_with(path, options, model, error);
+    osprey_status found = find_entry(path, options, precision, directory, file, uncached);
+    if (found == OSPREY_OK && osprey__file_exists(file) &&
+        open_entry(file, model, NULL) == OSPREY_OK)
+        return OSPREY_OK;
     OSPREY_TRY(osprey_model_open_with(path, options, model, error));
-    if (source_bytes(*model) <= limit) compile_entry(directory, file, precision, limit, model);
+    if (found == OSPREY_OK) compile_entry(directory, file, precision, limit_mib, model, uncached);
     return OSPREY_OK;
 }

@@ -284,6 +284,14 @@ static void test_first_start_with_a_limit(void **state)
     cli_run run = run_cli_in((cli_surroundings){.variable = cache}, "cache", NULL);
     assert_non_null(strstr(run.out, "\n1 engine, "));
     cli_run_free(&run);
+    /* What the cache may not hold is not announced, and refused with what helps. */
+    run = run_cli_in((cli_surroundings){.variable = cache}, "embed", "-m", BUNDLED,
+                     "--max-resident", "1G", "--cache-limit", "1", "--text", "hi", NULL);
+    assert_null(strstr(run.err, "compiling"));
+    assert_non_null(strstr(run.err, "/limited/osprey/"));
+    assert_non_null(strstr(run.err, "the cache may hold 1 MiB; raise --cache-limit, or compile it "
+                                    "elsewhere with osprey compile -o"));
+    assert_cli_fails(run, 2, "--max-resident: needs an engine");
 }
 
 int main(void)

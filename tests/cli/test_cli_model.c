@@ -269,6 +269,33 @@ static void test_cache(void **state)
     assert_cli_fails(run_cli("cache", "x"), 2, "takes no inputs");
 }
 
+/* "0 engines" is said of a cache that was looked at. */
+static void test_cache_that_cannot_be(void **state)
+{
+    (void)state;
+    char variable[600];
+    const char *file = temporary_path("no_directory");
+    write_text(file, "x");
+    snprintf(variable, sizeof variable, "XDG_CACHE_HOME=%s", file);
+    cli_surroundings in_file = {.variable = variable};
+    assert_cli_fails(run_cli_in(in_file, "cache", NULL), 1,
+                     "/no_directory/osprey: cannot list the cache: Not a directory");
+    assert_cli_fails(run_cli_in(in_file, "cache", "--clear", NULL), 1, "cannot list the cache");
+    assert_cli_fails(run_cli_in(in_file, "embed", "-m", MODEL, PICTURE, NULL), 0, NULL);
+    /* The reason alone, and what helps. */
+    cli_run run = run_cli_in(in_file, "embed", "-m", MODEL, "--max-resident", "1G", PICTURE, NULL);
+    assert_null(strstr(run.err, "--cache-limit"));
+    assert_non_null(strstr(run.err, "osprey compile -o"));
+    assert_cli_fails(run, 3, "/no_directory: cannot have the cache there: Not a directory");
+    snprintf(variable, sizeof variable, "XDG_CACHE_HOME=");
+    char *kept = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    setenv("HOME", "", 1);
+    assert_cli_fails(run_cli_in(in_file, "cache", NULL), 2, "XDG_CACHE_HOME: neither it nor HOME");
+    if (kept) setenv("HOME", kept, 1);
+    if (!kept) unsetenv("HOME");
+    free(kept);
+}
+
 static void test_prune(void **state)
 {
     (void)state;
@@ -452,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_compile),
         cmocka_unit_test(test_max_resident),
         cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_cache_that_cannot_be),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_token_merge),
         cmocka_unit_test(test_image_tower_alone),

@@ -46,8 +46,8 @@ static osprey_model *open_cached(const char *path, size_t limit_mib)
 {
     osprey_error error;
     osprey_model *model = NULL;
-    if (osprey_cache_open_model(path, NULL, OSPREY_PRECISION_FP32, limit_mib, &model, &error) !=
-        OSPREY_OK)
+    if (osprey_cache_open_model(path, NULL, OSPREY_PRECISION_FP32, limit_mib, &model, NULL,
+                                &error) != OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
     return model;
 }
@@ -201,11 +201,12 @@ static void test_half_written_entries(void **state)
         assert_true(osprey__file_exists(live));
     }
     assert_int_equal(entries(), 0);
-    assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32));
+    assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32, 100));
     assert_true(is_cached(path, 100));
-    assert_false(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32));
-    assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_INT8));
-    assert_false(osprey_cache_would_compile(entry, NULL, OSPREY_PRECISION_FP32)); /* an engine */
+    assert_false(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32, 100));
+    assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_INT8, 100));
+    assert_false(
+        osprey_cache_would_compile(entry, NULL, OSPREY_PRECISION_FP32, 100)); /* an engine */
     free(entry);
 }
 
@@ -222,19 +223,102 @@ static void test_a_temporary_name_is_taken_over(void **state)
     assert_false(osprey__file_exists(temporary));
 }
 
+/* The model is opened itself, and the reason told; a list that cannot be had is not empty. */
+static void assert_no_place(const char *subject, osprey_status status)
+{
+    osprey_error uncached, error;
+    osprey_model *model;
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_open_model(golden_model(SMALL), NULL, OSPREY_PRECISION_FP32, 100,
+                                             &model, &uncached, &error),
+                     OSPREY_OK);
+    assert_null(osprey_model_get_engine(model));
+    osprey_model_free(model);
+    assert_int_equal(uncached.status, status);
+    assert_non_null(strstr(uncached.subject, subject));
+    assert_int_equal(osprey_cache_read(&list, &error), status);
+    assert_null(list);
+    assert_non_null(strstr(error.subject, subject));
+    assert_int_equal(osprey_cache_clear(&error), status);
+}
+
 static void test_no_place_for_a_cache(void **state)
 {
     (void)state;
+    char inside[600];
     assert_int_equal(osprey__file_write(in_directory("a_file"), "x", 1, NULL), OSPREY_OK);
     setenv("XDG_CACHE_HOME", in_directory("a_file"), 1);
-    assert_false(is_cached(golden_model(SMALL), 100));
+    assert_no_place("/a_file", OSPREY_IO);
+    snprintf(inside, sizeof inside, "%s/osprey", in_directory("looping"));
+    assert_int_equal(mkdir(in_directory("looping"), 0700), 0);
+    assert_int_equal(symlink(inside, inside), 0);
+    setenv("XDG_CACHE_HOME", in_directory("looping"), 1);
+    assert_no_place("/looping/osprey", OSPREY_IO);
     setenv("XDG_CACHE_HOME", "relative", 1);
     unsetenv("HOME");
-    assert_false(is_cached(golden_model(SMALL), 100));
+    assert_no_place("XDG_CACHE_HOME", OSPREY_NOT_FOUND);
+}
+
+/* Permissions do not hold the superuser back. */
+static void test_a_cache_that_may_not_be_read(void **state)
+{
+    (void)state;
+    if (geteuid() == 0) skip();
     osprey_cache_list *list;
+    osprey_error error;
+    assert_true(is_cached(golden_model(SMALL), 100));
     assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
-    assert_string_equal(list->directory, "");
+    char *directory = strdup(list->directory);
     osprey_cache_list_free(list);
+    /* Neither listed nor searched, and listed alone. */
+    for (mode_t mode = 0; mode <= 0400; mode += 0400) {
+        assert_int_equal(chmod(directory, mode), 0);
+        assert_int_equal(osprey_cache_read(&list, &error), OSPREY_IO);
+        assert_non_null(strstr(error.subject, directory));
+    }
+    assert_int_equal(chmod(directory, 0700), 0);
+    free(directory);
+}
+
+/* What the limit keeps out is told before anything is compiled; nothing is told of an engine. */
+static void test_why_there_is_no_engine(void **state)
+{
+    (void)state;
+    const char *path = golden_model(SMALL);
+    osprey_error uncached, error;
+    osprey_model *model;
+    for (size_t limit_mib = 0; limit_mib <= 100; limit_mib += 100) {
+        assert_int_equal(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32, limit_mib),
+                         limit_mib > 0);
+        assert_int_equal(osprey_cache_open_model(path, NULL, OSPREY_PRECISION_FP32, limit_mib,
+                                                 &model, &uncached, &error),
+                         OSPREY_OK);
+        assert_int_equal(osprey_model_get_engine(model) != NULL, limit_mib > 0);
+        osprey_model_free(model);
+        assert_int_equal(uncached.status, limit_mib ? OSPREY_OK : OSPREY_LIMIT);
+        if (!limit_mib) assert_non_null(strstr(uncached.message, "the cache may hold 0 MiB"));
+    }
+}
+
+/* Of that file's own: what else has a similar name is another's. */
+static void test_compiling_removes_what_a_killed_one_left(void **state)
+{
+    (void)state;
+    static const char *const stale[] = {"again.osprey.123.tmp", "again.osprey.1.tmp"};
+    static const char *const others[] = {
+        "again.osprey.tmp",       "again.osprey..tmp",     "again.osprey.12a.tmp",
+        "again.osprey.0.tmp",     "an.again.osprey.1.tmp", "again.osprey.1.tmp.1",
+        "again.osprey.old.1.tmp", "other.osprey.123.tmp",
+    };
+    for (size_t i = 0; i < 2; i++) write_temporary(in_directory(stale[i]), true);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        write_temporary(in_directory(others[i]), true);
+    write_temporary(in_directory("again.osprey.124.tmp"), false);
+    compile_golden(SMALL, NULL, in_directory("again.osprey"));
+    for (size_t i = 0; i < 2; i++) assert_false(osprey__file_exists(in_directory(stale[i])));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_true(osprey__file_exists(in_directory(others[i])));
+    assert_true(osprey__file_exists(in_directory("again.osprey.124.tmp")));
 }
 
 static void test_errors_are_those_of_the_model(void **state)
@@ -243,7 +327,7 @@ static void test_errors_are_those_of_the_model(void **state)
     osprey_error error;
     osprey_model *model;
     assert_int_equal(osprey_cache_open_model(in_directory("nothing"), NULL, OSPREY_PRECISION_FP32,
-                                             100, &model, &error),
+                                             100, &model, NULL, &error),
                      OSPREY_NOT_FOUND);
     assert_null(model);
     assert_non_null(strstr(error.subject, "nothing"));
@@ -259,6 +343,9 @@ int main(void)
         cmocka_unit_test_setup(test_half_written_entries, use_cache),
         cmocka_unit_test_setup(test_a_temporary_name_is_taken_over, use_cache),
         cmocka_unit_test_setup(test_errors_are_those_of_the_model, use_cache),
+        cmocka_unit_test_setup(test_why_there_is_no_engine, use_cache),
+        cmocka_unit_test_setup(test_a_cache_that_may_not_be_read, use_cache),
+        cmocka_unit_test_setup(test_compiling_removes_what_a_killed_one_left, use_cache),
         cmocka_unit_test_setup(test_no_place_for_a_cache, use_cache),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

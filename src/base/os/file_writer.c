@@ -3,8 +3,10 @@
 
 #include "base/status.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,13 +18,61 @@ static osprey_status write_failed(const osprey__file_writer *writer, osprey_erro
     return osprey__fail(error, OSPREY_IO, writer->path, "cannot write it: %s", strerror(errno));
 }
 
-bool osprey__file_writer_remove_stale(const char *temporary)
+/* Removes that temporary file, named from the directory, if its writer is gone; whether it did. */
+static bool remove_if_stale(int directory, const char *temporary)
 {
-    int file = open(temporary, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    int file = openat(directory, temporary, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (file < 0) return false;
-    bool removed = flock(file, LOCK_EX | LOCK_NB) == 0 && unlink(temporary) == 0;
+    struct stat info;
+    bool removed = fstat(file, &info) == 0 && S_ISREG(info.st_mode) &&
+                   flock(file, LOCK_EX | LOCK_NB) == 0 && unlinkat(directory, temporary, 0) == 0;
     close(file);
     return removed;
+}
+
+/* The length of NAME where entry is "NAME.PID.tmp", as osprey__file_writer_open names it; or 0. */
+static size_t target_length(const char *entry)
+{
+    static const char ending[] = ".tmp";
+    size_t end = strlen(entry);
+    if (end < sizeof ending || strcmp(entry + end - (sizeof ending - 1), ending) != 0) return 0;
+    end -= sizeof ending - 1;
+    size_t digits = end;
+    while (digits && entry[digits - 1] >= '0' && entry[digits - 1] <= '9') digits--;
+    if (digits < 2 || digits == end || entry[digits] == '0' || entry[digits - 1] != '.') return 0;
+    return digits - 1;
+}
+
+/* The stale temporary files of the file `name`, or of each whose name ends so. */
+static void remove_stale(const char *directory, const char *name, bool is_ending)
+{
+    const size_t wanted = strlen(name);
+    DIR *entries = opendir(directory);
+    if (!entries) return;
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        size_t length = target_length(entry->d_name);
+        if ((is_ending ? length >= wanted : length == wanted) &&
+            memcmp(entry->d_name + length - wanted, name, wanted) == 0)
+            remove_if_stale(dirfd(entries), entry->d_name);
+    }
+    closedir(entries);
+}
+
+void osprey__file_writer_remove_stale(const char *directory, const char *ending)
+{
+    remove_stale(directory, ending, true);
+}
+
+static void remove_stale_beside(const char *path)
+{
+    char directory[OSPREY__FILE_WRITER_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (!slash) {
+        remove_stale(".", path, false);
+        return;
+    }
+    snprintf(directory, sizeof directory, "%.*s", (int)(slash - path + 1), path);
+    remove_stale(directory, slash + 1, false);
 }
 
 /* The new temporary file, locked; -1 with errno where it cannot be made. */
@@ -31,7 +81,7 @@ static int create_locked(const char *temporary)
     for (;;) {
         int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file < 0) {
-            if (errno == EEXIST && osprey__file_writer_remove_stale(temporary)) continue;
+            if (errno == EEXIST && remove_if_stale(AT_FDCWD, temporary)) continue;
             return -1;
         }
         struct stat info;
@@ -59,6 +109,7 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
         snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (needed < 0 || (size_t)needed >= sizeof writer->temporary)
         return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
+    remove_stale_beside(path);
     writer->file = create_locked(writer->temporary);
     if (writer->file < 0)
         return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
@@ -93,9 +144,11 @@ osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__du
     if (durability == OSPREY__SYNCED && fsync(writer->file) != 0)
         return write_failed(writer, error);
     int file = writer->file;
-    writer->file = -1;
+    int lock = fcntl(file, F_DUPFD_CLOEXEC, 0); /* without it the name might be taken for stale */
+    writer->file = lock;
     if (close(file) != 0) return write_failed(writer, error);
     if (rename(writer->temporary, writer->path) != 0) return write_failed(writer, error);
+    if (lock >= 0) close(lock);
     writer->path = NULL;
     return OSPREY_OK;
 }

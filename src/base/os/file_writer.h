@@ -14,7 +14,6 @@
 
 #include <osprey/error.h>
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,9 +31,10 @@ typedef struct osprey__file_writer {
 } osprey__file_writer;
 
 /*
- * path has to outlive the writer. The temporary file is locked as long as its writer lives, and one
- * of that name whose writer is gone is removed first. Errors of all of these: OSPREY_IO,
- * OSPREY_LIMIT; of this one OSPREY_INVALID_ARGUMENT too (what is there is no regular file).
+ * path has to outlive the writer. The temporary file, "PATH.PID.tmp", is locked as long as its
+ * writer lives, and those of that path whose writer is gone are removed first. Errors of all of
+ * these: OSPREY_IO, OSPREY_LIMIT; of this one OSPREY_INVALID_ARGUMENT too (what is there is no
+ * regular file).
  */
 osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
                                        osprey_error *error);
@@ -51,8 +51,8 @@ osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const
 osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__durability durability,
                                          osprey_error *error);
 
-/* Removes a temporary file that a writer which was killed has left; whether it did. */
-bool osprey__file_writer_remove_stale(const char *temporary);
+/* Removes what writers that were killed have left in directory of files whose name ends so. */
+void osprey__file_writer_remove_stale(const char *directory, const char *ending);
 
 /* Removes the temporary file unless it was committed. Takes a zeroed writer. */
 void osprey__file_writer_close(osprey__file_writer *writer);
