@@ -49,7 +49,7 @@ class Case:
         if self.templates > 1:  # tens of thousands of texts: nothing that needs warming up
             return {"templates": self.templates, "warm_ups": 0, "seconds": 0, "min_runs": 1}
         size = {"templates": self.templates} if self.templates else {"batch": self.batch}
-        return size | {"warm_ups": 1, "seconds": seconds, "min_runs": 1 if self.templates else 3}
+        return size | {"warm_ups": 1, "seconds": seconds, "min_runs": 1}
 
     def programs(self):
         """Those that have it, osprey first."""
