@@ -44,12 +44,12 @@ class Case:
         size = f"1000x{self.templates}" if self.templates else self.batch or "all"
         return f"{self.model}/{self.tower}/{size}/{self.precision}"
 
-    def request(self, seconds):
+    def request(self, seconds, warm_ups):
         """For one round; peer_loop.py says what it means."""
         if self.templates > 1:  # tens of thousands of texts: nothing that needs warming up
             return {"templates": self.templates, "warm_ups": 0, "seconds": 0, "min_runs": 1}
         size = {"templates": self.templates} if self.templates else {"batch": self.batch}
-        return size | {"warm_ups": 1, "seconds": seconds, "min_runs": 1}
+        return size | {"warm_ups": warm_ups, "seconds": seconds, "min_runs": 1}
 
     def programs(self):
         """Those that have it, osprey first."""

@@ -47,7 +47,8 @@ def towers(case, programs, options, reference, note):
     for number in range(options.rounds):
         for p in in_turn(programs, number):
             note(f"{case.name}: round {number + 1} of {options.rounds}, {p.name}")
-            seen[p.name].append(p.ask(case.request(options.seconds)))
+            request = case.request(options.seconds, warm_ups=1 if number == 0 else 0)
+            seen[p.name].append(p.ask(request))
     return outcome(seen, load, reference)
 
 

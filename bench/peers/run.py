@@ -88,7 +88,7 @@ class Bench:
         key = (case.model, tower, case.templates)
         if key not in self.references:
             with factory.start("pytorch", tower, "fp32") as pytorch:
-                answer = pytorch.ask(case.request(0) | {"batch": 1, "warm_ups": 0, "min_runs": 1})
+                answer = pytorch.ask(case.request(0, warm_ups=0) | {"batch": 1})
             self.references[key] = answer["embedding"]
         return self.references[key]
 
