@@ -2,6 +2,7 @@
 """OpenVINO: fp32, bf16 by INFERENCE_PRECISION_HINT, int8 by NNCF's post-training quantisation with
 photographs (or prompts). Compiled for each batch size, for least latency, one stream."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,7 @@ def load(job):
     settings = {"INFERENCE_NUM_THREADS": job["threads"], "NUM_STREAMS": 1,
                 "PERFORMANCE_HINT": "LATENCY"} | HINTS[precision]
 
+    @functools.lru_cache(maxsize=1)  # the rounds of a case ask for the same shape
     def embedder(shape):
         model = core.read_model(path)
         model.reshape(list(shape))
