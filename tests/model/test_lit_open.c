@@ -3,8 +3,6 @@
 #include "cmocka_all.h"
 #include "model/zero_archive.h"
 
-#include <string.h>
-
 #define IMAGE "img/Transformer/encoderblock_0/"
 #define BERT  "txt/BertEncoder_0/"
 #define LAYER BERT "encoder_block/layer_sequence/layers_0/"
@@ -14,10 +12,7 @@ static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
 /* A LiT of one layer in each tower, without that array. */
 static void add_lit(zip_file *zip, const char *without)
 {
-    static const struct {
-        const char *name, *shape;
-        size_t elements;
-    } arrays[] = {
+    static const zero_array arrays[] = {
         {"img/embedding/kernel", "(2, 2, 3, 4)", 48},
         {"img/embedding/bias", "(4,)", 4},
         {"img/cls", "(1, 1, 4)", 4},
@@ -65,9 +60,7 @@ static void add_lit(zip_file *zip, const char *without)
         {"txt/head/bias", "(4,)", 4},
         {"t", "(1,)", 1},
     };
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (strcmp(arrays[i].name, without) != 0)
-            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+    add_arrays(zip, arrays, sizeof arrays / sizeof *arrays, without);
 }
 
 static void test_a_whole_lit_opens(void **state)
@@ -110,12 +103,7 @@ static void test_missing_arrays_are_named(void **state)
 static void test_wrong_shapes_are_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name, *shape;
-        size_t elements;
-        osprey_status status;
-        const char *words;
-    } cases[] = {
+    static const broken_array cases[] = {
         {BERT "embedder/embedders_token_ids/embedding", "(4, 60)", 240, OSPREY_UNSUPPORTED,
          "60 wide"},
         {BERT "embedder/embedders_position_ids/embedding", "(15, 64)", 960, OSPREY_FORMAT,
@@ -132,12 +120,7 @@ static void test_wrong_shapes_are_named(void **state)
         {"txt/head/bias", "(5,)", 5, OSPREY_FORMAT, "asks for [4]"},
         {"t", "(2,)", 2, OSPREY_FORMAT, "\"t\" has to be a single number"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        zip_file zip = {0};
-        add_lit(&zip, cases[i].name);
-        add_zeros(&zip, cases[i].name, cases[i].shape, cases[i].elements);
-        refuse(&zip, vocabulary, cases[i].status, cases[i].words);
-    }
+    refuse_broken(add_lit, cases, sizeof cases / sizeof *cases, vocabulary);
 }
 
 static void test_other_arrays_are_named(void **state)

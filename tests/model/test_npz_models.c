@@ -5,18 +5,10 @@
 
 #include <osprey/model.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* A ViT of one layer, two heads and a head of three classes, without the arrays that have `without`
- * in their names. */
+/* A ViT of one layer, two heads and a head of three classes, without that array. */
 static void add_vit(zip_file *zip, const char *without)
 {
-    static const struct {
-        const char *name, *shape;
-        size_t elements;
-    } arrays[] = {
+    static const zero_array arrays[] = {
         {"embedding/kernel", "(2, 2, 3, 4)", 48},
         {"embedding/bias", "(4,)", 4},
         {"cls", "(1, 1, 4)", 4},
@@ -42,18 +34,13 @@ static void add_vit(zip_file *zip, const char *without)
         {"head/kernel", "(4, 3)", 12},
         {"head/bias", "(3,)", 3},
     };
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (!strstr(arrays[i].name, without))
-            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+    add_arrays(zip, arrays, sizeof arrays / sizeof *arrays, without);
 }
 
-/* A Mixer of one block, without the arrays that have `without` in their names. */
+/* A Mixer of one block, without that array. */
 static void add_mixer(zip_file *zip, const char *without)
 {
-    static const struct {
-        const char *name, *shape;
-        size_t elements;
-    } arrays[] = {
+    static const zero_array arrays[] = {
         {"stem/kernel", "(2, 2, 3, 4)", 48},
         {"stem/bias", "(4,)", 4},
         {"MixerBlock_0/LayerNorm_0/scale", "(4,)", 4},
@@ -71,19 +58,14 @@ static void add_mixer(zip_file *zip, const char *without)
         {"pre_head_layer_norm/scale", "(4,)", 4},
         {"pre_head_layer_norm/bias", "(4,)", 4},
     };
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (!strstr(arrays[i].name, without))
-            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+    add_arrays(zip, arrays, sizeof arrays / sizeof *arrays, without);
 }
 
 /* A ResNet's root and one unit before the ViT of add_vit, whose patches are then of 128 channels.
  */
 static void add_hybrid(zip_file *zip, const char *without)
 {
-    static const struct {
-        const char *name, *shape;
-        size_t elements;
-    } arrays[] = {
+    static const zero_array arrays[] = {
         {"conv_root/kernel", "(7, 7, 3, 32)", 4704},
         {"gn_root/scale", "(32,)", 32},
         {"gn_root/bias", "(1, 1, 1, 32)", 32},
@@ -102,9 +84,7 @@ static void add_hybrid(zip_file *zip, const char *without)
         {"embedding/kernel", "(1, 1, 128, 4)", 512},
     };
     add_vit(zip, "embedding/kernel");
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (!strstr(arrays[i].name, without))
-            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+    add_arrays(zip, arrays, sizeof arrays / sizeof *arrays, without);
 }
 
 static void test_a_whole_vit_opens(void **state)
@@ -158,12 +138,7 @@ static void test_missing_arrays_are_named(void **state)
 static void test_wrong_shapes_are_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name, *shape;
-        size_t elements;
-        osprey_status status;
-        const char *words;
-    } cases[] = {
+    static const broken_array cases[] = {
         {"embedding/kernel", "(2, 2, 4, 4)", 64, OSPREY_FORMAT, "asks for [2, 2, 3, 4]"},
         {"embedding/kernel", "(0, 2, 3, 4)", 0, OSPREY_FORMAT, "none of them 0"},
         {"Transformer/posembed_input/pos_embedding", "(1, 4, 4)", 16, OSPREY_UNSUPPORTED,
@@ -175,12 +150,7 @@ static void test_wrong_shapes_are_named(void **state)
         {"head/kernel", "(5, 3)", 15, OSPREY_FORMAT, "head of 3 classes on embeddings of 4"},
         {"head/bias", "(4,)", 4, OSPREY_FORMAT, "head of 3 classes"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        zip_file zip = {0};
-        add_vit(&zip, cases[i].name);
-        add_zeros(&zip, cases[i].name, cases[i].shape, cases[i].elements);
-        refuse(&zip, NULL, cases[i].status, cases[i].words);
-    }
+    refuse_broken(add_vit, cases, sizeof cases / sizeof *cases, NULL);
 }
 
 static void test_arrays_without_a_place_are_named(void **state)
@@ -215,12 +185,7 @@ static void test_a_mixer_opens(void **state)
 static void test_a_broken_mixer_is_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *without, *shape; /* NULL: not written anew */
-        size_t elements;
-        osprey_status status;
-        const char *words;
-    } cases[] = {
+    static const broken_array cases[] = {
         {"stem/bias", NULL, 0, OSPREY_NOT_FOUND, "stem/bias"},
         {"MixerBlock_0/token_mixing/Dense_1/bias", NULL, 0, OSPREY_NOT_FOUND, "Dense_1/bias"},
         {"pre_head_layer_norm/scale", NULL, 0, OSPREY_NOT_FOUND, "pre_head_layer_norm/scale"},
@@ -231,12 +196,7 @@ static void test_a_broken_mixer_is_refused(void **state)
          "none of them 0"},
         {"stem/kernel", "(2, 3, 3, 4)", 72, OSPREY_FORMAT, "asks for [2, 2, 3, 4]"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        zip_file zip = {0};
-        add_mixer(&zip, cases[i].without);
-        if (cases[i].shape) add_zeros(&zip, cases[i].without, cases[i].shape, cases[i].elements);
-        refuse(&zip, NULL, cases[i].status, cases[i].words);
-    }
+    refuse_broken(add_mixer, cases, sizeof cases / sizeof *cases, NULL);
     zip_file zip = {0};
     add_mixer(&zip, "nothing");
     add_zeros(&zip, "MixerBlock_2/LayerNorm_0/scale", "(4,)", 4);
@@ -264,12 +224,7 @@ static void test_a_hybrid_opens(void **state)
 static void test_a_broken_hybrid_is_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *without, *shape; /* NULL: not written anew */
-        size_t elements;
-        osprey_status status;
-        const char *words;
-    } cases[] = {
+    static const broken_array cases[] = {
         {"gn_root/scale", NULL, 0, OSPREY_NOT_FOUND, "gn_root/scale"},
         {"block1/unit1/conv_proj/kernel", NULL, 0, OSPREY_NOT_FOUND, "conv_proj/kernel"},
         {"block1/unit1/conv1/kernel", NULL, 0, OSPREY_FORMAT, "asks for [1, 1, 32, 4]"},
@@ -280,12 +235,7 @@ static void test_a_broken_hybrid_is_refused(void **state)
         {"block1/unit1/conv2/kernel", "(5, 5, 32, 32)", 25600, OSPREY_FORMAT,
          "asks for [3, 3, 32, 32]"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        zip_file zip = {0};
-        add_hybrid(&zip, cases[i].without);
-        if (cases[i].shape) add_zeros(&zip, cases[i].without, cases[i].shape, cases[i].elements);
-        refuse(&zip, NULL, cases[i].status, cases[i].words);
-    }
+    refuse_broken(add_hybrid, cases, sizeof cases / sizeof *cases, NULL);
     zip_file zip = {0};
     add_hybrid(&zip, "nothing");
     add_zeros(&zip, "block3/unit1/conv1/kernel", "(1, 1, 32, 32)", 1024);

@@ -24,6 +24,13 @@ void add_zeros(zip_file *zip, const char *name, const char *shape, size_t elemen
     free(npy);
 }
 
+void add_arrays(zip_file *zip, const zero_array *arrays, size_t count, const char *without)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(arrays[i].name, without) != 0)
+            add_zeros(zip, arrays[i].name, arrays[i].shape, arrays[i].elements);
+}
+
 static void write_all(const char *path, const void *bytes, size_t length)
 {
     FILE *file = fopen(path, "wb");
@@ -60,4 +67,15 @@ void refuse(zip_file *zip, const char *vocabulary, osprey_status status, const c
     assert_null(model);
     if (got != status || !strstr(error.message, words))
         fail_msg("%s: %s (wanted \"%s\")", osprey_status_name(got), error.message, words);
+}
+
+void refuse_broken(void (*add)(zip_file *zip, const char *without), const broken_array *cases,
+                   size_t count, const char *vocabulary)
+{
+    for (size_t i = 0; i < count; i++) {
+        zip_file zip = {0};
+        add(&zip, cases[i].name);
+        if (cases[i].shape) add_zeros(&zip, cases[i].name, cases[i].shape, cases[i].elements);
+        refuse(&zip, vocabulary, cases[i].status, cases[i].words);
+    }
 }
