@@ -52,30 +52,10 @@ const char *in_directory(const char *name)
     return path;
 }
 
-const char *golden_model(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, OSPREY_TEST_DIR "/golden/models/%s", name);
-    return path;
-}
-
-osprey_model *open_model(const char *path)
-{
-    osprey_error error;
-    osprey_model *model = NULL;
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
-
 osprey_session *open_session(const osprey_model *model, osprey_tower towers)
 {
-    osprey_error error;
-    osprey_session *session = NULL;
     const osprey_session_options options = {.towers = towers, .threads = 1};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
+    return create_session(model, &options);
 }
 
 void compile_golden(const char *name, const osprey_engine_options *options, const char *path)

@@ -3,6 +3,8 @@
 #ifndef OSPREY_TESTS_ENGINE_FILES_H
 #define OSPREY_TESTS_ENGINE_FILES_H
 
+#include "open_model.h"
+
 #include <osprey/osprey.h>
 
 #include <stddef.h>
@@ -15,10 +17,7 @@ int remove_directory(void **state);
 /* A path in it; valid until the next call but three. */
 const char *in_directory(const char *name);
 
-/* The directory of a golden model; valid until the next call. */
-const char *golden_model(const char *name);
-
-osprey_model *open_model(const char *path);
+/* A session on one thread. */
 osprey_session *open_session(const osprey_model *model, osprey_tower towers);
 
 /* Compiles a golden model to path. options may be NULL. */

@@ -40,15 +40,6 @@ static osprey_engine_options calibrated(osprey_precision precision,
     };
 }
 
-static osprey_session *start(const osprey_model *model, osprey_session_options options)
-{
-    osprey_error error;
-    osprey_session *session = NULL;
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
-}
-
 /* Embeddings of the images, `batch` at a time, then of the texts. The caller frees. */
 static float *embed(osprey_session *session, const float *pixels, size_t batch)
 {
@@ -121,7 +112,7 @@ static void check_engine(const char *name, osprey_calibration_method method)
         {.threads = 2, .static_ranges = true},
     };
     for (size_t i = 0; i < 6; i++) {
-        osprey_session *session = start(i < 2 ? source : engine, how[i]);
+        osprey_session *session = create_session(i < 2 ? source : engine, &how[i]);
         assert_int_equal(osprey_session_get_info(session).static_ranges, how[i].static_ranges);
         got[i] = embed(session, pixels, i == 4 ? 1 : 64);
         osprey_session_free(session);
@@ -210,9 +201,9 @@ static void test_a_text_tower_needs_no_images(void **state)
         osprey_model *engine = open_model(paths[i]);
         assert_int_equal(osprey_model_get_engine(engine)->calibration, OSPREY_CALIBRATION_MINMAX);
         assert_int_equal(osprey_model_get_engine(engine)->calibration_images, i ? 0 : IMAGES);
-        osprey_session *session =
-            start(engine, (osprey_session_options){
-                              .towers = OSPREY_TOWER_TEXT, .threads = 1, .static_ranges = true});
+        osprey_session *session = create_session(
+            engine, &(osprey_session_options){
+                        .towers = OSPREY_TOWER_TEXT, .threads = 1, .static_ranges = true});
         size_t count = TEXTS * osprey_model_get_info(engine)->embed_dim;
         float *got = calloc(count, sizeof *got);
         osprey_error error;

@@ -30,12 +30,8 @@ static const char *const texts[] = {"a photo of a cat", "", "two dogs at night",
 
 static osprey_session *start(const osprey_model *model, osprey_precision precision, size_t threads)
 {
-    osprey_error error;
-    osprey_session *session = NULL;
     const osprey_session_options options = {.precision = precision, .threads = threads};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
+    return create_session(model, &options);
 }
 
 /* Embeddings of images and texts of its own. The caller frees. */

@@ -8,6 +8,7 @@
 #include "cmocka_all.h"
 #include "memory_hooks.h"
 #include "npy_read.h"
+#include "open_model.h"
 #include "test_cpu.h"
 #include "test_directory.h"
 
@@ -40,15 +41,6 @@ static npy read_golden(const char *name, const char *what)
     return npy_read(path);
 }
 
-static osprey_model *open_model(const char *path)
-{
-    osprey_error error;
-    osprey_model *model = NULL;
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
-
 static osprey_model *open_golden(const char *name)
 {
     char path[1024];
@@ -56,21 +48,11 @@ static osprey_model *open_golden(const char *name)
     return open_model(path);
 }
 
-static osprey_session *new_session(const osprey_model *model, size_t threads)
-{
-    osprey_error error;
-    osprey_session *session = NULL;
-    const osprey_session_options options = {.threads = threads};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
-}
-
 /* Raw embeddings of all of the pixels; the caller frees them. */
 static float *embed(const osprey_model *model, const npy *pixels, size_t threads)
 {
     osprey_error error;
-    osprey_session *session = new_session(model, threads);
+    osprey_session *session = session_on(model, threads);
     float *rows = calloc(pixels->dims[0] * osprey_model_get_info(model)->embed_dim, sizeof *rows);
     assert_int_equal(osprey_session_embed_pixels(session, pixels->data, pixels->dims[0],
                                                  OSPREY_EMBED_RAW, rows, &error),
@@ -301,7 +283,7 @@ static void test_a_missing_text_tower_is_said(void **state)
         assert_string_equal(error.subject, "vit-imagenet");
         assert_string_equal(error.message, "the model has no text tower: it takes pictures only");
     }
-    session = new_session(model, 1);
+    session = session_on(model, 1);
     const char *text = "a cat";
     float out[64];
     assert_int_equal(osprey_session_embed_texts(session, &text, 1, OSPREY_EMBED_RAW, out, &error),

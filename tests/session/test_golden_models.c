@@ -7,11 +7,12 @@
 #include "cmocka_all.h"
 #include "memory_hooks.h"
 #include "npy_read.h"
+#include "open_model.h"
+#include "session/golden_texts.h"
 #include "test_cpu.h"
 
 #include <osprey/osprey.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ typedef struct golden {
     const char *name;
     osprey_model *model;
     osprey_session *session;
-    json_t *expected;
+    golden_texts texts;
 } golden;
 
 static char *path_of(const golden *g, const char *file)
@@ -53,33 +54,20 @@ static char *path_of(const golden *g, const char *file)
     return path;
 }
 
-static osprey_session *new_session(const osprey_model *model, size_t threads)
-{
-    osprey_error error;
-    osprey_session *session = NULL;
-    const osprey_session_options options = {.threads = threads};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
-}
-
 static void open_golden(golden *g, const char *name)
 {
-    osprey_error error;
     *g = (golden){.name = name};
     const char *opened = ".";
     for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
         if (strcmp(archives[i].name, name) == 0) opened = archives[i].file;
-    if (osprey_model_open(path_of(g, opened), &g->model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    g->session = new_session(g->model, 2);
-    g->expected = json_load_file(path_of(g, "expected.json"), 0, NULL);
-    assert_non_null(g->expected);
+    g->model = open_model(path_of(g, opened));
+    g->session = session_on(g->model, 2);
+    g->texts = read_golden_texts(path_of(g, "expected.json"));
 }
 
 static void close_golden(golden *g)
 {
-    json_decref(g->expected);
+    free_golden_texts(&g->texts);
     osprey_session_free(g->session);
     osprey_model_free(g->model);
 }
@@ -126,35 +114,18 @@ static void check_images(const golden *g)
 
 static void check_texts(const golden *g)
 {
-    const json_t *texts = json_object_get(g->expected, "texts");
-    size_t count = json_array_size(texts), i;
-    size_t width = osprey_model_get_info(g->model)->embed_dim;
-    size_t context = osprey_model_get_info(g->model)->context_length;
-    const char **strings = calloc(count, sizeof *strings);
-    float *got = calloc(count * width, sizeof *got);
+    const char *const *texts = g->texts.texts;
+    const size_t count = g->texts.count;
+    float *got = calloc(count * osprey_model_get_info(g->model)->embed_dim, sizeof *got);
     osprey_error error;
-    const json_t *text;
-    json_array_foreach(texts, i, text)
-    {
-        int32_t ids[128];
-        size_t found;
-        strings[i] = json_string_value(json_object_get(text, "text"));
-        assert_int_equal(osprey_tokenizer_encode(osprey_model_tokenizer(g->model), strings[i],
-                                                 strlen(strings[i]), ids, context, &found, &error),
-                         OSPREY_OK);
-        const json_t *wanted = json_object_get(text, "ids");
-        assert_int_equal(found, json_array_size(wanted));
-        for (size_t t = 0; t < found; t++)
-            assert_int_equal(ids[t], json_integer_value(json_array_get(wanted, t)));
-    }
-    assert_int_equal(osprey_session_embed_texts(g->session, strings, count,
-                                                OSPREY_EMBED_UNIT_LENGTH, got, &error),
-                     OSPREY_OK);
+    check_golden_ids(&g->texts, g->model);
+    assert_int_equal(
+        osprey_session_embed_texts(g->session, texts, count, OSPREY_EMBED_UNIT_LENGTH, got, &error),
+        OSPREY_OK);
     check(g, "text_embeds.npy", got, LARGEST_DIFFERENCE);
-    osprey_session_embed_texts(g->session, strings, count, OSPREY_EMBED_RAW, got, &error);
+    osprey_session_embed_texts(g->session, texts, count, OSPREY_EMBED_RAW, got, &error);
     check(g, "text_embeds_raw.npy", got, LARGEST_DIFFERENCE);
     free(got);
-    free(strings);
 }
 
 static void check_preprocessing(const golden *g)
@@ -162,7 +133,7 @@ static void check_preprocessing(const golden *g)
     char path[1024];
     const osprey_model_info *info = osprey_model_get_info(g->model);
     snprintf(path, sizeof path, OSPREY_TEST_DIR "/golden/pictures/%s",
-             json_string_value(json_object_get(g->expected, "image")));
+             json_string_value(json_object_get(g->texts.expected, "image")));
     osprey_error error;
     osprey_image *image = NULL;
     assert_int_equal(osprey_image_open(path, NULL, &image, &error), OSPREY_OK);
@@ -185,7 +156,7 @@ static void test_models_agree_with_their_libraries(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         golden g;
         open_golden(&g, names[i]);
-        double scale = json_number_value(json_object_get(g.expected, "logit_scale"));
+        double scale = json_number_value(json_object_get(g.texts.expected, "logit_scale"));
         assert_true(fabs(osprey_model_get_info(g.model)->logit_scale / scale - 1) < 1e-6);
         check_images(&g);
         check_texts(&g);
@@ -212,7 +183,7 @@ static void test_batch_and_threads_change_nothing(void **state)
         float *together = calloc(count * info->embed_dim, sizeof *together);
         float *alone = calloc(info->embed_dim, sizeof *alone);
         osprey_error error;
-        osprey_session *three = new_session(g.model, 3), *one = new_session(g.model, 1);
+        osprey_session *three = session_on(g.model, 3), *one = session_on(g.model, 1);
         osprey_session_embed_pixels(three, many, count, OSPREY_EMBED_RAW, together, &error);
         for (size_t p = 0; p < count; p++) {
             osprey_session_embed_pixels(one, many + p * floats, 1, OSPREY_EMBED_RAW, alone, &error);
@@ -246,7 +217,7 @@ static void test_text_batch_changes_nothing(void **state)
     float *together = calloc(TEXTS * width, sizeof *together), *alone = calloc(width, 4);
     osprey_error error;
     osprey_session_embed_texts(g.session, texts, TEXTS, OSPREY_EMBED_RAW, together, &error);
-    osprey_session *one = new_session(g.model, 1);
+    osprey_session *one = session_on(g.model, 1);
     for (size_t t = 0; t < TEXTS; t++) {
         osprey_session_embed_texts(one, &texts[t], 1, OSPREY_EMBED_RAW, alone, &error);
         assert_memory_equal(alone, together + t * width, width * sizeof *alone);

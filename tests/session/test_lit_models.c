@@ -8,12 +8,13 @@
 #include "cmocka_all.h"
 #include "memory_hooks.h"
 #include "npy_read.h"
+#include "open_model.h"
+#include "session/golden_texts.h"
 #include "test_cpu.h"
 #include "test_directory.h"
 
 #include <osprey/osprey.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,24 +28,12 @@ static const char *const names[] = {"lit", "lit-head-bf16"};
 
 #define MODELS (sizeof names / sizeof *names)
 
-enum { TEXTS_MAX = 16 };
-
 typedef struct golden {
     osprey_model *model;
-    json_t *expected;
-    const char *texts[TEXTS_MAX];
-    size_t text_count, width;
+    golden_texts texts;
+    size_t width;
     npy pixels, images, wanted_texts;
 } golden;
-
-static osprey_model *open_model(const char *path)
-{
-    osprey_error error;
-    osprey_model *model = NULL;
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
 
 static npy read_array(const char *name, const char *what)
 {
@@ -56,8 +45,6 @@ static npy read_array(const char *name, const char *what)
 static golden open_golden(const char *name)
 {
     char path[1024];
-    size_t i;
-    const json_t *text;
     snprintf(path, sizeof path, FLAX "/%s.npz", name);
     golden g = {.model = open_model(path),
                 .pixels = read_array(name, "pixels"),
@@ -65,14 +52,8 @@ static golden open_golden(const char *name)
                 .wanted_texts = read_array(name, "texts")};
     g.width = osprey_model_get_info(g.model)->embed_dim;
     snprintf(path, sizeof path, FLAX "/%s.json", name);
-    g.expected = json_load_file(path, 0, NULL);
-    assert_non_null(g.expected);
-    json_array_foreach(json_object_get(g.expected, "texts"), i, text)
-    {
-        assert_true(g.text_count < TEXTS_MAX);
-        g.texts[g.text_count++] = json_string_value(json_object_get(text, "text"));
-    }
-    assert_int_equal(g.wanted_texts.dims[0], g.text_count);
+    g.texts = read_golden_texts(path);
+    assert_int_equal(g.wanted_texts.dims[0], g.texts.count);
     return g;
 }
 
@@ -81,7 +62,7 @@ static void close_golden(golden *g)
     free(g->pixels.data);
     free(g->images.data);
     free(g->wanted_texts.data);
-    json_decref(g->expected);
+    free_golden_texts(&g->texts);
     osprey_model_free(g->model);
 }
 
@@ -89,16 +70,13 @@ static void close_golden(golden *g)
 static float *embed(const golden *g, const osprey_model *model, size_t threads)
 {
     osprey_error error;
-    osprey_session *session = NULL;
-    const osprey_session_options options = {.threads = threads};
+    osprey_session *session = session_on(model, threads);
     const size_t images = g->pixels.dims[0];
-    float *rows = calloc((images + g->text_count) * g->width, sizeof *rows);
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
+    float *rows = calloc((images + g->texts.count) * g->width, sizeof *rows);
     assert_int_equal(osprey_session_embed_pixels(session, g->pixels.data, images,
                                                  OSPREY_EMBED_UNIT_LENGTH, rows, &error),
                      OSPREY_OK);
-    assert_int_equal(osprey_session_embed_texts(session, g->texts, g->text_count,
+    assert_int_equal(osprey_session_embed_texts(session, g->texts.texts, g->texts.count,
                                                 OSPREY_EMBED_UNIT_LENGTH, rows + images * g->width,
                                                 &error),
                      OSPREY_OK);
@@ -147,23 +125,11 @@ static void test_ids_begin_with_cls_and_have_no_end(void **state)
     for (size_t i = 0; i < MODELS; i++) {
         golden g = open_golden(names[i]);
         const osprey_model_info *info = osprey_model_get_info(g.model);
-        const double scale = json_number_value(json_object_get(g.expected, "logit_scale"));
+        const double scale = json_number_value(json_object_get(g.texts.expected, "logit_scale"));
         assert_true(fabs((double)info->logit_scale / scale - 1) < 1e-6);
         assert_int_equal(info->context_length, 16);
         assert_int_equal(osprey_tokenizer_get_info(osprey_model_tokenizer(g.model)).end_id, -1);
-        for (size_t t = 0; t < g.text_count; t++) {
-            int32_t ids[16];
-            size_t count;
-            osprey_error error;
-            assert_int_equal(osprey_tokenizer_encode(osprey_model_tokenizer(g.model), g.texts[t],
-                                                     strlen(g.texts[t]), ids, 16, &count, &error),
-                             OSPREY_OK);
-            const json_t *wanted =
-                json_object_get(json_array_get(json_object_get(g.expected, "texts"), t), "ids");
-            assert_int_equal(count, json_array_size(wanted));
-            for (size_t k = 0; k < count; k++)
-                assert_int_equal(ids[k], json_integer_value(json_array_get(wanted, k)));
-        }
+        check_golden_ids(&g.texts, g.model);
         close_golden(&g);
     }
 }
@@ -196,7 +162,7 @@ static void test_threads_change_nothing(void **state)
     for (size_t i = 0; i < MODELS; i++) {
         golden g = open_golden(names[i]);
         float *one = embed(&g, g.model, 1), *three = embed(&g, g.model, 3);
-        assert_memory_equal(one, three, (g.pixels.dims[0] + g.text_count) * g.width * sizeof *one);
+        assert_memory_equal(one, three, (g.pixels.dims[0] + g.texts.count) * g.width * sizeof *one);
         free(one);
         free(three);
         close_golden(&g);
@@ -230,7 +196,7 @@ static void test_engines_in_every_precision(void **state)
             assert_true(cosine >= least[p]);
             if (p == OSPREY_PRECISION_FP32)
                 assert_memory_equal(got, own,
-                                    (g.pixels.dims[0] + g.text_count) * g.width * sizeof *got);
+                                    (g.pixels.dims[0] + g.texts.count) * g.width * sizeof *got);
             free(got);
             osprey_model_free(engine);
             test_directory_free(&d);

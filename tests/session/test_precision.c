@@ -8,6 +8,7 @@
 #include "cmocka_all.h"
 #include "memory_hooks.h"
 #include "npy_read.h"
+#include "open_model.h"
 #include "test_cpu.h"
 
 #include <osprey/osprey.h>
@@ -15,7 +16,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const char *const names[] = {
@@ -37,27 +37,12 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
 /* int4 would take int8 for weights as small as these. */
 static const char *const keep_of[OSPREY_PRECISIONS] = {[OSPREY_PRECISION_INT4] = "*=int4"};
 
-static osprey_model *open_model(const char *name)
-{
-    char path[1024];
-    osprey_error error;
-    osprey_model *model = NULL;
-    snprintf(path, sizeof path, OSPREY_TEST_DIR "/golden/models/%s", name);
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
-
 static osprey_session *new_session(const osprey_model *model, size_t threads,
                                    osprey_precision precision, const char *keep)
 {
-    osprey_error error;
-    osprey_session *session = NULL;
     const osprey_session_options options = {
         .threads = threads, .precision = precision, .keep = &keep, .keep_count = keep != NULL};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
+    return create_session(model, &options);
 }
 
 /* Images and texts with their embeddings, [images + TEXTS][D]. */
@@ -98,7 +83,7 @@ static void test_embeddings_stay_near_fp32(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        osprey_model *model = open_model(names[i]);
+        osprey_model *model = open_model(golden_model(names[i]));
         inputs in = read_inputs(model, names[i]);
         osprey_session *exact = new_session(model, 1, OSPREY_PRECISION_FP32, NULL);
         float *wanted = embed(exact, &in, OSPREY_EMBED_UNIT_LENGTH);
@@ -133,7 +118,7 @@ static void test_batch_and_threads_change_nothing(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        osprey_model *model = open_model(names[i]);
+        osprey_model *model = open_model(golden_model(names[i]));
         inputs in = read_inputs(model, names[i]);
         float *alone = calloc(in.width, sizeof *alone);
         for (int p = 0; p < OSPREY_PRECISIONS; p++) {
@@ -168,7 +153,7 @@ static void test_batch_and_threads_change_nothing(void **state)
 static void test_layers_are_kept(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(names[0]);
+    osprey_model *model = open_model(golden_model(names[0]));
     inputs in = read_inputs(model, names[0]);
     osprey_session *exact = new_session(model, 1, OSPREY_PRECISION_FP32, NULL);
     osprey_session *all = new_session(model, 1, OSPREY_PRECISION_INT4, "*=fp32");
@@ -209,7 +194,7 @@ static void test_layers_are_kept(void **state)
 static void test_a_resnet_keeps_its_first_convolution_in_bf16(void **state)
 {
     (void)state;
-    osprey_model *model = open_model("openclip-rn");
+    osprey_model *model = open_model(golden_model("openclip-rn"));
     osprey_session *usual = new_session(model, 1, OSPREY_PRECISION_INT8, NULL);
     osprey_session *each = new_session(model, 1, OSPREY_PRECISION_INT8, "*=int8");
     assert_true(osprey_session_get_info(usual).weight_bytes >
@@ -234,7 +219,7 @@ static void assert_refused(const osprey_model *model, osprey_precision precision
 static void test_wrong_choices_are_refused(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(names[0]);
+    osprey_model *model = open_model(golden_model(names[0]));
     const char *const wrong[] = {"*.no_such_layer=bf16", "*=bf17", "=fp32", "*", "*=", ""};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_refused(model, OSPREY_PRECISION_INT8, wrong[i], wrong[i]);
@@ -251,7 +236,7 @@ static void test_wrong_choices_are_refused(void **state)
 static void test_tables_know_fp32_and_fp16(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(names[0]);
+    osprey_model *model = open_model(golden_model(names[0]));
     static const char *const wrong[] = {"*token_embedding*=bf16", "*token_embedding*=int8",
                                         "*token_embedding*=int4"};
     static const char *const right[] = {"*token_embedding*=fp32", "*token_embedding*=fp16",
@@ -268,7 +253,7 @@ static void test_an_engine_has_its_precision(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        osprey_model *model = open_model(names[i]), *compiled = NULL;
+        osprey_model *model = open_model(golden_model(names[i])), *compiled = NULL;
         inputs in = read_inputs(model, names[i]);
         char path[] = "/tmp/osprey-precision-XXXXXX";
         int file = mkstemp(path);

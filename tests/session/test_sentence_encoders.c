@@ -8,16 +8,16 @@
 #include "cmocka_all.h"
 #include "memory_hooks.h"
 #include "npy_read.h"
+#include "open_model.h"
+#include "session/golden_texts.h"
 #include "test_cpu.h"
 #include "test_directory.h"
 
 #include <osprey/osprey.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define MODELS_DIRECTORY OSPREY_TEST_DIR "/golden/models/"
 
@@ -26,45 +26,23 @@ static const char *const names[] = {"hf-bert-mean", "hf-bert-first"};
 
 #define MODELS (sizeof names / sizeof *names)
 
-enum { TEXTS_MAX = 16 };
-
 typedef struct golden {
     osprey_model *model;
-    json_t *expected;
-    const char *texts[TEXTS_MAX];
-    size_t count, width;
+    golden_texts texts;
+    size_t width;
     npy wanted; /* unit length */
 } golden;
-
-static osprey_model *open_model(const char *path)
-{
-    osprey_error error;
-    osprey_model *model = NULL;
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
 
 static golden open_golden(const char *name)
 {
     char path[1024];
-    golden g = {0};
-    size_t i;
-    const json_t *text;
-    snprintf(path, sizeof path, MODELS_DIRECTORY "%s", name);
-    g.model = open_model(path);
+    golden g = {.model = open_model(golden_model(name))};
     g.width = osprey_model_get_info(g.model)->embed_dim;
     snprintf(path, sizeof path, MODELS_DIRECTORY "%s/expected.json", name);
-    g.expected = json_load_file(path, 0, NULL);
-    assert_non_null(g.expected);
-    json_array_foreach(json_object_get(g.expected, "texts"), i, text)
-    {
-        assert_true(g.count < TEXTS_MAX);
-        g.texts[g.count++] = json_string_value(json_object_get(text, "text"));
-    }
+    g.texts = read_golden_texts(path);
     snprintf(path, sizeof path, MODELS_DIRECTORY "%s/text_embeds.npy", name);
     g.wanted = npy_read(path);
-    assert_int_equal(g.wanted.dims[0], g.count);
+    assert_int_equal(g.wanted.dims[0], g.texts.count);
     assert_int_equal(g.wanted.dims[1], g.width);
     return g;
 }
@@ -72,27 +50,17 @@ static golden open_golden(const char *name)
 static void close_golden(golden *g)
 {
     free(g->wanted.data);
-    json_decref(g->expected);
+    free_golden_texts(&g->texts);
     osprey_model_free(g->model);
-}
-
-static osprey_session *new_session(const osprey_model *model, size_t threads)
-{
-    osprey_error error;
-    osprey_session *session = NULL;
-    const osprey_session_options options = {.threads = threads};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
 }
 
 /* Unit-length embeddings of the golden texts; the caller frees them. */
 static float *embed(const golden *g, const osprey_model *model)
 {
     osprey_error error;
-    osprey_session *session = new_session(model, 2);
-    float *rows = calloc(g->count * g->width, sizeof *rows);
-    assert_int_equal(osprey_session_embed_texts(session, g->texts, g->count,
+    osprey_session *session = session_on(model, 2);
+    float *rows = calloc(g->texts.count * g->width, sizeof *rows);
+    assert_int_equal(osprey_session_embed_texts(session, g->texts.texts, g->texts.count,
                                                 OSPREY_EMBED_UNIT_LENGTH, rows, &error),
                      OSPREY_OK);
     osprey_session_free(session);
@@ -105,7 +73,7 @@ static void test_embeddings_agree_with_transformers(void **state)
     for (size_t i = 0; i < MODELS; i++) {
         golden g = open_golden(names[i]);
         float *got = embed(&g, g.model), largest = 0;
-        for (size_t k = 0; k < g.count * g.width; k++) {
+        for (size_t k = 0; k < g.texts.count * g.width; k++) {
             float apart = fabsf(got[k] - g.wanted.data[k]);
             if (!(apart <= largest)) largest = apart; /* NaN too */
         }
@@ -121,21 +89,7 @@ static void test_ids_are_those_of_transformers(void **state)
     (void)state;
     for (size_t i = 0; i < MODELS; i++) {
         golden g = open_golden(names[i]);
-        const size_t context = osprey_model_get_info(g.model)->context_length;
-        for (size_t t = 0; t < g.count; t++) {
-            int32_t ids[64];
-            size_t count;
-            osprey_error error;
-            assert_int_equal(osprey_tokenizer_encode(osprey_model_tokenizer(g.model), g.texts[t],
-                                                     strlen(g.texts[t]), ids, context, &count,
-                                                     &error),
-                             OSPREY_OK);
-            const json_t *wanted =
-                json_object_get(json_array_get(json_object_get(g.expected, "texts"), t), "ids");
-            assert_int_equal(count, json_array_size(wanted));
-            for (size_t k = 0; k < count; k++)
-                assert_int_equal(ids[k], json_integer_value(json_array_get(wanted, k)));
-        }
+        check_golden_ids(&g.texts, g.model);
         close_golden(&g);
     }
 }
@@ -158,7 +112,7 @@ static void test_neighbours_change_nothing(void **state)
         golden g = open_golden(names[i]);
         osprey_error error;
         float *together = calloc(TEXTS * g.width, sizeof *together), alone[64];
-        osprey_session *three = new_session(g.model, 3), *one = new_session(g.model, 1);
+        osprey_session *three = session_on(g.model, 3), *one = session_on(g.model, 1);
         assert_int_equal(
             osprey_session_embed_texts(three, texts, TEXTS, OSPREY_EMBED_RAW, together, &error),
             OSPREY_OK);
@@ -199,7 +153,7 @@ static void test_engines_in_every_precision(void **state)
             assert_int_equal(osprey_model_get_info(engine)->context_length,
                              osprey_model_get_info(g.model)->context_length);
             float *got = embed(&g, engine);
-            for (size_t t = 0; t < g.count; t++) {
+            for (size_t t = 0; t < g.texts.count; t++) {
                 double dot = 0;
                 for (size_t k = t * g.width; k < (t + 1) * g.width; k++)
                     dot += (double)got[k] * (double)g.wanted.data[k];
@@ -209,7 +163,7 @@ static void test_engines_in_every_precision(void **state)
                           cosine);
             assert_true(cosine >= least[p] - 1e-6);
             if (p == OSPREY_PRECISION_FP32)
-                assert_memory_equal(got, own, g.count * g.width * sizeof *got);
+                assert_memory_equal(got, own, g.texts.count * g.width * sizeof *got);
             free(got);
             osprey_model_free(engine);
             test_directory_free(&d);
@@ -236,7 +190,7 @@ static void test_a_missing_image_tower_is_said(void **state)
                          OSPREY_INVALID_ARGUMENT);
         assert_string_equal(error.message, "the model has no image tower: it takes texts only");
     }
-    session = new_session(g.model, 1);
+    session = session_on(g.model, 1);
     const float pixel = 0;
     float out[64];
     assert_int_equal(osprey_session_embed_pixels(session, &pixel, 1, OSPREY_EMBED_RAW, out, &error),
@@ -257,7 +211,7 @@ static void test_a_warm_run_allocates_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < MODELS; i++) {
         golden g = open_golden(names[i]);
-        osprey_session *session = new_session(g.model, 2);
+        osprey_session *session = session_on(g.model, 2);
         const int32_t ids[] = {7, 30, 31, 32, 8, 7, 30, 8};
         const size_t lengths[] = {5, 3};
         size_t allocations = 0;

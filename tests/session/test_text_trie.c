@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "memory_hooks.h"
+#include "open_model.h"
 #include "plan/tower_plan.h"
 #include "session/session_data.h"
 #include "session/text_trie.h"
@@ -210,27 +211,12 @@ static const osprey_precision precisions[] = {OSPREY_PRECISION_FP32, OSPREY_PREC
                                               OSPREY_PRECISION_INT8};
 enum { MODELS = sizeof names / sizeof *names, USED_PRECISIONS = 3 };
 
-static osprey_model *open_model(const char *name)
-{
-    char path[1024];
-    osprey_error error;
-    osprey_model *model = NULL;
-    snprintf(path, sizeof path, OSPREY_TEST_DIR "/golden/models/%s", name);
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
-
 static osprey_session *new_session(const osprey_model *model, size_t threads,
                                    osprey_precision precision)
 {
-    osprey_error error;
-    osprey_session *session = NULL;
     const osprey_session_options options = {
         .towers = OSPREY_TOWER_TEXT, .threads = threads, .precision = precision};
-    if (osprey_session_create(model, &options, &session, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return session;
+    return create_session(model, &options);
 }
 
 typedef void fill_function(text_list *list, size_t context);
@@ -393,7 +379,7 @@ static void test_sharing_changes_nothing(void **state)
 {
     (void)state;
     for (size_t m = 0; m < MODELS; m++) {
-        osprey_model *model = open_model(names[m]);
+        osprey_model *model = open_model(golden_model(names[m]));
         size_t context = osprey_model_get_info(model)->context_length;
         for (size_t p = 0; p < USED_PRECISIONS; p++) {
             osprey_session *sessions[3], *alone = new_session(model, 1, precisions[p]);
@@ -422,7 +408,7 @@ static void count_rows(void *context, const osprey__run *run, size_t step)
 static void test_what_is_shared_is_computed_once(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(names[0]);
+    osprey_model *model = open_model(golden_model(names[0]));
     osprey_session *session = new_session(model, 1, OSPREY_PRECISION_FP32);
     for (size_t l = 0; l + 1 < LISTS; l++) { /* but the last, which takes more than one run */
         text_list list = list_new();
@@ -463,7 +449,7 @@ static void test_prompts(void **state)
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     for (size_t m = 0; m < MODELS; m++) {
-        osprey_model *model = open_model(names[m]);
+        osprey_model *model = open_model(golden_model(names[m]));
         size_t width = osprey_model_get_info(model)->embed_dim;
         osprey_session *session = new_session(model, 2, OSPREY_PRECISION_FP32);
         float *together = calloc(TEXTS * width, sizeof *together);
@@ -488,7 +474,7 @@ static void test_prompts(void **state)
 static void test_a_warm_run_allocates_nothing(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(names[0]);
+    osprey_model *model = open_model(golden_model(names[0]));
     osprey_session *session = new_session(model, 2, OSPREY_PRECISION_BF16);
     text_list same = list_new(), different = list_new();
     for (size_t i = 0; i < 600; i++) add_random(&same, 20, 1);
@@ -517,7 +503,7 @@ static void test_a_warm_run_allocates_nothing(void **state)
 static void test_a_refused_text_leaves_the_session_usable(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(names[0]);
+    osprey_model *model = open_model(golden_model(names[0]));
     osprey_session *session = new_session(model, 1, OSPREY_PRECISION_FP32);
     text_list list = list_new();
     fill_many(&list, 77);
@@ -549,7 +535,7 @@ static void test_towers_that_see_ahead(void **state)
 {
     (void)state;
     for (size_t m = 0; m < MODELS; m++) {
-        osprey_model *model = open_model(names[m]);
+        osprey_model *model = open_model(golden_model(names[m]));
         osprey_session *shared = new_session(model, 2, OSPREY_PRECISION_FP32);
         osprey_session *plain = new_session(model, 2, OSPREY_PRECISION_FP32);
         assert_false(plain->text.plan->sees_ahead);

@@ -5,6 +5,7 @@
  */
 #include "cmocka_all.h"
 #include "npy_read.h"
+#include "open_model.h"
 #include "test_directory.h"
 
 #include <osprey/osprey.h>
@@ -63,15 +64,6 @@ static void create(test_directory *d, const char *model)
     link_all(d, path, NULL);
 }
 
-static osprey_model *open_model(const char *path)
-{
-    osprey_error error;
-    osprey_model *model = NULL;
-    if (osprey_model_open(path, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
-
 /* Of the golden pixels and some texts. */
 static void embed(const osprey_model *model, const char *golden, embeddings *out)
 {
@@ -79,13 +71,11 @@ static void embed(const osprey_model *model, const char *golden, embeddings *out
     static const char *const texts[] = {"a photo of a cat", "", "dog"};
     const size_t width = osprey_model_get_info(model)->embed_dim;
     osprey_error error;
-    osprey_session *session = NULL;
     snprintf(path, sizeof path, MODELS "%s/pixels.npy", golden);
     npy pixels = npy_read(path);
     out->count = (pixels.dims[0] + 3) * width;
     assert_true(out->count <= sizeof out->values / sizeof *out->values);
-    const osprey_session_options options = {.threads = 2};
-    assert_int_equal(osprey_session_create(model, &options, &session, &error), OSPREY_OK);
+    osprey_session *session = session_on(model, 2);
     assert_int_equal(osprey_session_embed_pixels(session, pixels.data, pixels.dims[0],
                                                  OSPREY_EMBED_UNIT_LENGTH, out->values, &error),
                      OSPREY_OK);
@@ -108,8 +98,7 @@ static void test_torch_files_give_the_same_embeddings(void **state)
     for (size_t i = 0; i < CASES; i++) {
         static embeddings wanted, got;
         char path[1024];
-        snprintf(path, sizeof path, MODELS "%s", cases[i].model);
-        osprey_model *model = open_model(path);
+        osprey_model *model = open_model(golden_model(cases[i].model));
         embed(model, cases[i].model, &wanted);
         osprey_model_free(model);
 
