@@ -6,6 +6,8 @@
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
 {
     size_t floats = osprey__cpu_product_scratch_floats(plan);
+    size_t winograd = osprey__cpu_winograd_scratch_floats(plan);
+    if (winograd > floats) floats = winograd;
     size_t norm = osprey__cpu_layer_norm_scratch_floats(plan);
     if (norm > floats) floats = norm;
     size_t tokens = osprey__cpu_token_scratch_floats(plan);
@@ -113,7 +115,10 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         osprey__cpu_linear(run, step);
         break;
     case OSPREY__OP_CONV2D:
-        osprey__cpu_conv2d(run, step);
+        if (step->winograd)
+            osprey__cpu_winograd(run, step);
+        else
+            osprey__cpu_conv2d(run, step);
         break;
     case OSPREY__OP_LAYER_NORM:
         osprey__cpu_layer_norm(run, step);

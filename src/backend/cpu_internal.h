@@ -31,6 +31,7 @@ char *osprey__prepared_rows(const osprey__run *run, osprey__value_id id);
 
 void osprey__cpu_linear(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_winograd(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_attention(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_attention_bf16(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_layer_norm(const osprey__run *run, const osprey__step *step);
@@ -56,6 +57,9 @@ static inline size_t osprey__gathered_floats(size_t key_rows, size_t head_dim)
 
 /* Floats of scratch that a task of osprey__cpu_linear or osprey__cpu_conv2d takes. */
 size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_winograd. */
+size_t osprey__cpu_winograd_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_layer_norm. */
 size_t osprey__cpu_layer_norm_scratch_floats(const osprey__plan *plan);

@@ -304,7 +304,7 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan)
     size_t largest = 0;
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
-        if (!step->gemm) continue;
+        if (!step->gemm || step->winograd) continue;
         size_t rows = OSPREY__BLOCK_ROWS;
         for (size_t i = 0; i < step->choice_count; i++)
             if (step->choices[i].split.rows > rows) rows = step->choices[i].split.rows;

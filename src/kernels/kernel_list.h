@@ -11,6 +11,7 @@
 #include "kernels/image_ops.h"
 #include "kernels/row_ops.h"
 #include "kernels/token_merge.h"
+#include "kernels/winograd.h"
 
 #define OSPREY__LEVEL(level, suffix)
 #define OSPREY__GEMM(format, op, level, suffix, tile_rows, tile_columns, depth, takes)             \

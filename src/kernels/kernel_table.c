@@ -47,6 +47,8 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
     INHERIT(average_pool_f32, average_pool_f32);
     INHERIT(max_pool_f32, max_pool_f32);
     INHERIT(group_norm_f32, group_norm_f32);
+    INHERIT(winograd_input_f32, winograd_input_f32);
+    INHERIT(winograd_output_f32, winograd_output_f32);
     INHERIT(transpose_f32, transpose_f32);
     INHERIT(token_match_f32, token_match_f32);
     INHERIT(instruction_set, instruction_set);

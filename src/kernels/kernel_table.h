@@ -16,6 +16,7 @@
 #include "kernels/image_ops.h"
 #include "kernels/row_ops.h"
 #include "kernels/token_merge.h"
+#include "kernels/winograd.h"
 
 typedef struct osprey__kernels {
     const char *instruction_set; /* as osprey__cpu_level_name says it */
@@ -28,6 +29,8 @@ typedef struct osprey__kernels {
     osprey__average_pool_f32_function *average_pool_f32;
     osprey__max_pool_f32_function *max_pool_f32;
     osprey__group_norm_f32_function *group_norm_f32;
+    osprey__winograd_input_f32_function *winograd_input_f32;
+    osprey__winograd_output_f32_function *winograd_output_f32;
     osprey__transpose_f32_function *transpose_f32;
     osprey__token_match_f32_function *token_match_f32;
 } osprey__kernels;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "kernels/quantize.h"
+#include "plan/conv_weights.h"
 #include "plan/row_forms.h"
 
 #include <string.h>
@@ -47,6 +48,7 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
             .out_height = out->dims[0],
             .out_width = out->dims[1],
         };
+        step->winograd = osprey__conv_takes_winograd(step);
     } else if (node->op == OSPREY__OP_MAX_POOL) {
         const osprey__shape *out = &values[node->output].shape;
         step->conv = (osprey__conv_shape){.height = x->dims[0],
@@ -72,16 +74,6 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     }
 }
 
-/* Published filters are [out][in][ky][kx]; gathered rows are [ky][kx][in]. */
-static void reorder_filter(const osprey__shape *shape, const float *from, float *to)
-{
-    size_t in = shape->dims[1], positions = shape->dims[2] * shape->dims[3];
-    for (size_t out = 0; out < shape->dims[0]; out++)
-        for (size_t c = 0; c < in; c++)
-            for (size_t p = 0; p < positions; p++)
-                to[(out * positions + p) * in + c] = from[(out * in + c) * positions + p];
-}
-
 /*
  * The constant's elements: its own where they are floats already, which saves copying a large
  * model once more, else those of *copy (freed with osprey__free). NULL without memory.
@@ -104,21 +96,15 @@ static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *s
     const float *floats = read_floats(weight, &copy);
     if (!floats) return osprey__fail_memory(error, n * k * sizeof *floats);
     const osprey__gemm_kernel *gemm = step->gemm;
+    osprey_status status = OSPREY_OK;
     if (step->node->op == OSPREY__OP_LINEAR) {
         bool transposed = step->node->attributes.transposed;
         gemm->pack(gemm, n, k, floats, transposed ? 1 : k, transposed ? n : 1, place);
     } else {
-        float *reordered = osprey__calloc(n * k, sizeof *reordered);
-        if (!reordered) {
-            osprey__free(copy);
-            return osprey__fail_memory(error, n * k * sizeof *reordered);
-        }
-        reorder_filter(&weight->shape, floats, reordered);
-        gemm->pack(gemm, n, k, reordered, k, 1, place);
-        osprey__free(reordered);
+        status = osprey__pack_filters(step, floats, place, error);
     }
     osprey__free(copy);
-    return OSPREY_OK;
+    return status;
 }
 
 /* Whether the graph's own copy of the constant is read after place `index` is filled. */
@@ -155,9 +141,7 @@ static osprey_status place_weights(osprey__plan *plan, osprey_error *error)
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
         const osprey__node *node = step->node;
-        if (is_product(node))
-            add_place(plan, s, node->inputs[1],
-                      osprey__gemm_packed_bytes(step->gemm, step->out_channels, step->in_channels));
+        if (is_product(node)) add_place(plan, s, node->inputs[1], osprey__step_packed_bytes(step));
         for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
             osprey__value_id id = node->inputs[i];
             if (id == OSPREY__NO_VALUE || is_weight_input(node, i) || placed[id] ||

@@ -127,7 +127,7 @@ void osprey__find_prepared_rows(osprey__plan *plan)
         plan->placements[v].prepared_row_bytes = 0;
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
-        if (!step->gemm) continue;
+        if (!step->gemm || step->winograd) continue;
         osprey__value_id x = step->node->inputs[0];
         const osprey__row_form *form = &plan->placements[x].form;
         if (step->node->op == OSPREY__OP_CONV2D && !osprey__conv_is_pointwise(&step->conv)) {
