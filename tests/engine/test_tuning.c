@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tuning: no way to split a product changes a result, the search finds what is cheapest by a cost
- * that the test makes up, and an engine keeps what was found. OSPREY_CPU, set by CTest, chooses the
- * instruction set.
+ * Tuning: no way to split a product changes a result, and an engine keeps what was found, but
+ * is not believed. OSPREY_CPU, set by CTest, chooses the instruction set.
  */
 #include "base/memory.h"
-#include "base/os/file_map.h"
-#include "base/status.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
 #include "engine/engine_seal.h"
 #include "engine/tuner.h"
 #include "format/engine_file.h"
-#include "memory_hooks.h"
 #include "session/session_data.h"
 #include "test_cpu.h"
 
@@ -27,12 +23,6 @@ enum { IMAGES = 9, TEXTS = 4, THREADS = 3 };
 
 static const char *const names[] = {SMALL, WIDE, "openclip-rn"};
 static const char *const texts[] = {"a photo of a cat", "", "two dogs at night", "12"};
-
-static osprey_session *start(const osprey_model *model, osprey_precision precision, size_t threads)
-{
-    const osprey_session_options options = {.precision = precision, .threads = threads};
-    return create_session(model, &options);
-}
 
 /* Embeddings of images and texts of its own. The caller frees. */
 static float *embed(osprey_session *session, size_t *floats)
@@ -99,7 +89,9 @@ static void test_no_split_changes_a_result(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         osprey_model *model = open_model(golden_model(names[i]));
         for (int precision = 0; precision < OSPREY_PRECISIONS; precision++) {
-            osprey_session *session = start(model, (osprey_precision)precision, THREADS);
+            const osprey_session_options options = {.precision = (osprey_precision)precision,
+                                                    .threads = THREADS};
+            osprey_session *session = create_session(model, &options);
             const osprey__gemm_kernel *gemm = &session->kernels->gemm[precision];
             osprey_task_split splits[OSPREY__CONTESTANTS_MAX];
             size_t floats;
@@ -116,238 +108,6 @@ static void test_no_split_changes_a_result(void **state)
         }
         osprey_model_free(model);
     }
-}
-
-static void test_splits_are_different_and_begin_with_the_default(void **state)
-{
-    (void)state;
-    const osprey__gemm_kernel *gemm =
-        &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY_PRECISION_FP32];
-    osprey_task_split quick[OSPREY__CONTESTANTS_MAX], full[OSPREY__CONTESTANTS_MAX];
-    size_t few = osprey__tuner_splits(OSPREY_TUNE_QUICK, gemm, 400, 768, 2, quick);
-    size_t many = osprey__tuner_splits(OSPREY_TUNE_FULL, gemm, 400, 768, 2, full);
-    assert_true(few > 3 && few <= 12 && many > 2 * few && many <= OSPREY__CONTESTANTS_MAX);
-    assert_true(!full[0].rows && !full[0].columns && !full[0].columns_first);
-    for (size_t i = 0; i < many; i++)
-        for (size_t j = 0; j < i; j++)
-            assert_true(full[i].rows != full[j].rows || full[i].columns != full[j].columns ||
-                        full[i].columns_first != full[j].columns_first);
-    /* One tile and one panel cannot be split. */
-    assert_int_equal(osprey__tuner_splits(OSPREY_TUNE_FULL, gemm, 1, 1, 2, full), 1);
-}
-
-/* Costs that the test makes up: the image tower's products, by how they are split. */
-typedef struct cost {
-    osprey_session *session;
-    double (*of_product)(struct cost *cost, size_t step, const osprey__product_tasks *tasks);
-    size_t sequences, runs;
-    size_t cheap, dear; /* products that were timed */
-    size_t lucky[64];   /* runs of a step that were */
-    double last_done;
-    bool fails;
-} cost;
-
-static osprey__product_tasks tasks_of(const cost *c, const osprey__plan *plan,
-                                      const osprey__step *step)
-{
-    const osprey__value *out = &plan->graph->values[step->node->output];
-    const size_t m = osprey__value_elements(out, c->sequences, 0) / step->out_channels;
-    return osprey__cpu_product_tasks(step->gemm, m, step->out_channels, THREADS,
-                                     osprey__step_split(plan, step, m, THREADS));
-}
-
-static osprey_status made_up(void *context, double *step_us, osprey_error *error)
-{
-    cost *c = context;
-    const osprey__plan *plan = c->session->image.plan;
-    c->runs++;
-    if (c->fails && c->runs == 5) return osprey__fail(error, OSPREY_IO, "test", "failed");
-    for (size_t s = 0; s < plan->step_count; s++) {
-        const osprey__step *step = &plan->steps[s];
-        step_us[s] = 10;
-        if (!step->gemm) continue;
-        const osprey__product_tasks tasks = tasks_of(c, plan, step);
-        step_us[s] = c->of_product(c, s, &tasks);
-    }
-    return OSPREY_OK;
-}
-
-static void note_progress(void *context, double done)
-{
-    cost *c = context;
-    assert_true(done >= c->last_done && done <= 1);
-    c->last_done = done;
-}
-
-static double whole_rows_are_cheap(cost *c, size_t step, const osprey__product_tasks *tasks)
-{
-    (void)step;
-    const bool cheap = tasks->column_blocks == 1 && !tasks->columns_first;
-    *(cheap ? &c->cheap : &c->dear) += 1;
-    return cheap ? 80 : 100;
-}
-
-static osprey__tuner tuner_of(cost *c, osprey_tuning_effort effort, double budget_us)
-{
-    return (osprey__tuner){.plan = c->session->image.plan,
-                           .threads = THREADS,
-                           .sequences = c->sequences,
-                           .effort = effort,
-                           .budget_us = budget_us,
-                           .time_steps = made_up,
-                           .context = c,
-                           .progress = note_progress,
-                           .progress_context = c};
-}
-
-static cost cost_of(const osprey_model *model,
-                    double (*of_product)(cost *cost, size_t step,
-                                         const osprey__product_tasks *tasks))
-{
-    return (cost){.session = start(model, OSPREY_PRECISION_FP32, THREADS),
-                  .of_product = of_product,
-                  .sequences = 2};
-}
-
-static void test_the_cheapest_is_found(void **state)
-{
-    (void)state;
-    osprey_error error;
-    osprey_model *model = open_model(golden_model(WIDE));
-    cost c = cost_of(model, whole_rows_are_cheap);
-    osprey__tuning tuning = {0};
-    osprey__tuner_cost used;
-    const osprey__tuner tuner = tuner_of(&c, OSPREY_TUNE_QUICK, 1e9);
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_OK);
-    assert_int_equal(tuning.threads, THREADS);
-    size_t changed = 0, products = 0;
-    for (size_t i = 0; i < tuning.count; i++) {
-        const osprey_product_choice *choice = &tuning.choices[i];
-        const bool other = choice->split.columns;
-        products += choice->products;
-        changed += other;
-        if (i) assert_true(osprey__compare_choices(choice - 1, choice) < 0);
-        assert_float_equal(choice->us, 80 * choice->products, 0.01);
-        assert_float_equal(choice->default_us, (other ? 100 : 80) * choice->products, 0.01);
-    }
-    assert_true(changed && products >= tuning.count);
-    /* The plan is as it was. */
-    for (size_t s = 0; s < c.session->image.plan->step_count; s++)
-        assert_int_equal(c.session->image.plan->steps[s].choice_count, 0);
-    /* The same size once more adds nothing; another does. */
-    const size_t before = tuning.count;
-    c.last_done = 0;
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_OK);
-    assert_int_equal(tuning.count, before);
-    c.sequences = 3;
-    c.last_done = 0;
-    const osprey__tuner larger = tuner_of(&c, OSPREY_TUNE_QUICK, 1e9);
-    assert_int_equal(osprey__tune(&larger, &tuning, &used, &error), OSPREY_OK);
-    assert_int_equal(tuning.count, 2 * before);
-    osprey__tuning_free(&tuning);
-    osprey_session_free(c.session);
-    osprey_model_free(model);
-}
-
-/* All columns at once are fast as often as the contest asks, and never again. */
-static double luck(cost *c, size_t step, const osprey__product_tasks *tasks)
-{
-    if (tasks->column_blocks > 1) return 100;
-    assert_true(step < sizeof c->lucky / sizeof *c->lucky);
-    return c->lucky[step]++ < 12 ? 50 : 101;
-}
-
-static void test_luck_is_not_speed(void **state)
-{
-    (void)state;
-    osprey_error error;
-    osprey_model *model = open_model(golden_model(WIDE));
-    cost c = cost_of(model, luck);
-    osprey__tuning tuning = {0};
-    osprey__tuner_cost used;
-    const osprey__tuner tuner = tuner_of(&c, OSPREY_TUNE_QUICK, 1e9);
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_OK);
-    assert_true(c.runs > 12 && tuning.count);
-    for (size_t i = 0; i < tuning.count; i++) {
-        assert_int_equal(tuning.choices[i].split.columns, 0);
-        assert_float_equal(tuning.choices[i].us, tuning.choices[i].default_us, 0);
-    }
-    osprey__tuning_free(&tuning);
-    osprey_session_free(c.session);
-    osprey_model_free(model);
-}
-
-static void test_losers_leave_and_the_budget_is_kept(void **state)
-{
-    (void)state;
-    osprey_error error;
-    osprey_model *model = open_model(golden_model(WIDE));
-    cost c = cost_of(model, whole_rows_are_cheap);
-    osprey__tuning tuning = {0};
-    osprey__tuner_cost used;
-    osprey__tuner tuner = tuner_of(&c, OSPREY_TUNE_FULL, 1e12);
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_OK);
-    assert_true(c.runs > 12 && c.dear < 5 * c.cheap);
-    const double run_us = used.spent_us / (double)c.runs;
-    osprey__tuning_free(&tuning);
-
-    tuner.budget_us = 40 * run_us;
-    c.runs = 0;
-    c.last_done = 0;
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_OK);
-    assert_true(c.runs > 8 && used.spent_us <= 1.1 * tuner.budget_us + 6 * run_us);
-    assert_true(tuning.count);
-    osprey__tuning_free(&tuning);
-
-    tuner.budget_us = 5 * run_us;
-    c.runs = 0;
-    c.last_done = 0;
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_OK);
-    assert_int_equal(c.runs, 2);
-    assert_int_equal(tuning.count, 0);
-    osprey_session_free(c.session);
-    osprey_model_free(model);
-}
-
-static void test_failures_come_through(void **state)
-{
-    (void)state;
-    osprey_error error;
-    osprey_model *model = open_model(golden_model(WIDE));
-    cost c = cost_of(model, whole_rows_are_cheap);
-    osprey__tuning tuning = {0};
-    osprey__tuner_cost used;
-    const osprey__tuner tuner = tuner_of(&c, OSPREY_TUNE_QUICK, 1e9);
-    c.fails = true;
-    assert_int_equal(osprey__tune(&tuner, &tuning, &used, &error), OSPREY_IO);
-    c.fails = false;
-    osprey_status status = OSPREY_OUT_OF_MEMORY;
-    for (size_t n = 0; status != OSPREY_OK; n++) {
-        size_t left = n;
-        c.last_done = 0;
-        osprey__set_memory_hook(fail_at, &left);
-        status = osprey__tune(&tuner, &tuning, &used, &error);
-        osprey__set_memory_hook(NULL, NULL);
-        assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
-        osprey__tuning_free(&tuning);
-    }
-    osprey_session_free(c.session);
-    osprey_model_free(model);
-}
-
-static void test_the_next_larger_is_taken(void **state)
-{
-    (void)state;
-    osprey_product_choice choices[] = {{.m = 50, .split = {.columns = 1}},
-                                       {.m = 400, .split = {.columns = 2}}};
-    const osprey__step step = {.choices = choices, .choice_count = 2}, untuned = {0};
-    const osprey__plan plan = {.tuned_threads = 2};
-    assert_int_equal(osprey__step_split(&plan, &step, 9, 2).columns, 1);
-    assert_int_equal(osprey__step_split(&plan, &step, 50, 2).columns, 1);
-    assert_int_equal(osprey__step_split(&plan, &step, 51, 2).columns, 2);
-    assert_int_equal(osprey__step_split(&plan, &step, 900, 2).columns, 2);
-    assert_int_equal(osprey__step_split(&plan, &step, 50, 4).columns, 0);
-    assert_int_equal(osprey__step_split(&plan, &untuned, 50, 2).columns, 0);
 }
 
 static osprey_product_choice some_choice(size_t m)
@@ -446,9 +206,8 @@ static void test_an_engine_keeps_it(void **state)
                 assert_true(towers[t]->choices[c].us <= towers[t]->choices[c].default_us);
         }
         size_t floats;
-        osprey_session *sessions[] = {start(models[0], OSPREY_PRECISION_FP32, THREADS),
-                                      start(models[1], OSPREY_PRECISION_FP32, THREADS),
-                                      start(models[1], OSPREY_PRECISION_FP32, 1)};
+        osprey_session *sessions[] = {session_on(models[0], THREADS),
+                                      session_on(models[1], THREADS), session_on(models[1], 1)};
         assert_int_equal(sessions[1]->image.plan->tuned_threads, THREADS);
         float *wanted = embed(sessions[0], &floats);
         for (size_t s = 1; s < 3; s++) {
@@ -514,12 +273,6 @@ int main(void)
     if (missing) return missing;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_split_changes_a_result),
-        cmocka_unit_test(test_splits_are_different_and_begin_with_the_default),
-        cmocka_unit_test(test_the_cheapest_is_found),
-        cmocka_unit_test(test_luck_is_not_speed),
-        cmocka_unit_test(test_losers_leave_and_the_budget_is_kept),
-        cmocka_unit_test(test_failures_come_through),
-        cmocka_unit_test(test_the_next_larger_is_taken),
         cmocka_unit_test(test_what_is_stored_is_not_believed),
         cmocka_unit_test(test_an_engine_keeps_it),
         cmocka_unit_test(test_changed_engines_do_no_harm),
