@@ -81,7 +81,7 @@ static cli_exit run_once(const bench_case *c)
                                           c->embeddings, &error)
             : osprey_session_embed_texts(session, (const char *const *)c->texts, c->batch,
                                          OSPREY_EMBED_UNIT_LENGTH, c->embeddings, &error);
-    return status == OSPREY_OK ? CLI_DONE : cli_fail_error(CLI_INPUTS_FAILED, &error);
+    return status == OSPREY_OK ? CLI_DONE : cli_fail_run(&error);
 }
 
 static int by_size(const void *left, const void *right)

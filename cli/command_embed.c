@@ -86,7 +86,7 @@ static cli_exit embed_text_batch(embedding_run *run, const cli_line *texts, size
     if (osprey_session_embed_texts(run->loaded.session, pointers, count, run->form, rows, &error) !=
         OSPREY_OK) {
         cli_output_abandon(&run->output);
-        return cli_fail_error(CLI_INPUTS_FAILED, &error);
+        return cli_fail_run(&error);
     }
     for (size_t i = 0; i < count; i++) {
         cli_embedding_name name = {.key = "text", .text = texts[i].text, .length = texts[i].length};
@@ -143,7 +143,7 @@ static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, s
     cli_exit code = cli_npy_read(npy, pixels, count * elems);
     if (code == CLI_DONE && osprey_session_embed_pixels(run->loaded.session, pixels, count,
                                                         run->form, rows, &error) != OSPREY_OK)
-        code = cli_fail_error(CLI_INPUTS_FAILED, &error);
+        code = cli_fail_run(&error);
     if (code != CLI_DONE) {
         cli_output_abandon(&run->output);
         return code;

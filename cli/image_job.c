@@ -56,7 +56,7 @@ static cli_exit run_batches(const cli_image_job *job, osprey_image_stream *strea
         if (session && batch.good &&
             osprey_session_embed_pixels(session, batch.pixels, batch.good, job->form, rows,
                                         &error) != OSPREY_OK)
-            return cli_fail_error(CLI_INPUTS_FAILED, &error);
+            return cli_fail_run(&error);
         cli_exit code = hand_out(job, &batch, session ? rows : batch.pixels, row_elems, failed);
         if (code != CLI_DONE) return code;
         cli_output_flush(job->output);

@@ -79,8 +79,8 @@ cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *optio
     if (status == OSPREY_OK) return CLI_DONE;
     const cli_exit told = cli_templates_fail(&prompts->templates, &error);
     if (told != CLI_DONE) return told;
-    return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_INPUTS_FAILED,
-                          &error);
+    return status == OSPREY_INVALID_ARGUMENT ? cli_fail_error(CLI_WRONG_USE, &error)
+                                             : cli_fail_run(&error);
 }
 
 void cli_prompts_free(cli_prompts *prompts)

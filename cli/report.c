@@ -51,3 +51,8 @@ cli_exit cli_fail_error(cli_exit code, const osprey_error *error)
     if (strcmp(error->subject, "OSPREY_CPU") == 0) code = CLI_WRONG_USE;
     return cli_fail(code, name_subject(error), "%s", error->message);
 }
+
+cli_exit cli_fail_run(const osprey_error *error)
+{
+    return cli_fail_error(error->status == OSPREY_FORMAT ? CLI_NO_MODEL : CLI_INPUTS_FAILED, error);
+}

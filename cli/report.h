@@ -19,6 +19,10 @@ cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
 /* The same for what the library says; its fields are named as the flags that fill them. */
 cli_exit cli_fail_error(cli_exit code, const osprey_error *error);
 
+/* The same for a run of a session, the first of which finds that an engine's weights are damaged.
+ */
+cli_exit cli_fail_run(const osprey_error *error);
+
 /* "s" of a plural. */
 #define CLI_S(count) ((count) == 1 ? "" : "s")
 

@@ -89,7 +89,12 @@ OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
                                                const osprey_session_options *options,
                                                osprey_session **session, osprey_error *error);
 
-/* pixels: [count, 3, image_height, image_width], preprocessed. embeddings: [count, D]. */
+/*
+ * pixels: [count, 3, image_height, image_width], preprocessed. embeddings: [count, D]. Errors of
+ * this and of the next two: OSPREY_INVALID_ARGUMENT, OSPREY_OUT_OF_MEMORY, OSPREY_FORMAT (an engine
+ * whose weights are not as they were written, which a tower's first run finds: the file is the
+ * subject, and no later run succeeds).
+ */
 OSPREY_API osprey_status osprey_session_embed_pixels(osprey_session *session, const float *pixels,
                                                      size_t count, osprey_embed form,
                                                      float *embeddings, osprey_error *error);

@@ -181,6 +181,7 @@ void osprey__cpu_run(const osprey__run *run)
         if (run->stream) osprey__weight_stream_enter(run->stream, s);
         if (run->observer) run->observer(run->observer_context, run, s);
         run_step(run, &run->plan->steps[s]);
+        if (run->check) osprey__weight_check_follow(run->check, run->pool, run->stream, s);
     }
     if (run->stream) osprey__weight_stream_enter(run->stream, run->plan->step_count);
     if (run->observer) run->observer(run->observer_context, run, run->plan->step_count);

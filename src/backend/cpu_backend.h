@@ -7,6 +7,7 @@
 #ifndef OSPREY_BACKEND_CPU_BACKEND_H
 #define OSPREY_BACKEND_CPU_BACKEND_H
 
+#include "backend/weight_check.h"
 #include "backend/weight_stream.h"
 #include "base/thread_pool.h"
 #include "plan/plan.h"
@@ -42,6 +43,7 @@ struct osprey__run {
     float *scratch;                  /* a share for each thread of the pool, one after the other */
     size_t scratch_floats;           /* of one share: osprey__cpu_scratch_floats or more */
     osprey__weight_stream *stream;   /* of the plan's weights; NULL: they are left to the system */
+    osprey__weight_check *check;     /* that has begun; or NULL */
     osprey__step_observer *observer; /* or NULL */
     void *observer_context;
 };

@@ -301,6 +301,13 @@ void osprey__weight_stream_enter(osprey__weight_stream *stream, size_t step)
     }
 }
 
+void osprey__weight_stream_trim(osprey__weight_stream *stream, const void *begin)
+{
+    const char *first = round_down(begin, stream->plan->block);
+    const char *end = stream->parts[stream->next - 1].begin;
+    if (first < end) osprey__pages_give_back(first, (size_t)(end - first));
+}
+
 void osprey__weight_stream_rest(osprey__weight_stream *stream)
 {
     if (!stream) return;

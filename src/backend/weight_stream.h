@@ -43,6 +43,12 @@ osprey_status osprey__weight_stream_start(osprey__weight_stream *stream, size_t 
  */
 void osprey__weight_stream_enter(osprey__weight_stream *stream, size_t step);
 
+/*
+ * Gives back what lies from there up to the weights of the step that is on: for who has read them
+ * once more.
+ */
+void osprey__weight_stream_trim(osprey__weight_stream *stream, const void *begin);
+
 /* Gives back all that is in memory, until the next run. Not while one is on. Takes NULL. */
 void osprey__weight_stream_rest(osprey__weight_stream *stream);
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * XXH3-128 (xxHash) of a block or a stream: tells files apart, and its lower 64 bits guard a block
- * against damage. Fast, and no protection against someone who means to deceive.
+ * XXH3-128 (xxHash). Of a stream it tells files apart; its lower 64 bits guard a block against
+ * damage. Fast, and no protection against someone who means to deceive.
+ *
+ * A block is guarded in pieces, so that several threads can check it, and in any order: its
+ * checksum is the xor of theirs, and a piece's number is the seed of its own.
  */
 #ifndef OSPREY_BASE_CHECKSUM_H
 #define OSPREY_BASE_CHECKSUM_H
@@ -13,8 +16,16 @@
 
 #define OSPREY__FINGERPRINT_BYTES 33 /* 32 hexadecimal digits and a NUL */
 
-/* The lower 64 bits. */
-uint64_t osprey__checksum(const void *bytes, size_t length);
+/* All pieces of a block but the last have so many bytes. */
+#define OSPREY__CHECKSUM_PIECE ((size_t)256 << 10)
+
+size_t osprey__checksum_pieces(size_t length);
+
+/* Of a block of that length the piece of that number, from 0. */
+uint64_t osprey__checksum_piece(const void *block, size_t length, size_t piece);
+
+/* Of the whole block; 0 of an empty one. */
+uint64_t osprey__checksum(const void *block, size_t length);
 
 /* Of a stream: create, add, take, free. One thread at a time. */
 typedef struct osprey__checksum_stream osprey__checksum_stream;
@@ -22,8 +33,8 @@ typedef struct osprey__checksum_stream osprey__checksum_stream;
 /* The caller frees *stream with osprey__checksum_free. */
 osprey_status osprey__checksum_create(osprey__checksum_stream **stream, osprey_error *error);
 
-/* Back to the empty stream. */
-void osprey__checksum_reset(osprey__checksum_stream *stream);
+/* Back to the empty stream; 0 is the seed that it was created with. */
+void osprey__checksum_reset(osprey__checksum_stream *stream, uint64_t seed);
 
 void osprey__checksum_add(osprey__checksum_stream *stream, const void *bytes, size_t length);
 

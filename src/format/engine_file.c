@@ -74,14 +74,20 @@ static osprey_status read_entry(osprey__byte_cursor *cursor, const uint8_t *file
     return OSPREY_OK;
 }
 
-static osprey_status check_section(const osprey__engine_section *section, const char *name,
-                                   osprey_error *error)
+osprey_status osprey__engine_section_damaged(const osprey__engine_section *section,
+                                             const char *path, osprey_error *error)
 {
-    if (osprey__checksum(section->bytes, section->length) == section->checksum) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, name,
+    return osprey__fail(error, OSPREY_FORMAT, path,
                         "the engine is damaged: section \"%s\" has not the checksum that it was "
                         "written with; compile the model again",
                         section->name);
+}
+
+osprey_status osprey__engine_section_verify(const osprey__engine_section *section, const char *path,
+                                            osprey_error *error)
+{
+    if (osprey__checksum(section->bytes, section->length) == section->checksum) return OSPREY_OK;
+    return osprey__engine_section_damaged(section, path, error);
 }
 
 osprey_status osprey__engine_file_parse(const void *bytes, size_t length, const char *name,
@@ -106,8 +112,6 @@ osprey_status osprey__engine_file_parse(const void *bytes, size_t length, const 
         OSPREY_TRY(read_entry(&cursor, bytes, length, name, &end, section, error));
         if (osprey__engine_file_find(file, section->name))
             return damaged(name, "two sections have the same name", error);
-        if (section->length <= OSPREY__ENGINE_EAGER_BYTES)
-            OSPREY_TRY(check_section(section, name, error));
         file->section_count++;
     }
     return end == length ? OSPREY_OK : damaged(name, "bytes belong to no section", error);
@@ -137,7 +141,7 @@ osprey_status osprey__engine_file_verify(const osprey__engine_file *file, const 
                                          osprey_error *error)
 {
     for (size_t i = 0; i < file->section_count; i++)
-        OSPREY_TRY(check_section(&file->sections[i], path, error));
+        OSPREY_TRY(osprey__engine_section_verify(&file->sections[i], path, error));
     return OSPREY_OK;
 }
 

@@ -3,8 +3,8 @@
  * The container of an engine: named sections of bytes in one file, described in
  * docs/engine-format.md. What the sections hold is not known here.
  *
- * A reader maps the file and checks the header, the table of sections, and the contents of those
- * that are small; a section's bytes are read where they lie. Any thread may call; an open file is
+ * A reader maps the file and checks the header and the table of sections; a section's bytes are
+ * read where they lie, and whoever reads them checks them. Any thread may call; an open file is
  * never changed. A writer streams: it keeps no section in memory.
  *
  *     osprey__engine_file file;
@@ -25,21 +25,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OSPREY__ENGINE_FORMAT       8u /* the version that is written and read */
+#define OSPREY__ENGINE_FORMAT       9u /* the version that is written and read */
 #define OSPREY__ENGINE_MAGIC        "\x89OSPREY\n"
 #define OSPREY__ENGINE_MAGIC_BYTES  8u
 #define OSPREY__ENGINE_PAGE         4096u /* the header's size; every section begins on one */
 #define OSPREY__ENGINE_SECTIONS     64u
-#define OSPREY__ENGINE_NAME_BYTES   24u               /* with a NUL */
-#define OSPREY__ENGINE_EAGER_BYTES  ((size_t)4 << 20) /* sections up to this are checked at once */
-#define OSPREY__ENGINE_HEADER_BYTES 32u               /* before the table */
-#define OSPREY__ENGINE_ENTRY_BYTES  48u               /* of the table */
+#define OSPREY__ENGINE_NAME_BYTES   24u /* with a NUL */
+#define OSPREY__ENGINE_HEADER_BYTES 32u /* before the table */
+#define OSPREY__ENGINE_ENTRY_BYTES  48u /* of the table */
 
 typedef struct osprey__engine_section {
     char name[OSPREY__ENGINE_NAME_BYTES];
     const uint8_t *bytes; /* on a page's boundary of the file */
     size_t length;
-    uint64_t checksum;
+    uint64_t checksum; /* osprey__checksum of it */
 } osprey__engine_section;
 
 typedef struct osprey__engine_file {
@@ -69,7 +68,15 @@ uint64_t osprey__engine_header_checksum(const void *page);
 const osprey__engine_section *osprey__engine_file_find(const osprey__engine_file *file,
                                                        const char *name);
 
-/* Reads every section and holds it against its checksum; path is what errors name. */
+/* Reads the section and holds it against its checksum; path is what errors name. */
+osprey_status osprey__engine_section_verify(const osprey__engine_section *section, const char *path,
+                                            osprey_error *error);
+
+/* OSPREY_FORMAT: the section has another checksum than it was written with. */
+osprey_status osprey__engine_section_damaged(const osprey__engine_section *section,
+                                             const char *path, osprey_error *error);
+
+/* Every section. */
 osprey_status osprey__engine_file_verify(const osprey__engine_file *file, const char *path,
                                          osprey_error *error);
 
@@ -82,6 +89,7 @@ typedef struct osprey__engine_writer {
     osprey__engine_section sections[OSPREY__ENGINE_SECTIONS];
     uint64_t offsets[OSPREY__ENGINE_SECTIONS];
     size_t section_count;
+    uint64_t pieces; /* whole ones of that section */
     uint64_t length; /* of the file so far */
 } osprey__engine_writer;
 

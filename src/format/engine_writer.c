@@ -25,13 +25,20 @@ osprey_status osprey__engine_writer_open(osprey__engine_writer *writer, const ch
     return append_raw(writer, zeros, OSPREY__ENGINE_PAGE, error);
 }
 
+/* The section's checksum is the xor of those of its pieces. */
+static void end_piece(osprey__engine_writer *writer)
+{
+    writer->sections[writer->section_count - 1].checksum ^= osprey__checksum_take(writer->checksum);
+    osprey__checksum_reset(writer->checksum, ++writer->pieces);
+}
+
 /* Notes length and checksum of the section that is being written, if any. */
 static void end_section(osprey__engine_writer *writer)
 {
     if (!writer->section_count) return;
     size_t last = writer->section_count - 1;
     writer->sections[last].length = (size_t)(writer->length - writer->offsets[last]);
-    writer->sections[last].checksum = osprey__checksum_take(writer->checksum);
+    if (writer->sections[last].length % OSPREY__CHECKSUM_PIECE) end_piece(writer);
 }
 
 osprey_status osprey__engine_writer_begin(osprey__engine_writer *writer, const char *name,
@@ -43,7 +50,8 @@ osprey_status osprey__engine_writer_begin(osprey__engine_writer *writer, const c
         return osprey__fail(error, OSPREY_LIMIT, name, "more sections than an engine may have");
     size_t gap = (size_t)(osprey__round_up(writer->length, OSPREY__ENGINE_PAGE) - writer->length);
     OSPREY_TRY(append_raw(writer, zeros, gap, error));
-    osprey__checksum_reset(writer->checksum);
+    osprey__checksum_reset(writer->checksum, 0);
+    writer->pieces = 0;
     snprintf(writer->sections[writer->section_count].name, OSPREY__ENGINE_NAME_BYTES, "%s", name);
     writer->offsets[writer->section_count++] = writer->length;
     return OSPREY_OK;
@@ -52,8 +60,18 @@ osprey_status osprey__engine_writer_begin(osprey__engine_writer *writer, const c
 osprey_status osprey__engine_writer_append(osprey__engine_writer *writer, const void *bytes,
                                            size_t length, osprey_error *error)
 {
-    osprey__checksum_add(writer->checksum, bytes, length);
-    return append_raw(writer, bytes, length, error);
+    for (const char *at = bytes; length;) {
+        uint64_t begin = writer->offsets[writer->section_count - 1];
+        size_t room =
+            OSPREY__CHECKSUM_PIECE - (size_t)((writer->length - begin) % OSPREY__CHECKSUM_PIECE);
+        size_t taken = length < room ? length : room;
+        osprey__checksum_add(writer->checksum, at, taken);
+        OSPREY_TRY(append_raw(writer, at, taken, error));
+        if (taken == room) end_piece(writer);
+        at += taken;
+        length -= taken;
+    }
+    return OSPREY_OK;
 }
 
 osprey_status osprey__engine_writer_section(osprey__engine_writer *writer, const char *name,

@@ -136,6 +136,25 @@ static osprey_status check_head(const osprey__engine *engine, osprey_error *erro
                                               : missing(engine, OSPREY__HEAD_SECTION, error);
 }
 
+static bool is_read_by_runs(const osprey__engine_section *section)
+{
+    static const osprey_tower towers[] = {OSPREY_TOWER_IMAGE, OSPREY_TOWER_TEXT};
+    for (size_t i = 0; i < 2; i++)
+        if (!strcmp(section->name, osprey__engine_section_name(towers[i], "weights").text) ||
+            !strcmp(section->name, osprey__engine_section_name(towers[i], "constants").text))
+            return true;
+    return false;
+}
+
+static osprey_status check_sections(const osprey__engine *engine, osprey_error *error)
+{
+    const osprey__engine_file *file = &engine->file;
+    for (size_t i = 0; i < file->section_count; i++)
+        if (!is_read_by_runs(&file->sections[i]))
+            OSPREY_TRY(osprey__engine_section_verify(&file->sections[i], engine->path, error));
+    return OSPREY_OK;
+}
+
 osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_error *error)
 {
     osprey__engine *engine = osprey__calloc(1, sizeof *engine);
@@ -143,6 +162,7 @@ osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_
     model->engine = engine;
     engine->path = path;
     OSPREY_TRY(osprey__engine_file_open(path, &engine->file, error));
+    OSPREY_TRY(check_sections(engine, error));
     const osprey__engine_section *manifest = osprey__engine_file_find(&engine->file, "manifest");
     if (!manifest) return missing(engine, "manifest", error);
     osprey_status status = osprey__engine_manifest_parse(manifest->bytes, manifest->length, path,
@@ -251,6 +271,12 @@ const osprey__engine_section *osprey__engine_weights(const osprey__engine *engin
                                                      osprey_tower tower)
 {
     return find_part(engine, tower, "weights");
+}
+
+const osprey__engine_section *osprey__engine_constants(const osprey__engine *engine,
+                                                       osprey_tower tower)
+{
+    return find_part(engine, tower, "constants");
 }
 
 const osprey_engine_info *osprey_model_get_engine(const osprey_model *model)

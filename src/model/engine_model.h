@@ -18,6 +18,7 @@
 
 #include <osprey/engine.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct osprey__engine {
@@ -27,6 +28,9 @@ struct osprey__engine {
     osprey__tuning image_tuning, text_tuning;
     osprey_engine_info info;
     const char *keep[OSPREY_KEEP_MAX]; /* what info.keep points to: the manifest's */
+    /* The weights and constants of the image and the text tower are as written: some run has read
+     * them and compared. */
+    atomic_bool is_verified[2];
 };
 
 /* Whether the file at path is an engine by its ending or by its first bytes. */
@@ -39,8 +43,9 @@ typedef struct osprey__section_name {
 osprey__section_name osprey__engine_section_name(osprey_tower tower, const char *part);
 
 /*
- * Fills the model's engine, configuration and tokenizer. path has to outlive the engine. What was
- * opened belongs to the model, also on failure. Errors: as osprey_model_open.
+ * Fills the model's engine, configuration and tokenizer, and checks all sections but the towers'
+ * weights and constants, which are large and left to who reads them. path has to outlive the
+ * engine. What was opened belongs to the model, also on failure. Errors: as osprey_model_open.
  */
 osprey_status osprey__engine_open(const char *path, osprey_model *model, osprey_error *error);
 
@@ -58,6 +63,10 @@ const osprey__tuning *osprey__engine_tuning(const osprey__engine *engine, osprey
 /* The packed weights of a tower that osprey__engine_graph gave. */
 const osprey__engine_section *osprey__engine_weights(const osprey__engine *engine,
                                                      osprey_tower tower);
+
+/* The elements of that tower's tables, and of what else is kept as it was published. */
+const osprey__engine_section *osprey__engine_constants(const osprey__engine *engine,
+                                                       osprey_tower tower);
 
 /* Takes NULL. */
 void osprey__engine_free(osprey__engine *engine);

@@ -17,6 +17,12 @@ static osprey_status create_tower(const osprey_model *model, osprey_tower which,
                                   osprey_error *error)
 {
     OSPREY_TRY(osprey__tower_plan(model, which, level, rules, reductions, &tower->plan, error));
+    if (model->engine) {
+        osprey__weight_check_init(&tower->check, tower->plan,
+                                  osprey__engine_weights(model->engine, which),
+                                  osprey__engine_constants(model->engine, which));
+        tower->is_verified = &model->engine->is_verified[which == OSPREY_TOWER_TEXT];
+    }
     size_t values = tower->plan->graph->value_count;
     tower->offsets = osprey__calloc(values, sizeof *tower->offsets);
     tower->inputs = osprey__calloc(values, sizeof *tower->inputs);
@@ -191,6 +197,10 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
     OSPREY_TRY(reserve_run(session, tower, sequences, tokens, scratch_floats, error));
     for (size_t i = 0; i < tower->input_count; i++)
         tower->inputs[tower->input_ids[i]] = batch->inputs[i];
+    /* The first run of an engine's tower, in whichever session, checks what it reads. */
+    const bool checks = tower->is_verified && !atomic_load(tower->is_verified);
+    const char *path = checks ? session->model->engine->path : NULL;
+    if (checks) OSPREY_TRY(osprey__weight_check_begin(&tower->check, session->pool, path, error));
     osprey__run run = {
         .plan = plan,
         .pool = session->pool,
@@ -203,10 +213,15 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         .scratch = session->scratch,
         .scratch_floats = scratch_floats,
         .stream = tower->stream,
+        .check = checks ? &tower->check : NULL,
         .observer = session->observer,
         .observer_context = session->observer_context,
     };
     osprey__cpu_run(&run);
+    if (checks) {
+        OSPREY_TRY(osprey__weight_check_end(&tower->check, path, error));
+        atomic_store(tower->is_verified, true);
+    }
     *rows = osprey__run_value(&run, plan->graph->output);
     return OSPREY_OK;
 }

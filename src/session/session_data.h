@@ -22,6 +22,8 @@ typedef struct osprey__tower {
     size_t *offsets;               /* one a value of the graph */
     const void **inputs;           /* one a value of the graph */
     osprey__weight_stream *stream; /* NULL without a limit on what is in memory */
+    osprey__weight_check check;    /* of an engine */
+    atomic_bool *is_verified;      /* of that engine's tower; NULL: no engine */
 } osprey__tower;
 
 /* Texts of one call. Grows, and is kept between calls. */

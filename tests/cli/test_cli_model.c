@@ -129,6 +129,53 @@ static void assert_same_output(cli_run a, cli_run b)
     cli_run_free(&b);
 }
 
+/* Changes the byte in the middle of the engine's section. */
+static void alter_section(const char *engine, const char *section)
+{
+    size_t length;
+    char *bytes = read_file(engine, &length);
+    assert_non_null(bytes);
+    /* The table of sections: a name, and 24 bytes behind its beginning offset and length. */
+    char *entry = memmem(bytes, 4096, section, strlen(section) + 1);
+    assert_non_null(entry);
+    uint64_t place[2];
+    memcpy(place, entry + 24, sizeof place);
+    assert_true(place[0] + place[1] <= length);
+    bytes[place[0] + place[1] / 2] ^= 1;
+    write_file(engine, bytes, length);
+    free(bytes);
+}
+
+static void assert_refuses(cli_run run, const char *complaint)
+{
+    assert_int_equal(run.out_bytes, 0);
+    assert_cli_fails(run, 3, complaint);
+}
+
+/* A file whose weights were altered gives no result: neither the first nor a later one. */
+static void test_altered_weights(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("altered.osprey");
+    const char *images = "altered.osprey: the engine is damaged: section \"image.weights\"";
+    const char *texts = "altered.osprey: the engine is damaged: section \"text.weights\"";
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    alter_section(engine, "image.weights");
+    assert_refuses(run_cli("embed", "-m", engine, PICTURE, PICTURE), images);
+    assert_refuses(run_cli("embed", "-m", engine, "--max-resident", "200M", PICTURE), images);
+    assert_refuses(run_cli("classify", "-m", engine, "--labels", "a,b", "--json", PICTURE), images);
+    run = run_cli("embed", "-m", engine, "--text", "a cat");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    assert_cli_fails(run_cli("inspect", "-m", engine, "--verify"), 3, images);
+    alter_section(engine, "image.weights");
+    alter_section(engine, "text.weights");
+    assert_refuses(run_cli("embed", "-m", engine, "--text", "a cat"), texts);
+    assert_refuses(run_cli("classify", "-m", engine, "--labels", "a,b", PICTURE), texts);
+}
+
 /* Every command takes an engine, and says what it says of the directory. */
 static void test_compile(void **state)
 {
@@ -477,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_weight_files),
         cmocka_unit_test(test_bench),
         cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_altered_weights),
         cmocka_unit_test(test_max_resident),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_cache_that_cannot_be),

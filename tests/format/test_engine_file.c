@@ -10,14 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE_BYTES (OSPREY__ENGINE_EAGER_BYTES + 1)
+#define LARGE_BYTES (3 * OSPREY__CHECKSUM_PIECE + 1)
+
+/* Other bytes in each piece. */
+static uint8_t large_byte(size_t i)
+{
+    return (uint8_t)(i * 7 + i / OSPREY__CHECKSUM_PIECE);
+}
 
 static void write_engine(const char *path, size_t large_bytes)
 {
     osprey__engine_writer writer = {0};
     osprey_error error;
     uint8_t *large = calloc(large_bytes, 1);
-    for (size_t i = 0; i < large_bytes; i++) large[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < large_bytes; i++) large[i] = large_byte(i);
     assert_int_equal(osprey__engine_writer_open(&writer, path, &error), OSPREY_OK);
     assert_int_equal(osprey__engine_writer_section(&writer, "first", "abc", 3, &error), OSPREY_OK);
     assert_int_equal(osprey__engine_writer_section(&writer, "empty", "", 0, &error), OSPREY_OK);
@@ -50,13 +56,13 @@ static void test_sections_come_back(void **state)
     const osprey__engine_section *large = osprey__engine_file_find(&file, "large");
     assert_int_equal(large->length, LARGE_BYTES);
     assert_int_equal((uintptr_t)large->bytes % OSPREY__ENGINE_PAGE, 0);
-    for (size_t i = 0; i < LARGE_BYTES; i++) assert_int_equal(large->bytes[i], (uint8_t)(i * 7));
+    for (size_t i = 0; i < LARGE_BYTES; i++) assert_int_equal(large->bytes[i], large_byte(i));
     assert_null(osprey__engine_file_find(&file, "other"));
     assert_int_equal(osprey__engine_file_verify(&file, path, &error), OSPREY_OK);
     osprey__engine_file_close(&file);
 }
 
-/* Damage in a large section is left for verify; anywhere else opening finds it. */
+/* Damage in the header is found when the file is opened, damage in a section when it is checked. */
 static void test_damage_is_found(void **state)
 {
     (void)state;
@@ -72,6 +78,7 @@ static void test_damage_is_found(void **state)
         if (padding) continue;
         bytes[at] ^= 0x20;
         osprey_status status = osprey__engine_file_parse(bytes, length, "damaged", &file, &error);
+        if (status == OSPREY_OK) status = osprey__engine_file_verify(&file, "damaged", &error);
         if (status != OSPREY_FORMAT && status != OSPREY_UNSUPPORTED)
             fail_msg("a change of byte %zu is not seen", at);
         bytes[at] ^= 0x20;
@@ -82,7 +89,21 @@ static void test_damage_is_found(void **state)
     path = in_directory("large.osprey");
     write_engine(path, LARGE_BYTES);
     assert_int_equal(osprey__file_read(path, 1 << 25, &bytes, &length, &error), OSPREY_OK);
-    bytes[length - 9] ^= 1;
+    const size_t begin = length - LARGE_BYTES, places[] = {begin, begin + 300000, length - 1};
+    for (size_t i = 0; i < 3; i++) {
+        bytes[places[i]] ^= 1;
+        assert_int_equal(osprey__engine_file_parse(bytes, length, "large", &file, &error),
+                         OSPREY_OK);
+        assert_refused(osprey__engine_file_verify(&file, "large", &error), &error, OSPREY_FORMAT,
+                       "large", "section \"large\"");
+        bytes[places[i]] ^= 1;
+    }
+    /* Two pieces that have changed places. */
+    for (size_t i = 0; i < OSPREY__CHECKSUM_PIECE; i++) {
+        char first = bytes[begin + i];
+        bytes[begin + i] = bytes[begin + OSPREY__CHECKSUM_PIECE + i];
+        bytes[begin + OSPREY__CHECKSUM_PIECE + i] = first;
+    }
     assert_int_equal(osprey__engine_file_parse(bytes, length, "large", &file, &error), OSPREY_OK);
     assert_refused(osprey__engine_file_verify(&file, "large", &error), &error, OSPREY_FORMAT,
                    "large", "section \"large\"");
@@ -122,7 +143,7 @@ static void test_other_versions_are_named(void **state)
     bytes[OSPREY__ENGINE_MAGIC_BYTES] = 77;
     osprey__engine_file file;
     assert_refused(osprey__engine_file_parse(bytes, length, "m.osprey", &file, &error), &error,
-                   OSPREY_UNSUPPORTED, "m.osprey", "format 77, this osprey reads format 8");
+                   OSPREY_UNSUPPORTED, "m.osprey", "format 77, this osprey reads format 9");
     osprey__free(bytes);
 }
 
