@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What osprey inspect says of engines and of memory, as JSON. */
+#ifndef OSPREY_CLI_ENGINE_FACTS_H
+#define OSPREY_CLI_ENGINE_FACTS_H
+
+#include <osprey/engine.h>
+
+#include <jansson.h>
+
+/* How it was compiled, and what tuning, pruning and verifying found. */
+json_t *cli_engine_facts(const osprey_engine_info *engine);
+
+/* What runs of a model that is no engine take, in fp32; NULL, and told, where it cannot be planned.
+ */
+json_t *cli_memory_facts(const osprey_model *model);
+
+#endif
