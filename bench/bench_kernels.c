@@ -436,10 +436,10 @@ static void bench_rows(const osprey__kernels *kernels)
     c.out = random_floats(c.rows * c.width);
     if (is_wanted(kernels, "layer_norm 50 x 768"))
         print_elements(&c, "layer_norm 50 x 768", best_time_s(run_layer_norm, &c));
-    for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_TANH; kind++) {
+    for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_SILU; kind++) {
         char name[96];
-        const char *const names[] = {"none", "relu", "gelu", "gelu_tanh", "quick_gelu", "tanh"};
-        snprintf(name, sizeof name, "activation %s 50 x 768", names[kind]);
+        snprintf(name, sizeof name, "activation %s 50 x 768",
+                 osprey_activation_name((osprey_activation)kind));
         c.activation = (osprey_activation)kind;
         if (is_wanted(kernels, name)) print_elements(&c, name, best_time_s(run_activation, &c));
     }

@@ -37,6 +37,7 @@ typedef enum osprey_activation {
     OSPREY_ACTIVATION_GELU_TANH,  /* the tanh approximation */
     OSPREY_ACTIVATION_QUICK_GELU, /* x * sigmoid(1.702 x), OpenAI's CLIP */
     OSPREY_ACTIVATION_TANH,
+    OSPREY_ACTIVATION_SILU, /* x * sigmoid(x); of the gate of a gated MLP, EVA-02 */
 } osprey_activation;
 
 /* "relu", "gelu", ... Static storage. */

@@ -16,6 +16,7 @@ typedef struct attention {
     bool ragged;         /* keys and values are those of texts, each of its own length */
     bool one_query;      /* of each text: its last row asks */
     const float *sizes;  /* of the keys' rows; or NULL */
+    const float *turns;  /* of the rows; or NULL */
 } attention;
 
 /* Copies the keys and values of the text that ends at row `last` into scratch, in its order. */
@@ -61,6 +62,42 @@ static void fill_key_bias(const float *sizes, osprey__attention_f32_args *args)
     args->scratch += osprey__cpu_key_bias_floats(args->key_rows);
 }
 
+static size_t turned_floats(size_t query_rows, size_t key_rows, size_t head_dim)
+{
+    return osprey__divide_up((query_rows + 2 * key_rows) * head_dim, 16) * 16;
+}
+
+/* The queries and keys turned, and the values, which lie as far apart as the keys, into the front
+ * of the thread's scratch. */
+static void turn(const attention *a, osprey__attention_f32_args *args)
+{
+    const size_t width = args->head_dim;
+    float *q = args->scratch, *k = q + args->query_rows * width, *v = k + args->key_rows * width;
+    osprey__turn_pairs_f32_function *turn_pairs = a->run->plan->kernels->turn_pairs_f32;
+    turn_pairs(args->query_rows, width, args->q, args->q_stride, a->turns, q);
+    turn_pairs(args->key_rows, width, args->k, args->kv_stride, a->turns, k);
+    for (size_t row = 0; row < args->key_rows; row++)
+        memcpy(v + row * width, args->v + row * args->kv_stride, width * sizeof *v);
+    args->q = q;
+    args->k = k;
+    args->v = v;
+    args->q_stride = args->kv_stride = width;
+    args->scratch += turned_floats(args->query_rows, args->key_rows, width);
+}
+
+size_t osprey__cpu_turned_floats(const osprey__plan *plan)
+{
+    size_t most = 0;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__node *node = plan->steps[s].node;
+        if (node->op != OSPREY__OP_ATTENTION || node->inputs[4] == OSPREY__NO_VALUE) continue;
+        const size_t rows = plan->graph->values[node->inputs[1]].shape.dims[0];
+        const size_t floats = turned_floats(rows, rows, node->attributes.head_dim);
+        if (floats > most) most = floats;
+    }
+    return most;
+}
+
 /* One head of one sequence. */
 static void attend(const attention *a, size_t part, size_t thread)
 {
@@ -78,6 +115,7 @@ static void attend(const attention *a, size_t part, size_t thread)
         args.k += sequence * args.key_rows * args.kv_stride;
         args.v += sequence * args.key_rows * args.kv_stride;
         args.out += sequence * args.query_rows * args.out_stride;
+        if (a->turns) turn(a, &args);
         if (a->sizes) fill_key_bias(a->sizes + sequence * args.key_rows, &args);
     }
     a->run->plan->kernels->attention_f32.run(&args);
@@ -116,6 +154,7 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
         .ragged = ragged,
         .one_query = q->extent == OSPREY__PER_SEQUENCE,
         .sizes = osprey__step_input(run, step, 3),
+        .turns = osprey__step_input(run, step, 4),
     };
     size_t tasks = TASKS_PER_THREAD * osprey__thread_pool_threads(run->pool);
     a.parts_a_task = ragged && a.parts > tasks ? osprey__divide_up(a.parts, tasks) : 1;

@@ -37,6 +37,7 @@ void osprey__cpu_attention_bf16(const osprey__run *run, const osprey__step *step
 void osprey__cpu_layer_norm(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_activation(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_add(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_multiply(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_average_pool(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_max_pool(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_group_norm(const osprey__run *run, const osprey__step *step);
@@ -73,7 +74,10 @@ size_t osprey__cpu_group_norm_scratch_floats(const osprey__plan *plan);
 /* The same of osprey__cpu_token_match and osprey__cpu_token_merge. */
 size_t osprey__cpu_token_scratch_floats(const osprey__plan *plan);
 
-/* Before the kernel's own scratch, the biases of as many keys. */
+/* Before the kernel's own scratch, the turned queries and keys, and the values, of one head. */
+size_t osprey__cpu_turned_floats(const osprey__plan *plan);
+
+/* The same, the biases of as many keys. */
 static inline size_t osprey__cpu_key_bias_floats(size_t keys)
 {
     return osprey__divide_up(keys, 16) * 16;

@@ -153,6 +153,21 @@ void osprey__cpu_add(const osprey__run *run, const osprey__step *step)
     run_rows(&r, add_task);
 }
 
+static void multiply_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const rows *r = context;
+    size_t count, at = task_rows(r, task, &count) * r->width;
+    r->run->plan->kernels->multiply_f32(count * r->width, r->x + at, r->y + at, r->out + at);
+}
+
+void osprey__cpu_multiply(const osprey__run *run, const osprey__step *step)
+{
+    rows r = begin_like_output(run, step);
+    r.y = osprey__step_input(run, step, 1);
+    run_rows(&r, multiply_task);
+}
+
 /* The mean of a sequence's rows, or of the tokens of a text, which shares none (sees_ahead). */
 static void mean_task(void *context, size_t task, size_t thread)
 {

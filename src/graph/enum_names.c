@@ -16,6 +16,8 @@ const char *osprey_activation_name(osprey_activation activation)
         return "quick_gelu";
     case OSPREY_ACTIVATION_TANH:
         return "tanh";
+    case OSPREY_ACTIVATION_SILU:
+        return "silu";
     }
     return "unknown";
 }

@@ -59,9 +59,13 @@ typedef struct osprey__value {
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
     X(LAYER_NORM, "layer_norm")     /* x, [scale], [shift] */                                      \
     X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim], or `columns` of wider;   \
-                                       [sizes]: how many tokens each of k's rows stands for */     \
+                                       [sizes]: how many tokens each of k's rows stands for;       \
+                                       [turns] [rows of k][head_dim]: cosine and sine of the       \
+                                       angle by which each pair of a head's elements is turned,    \
+                                       in k, and in q, whose rows are the first */                 \
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
+    X(MULTIPLY, "multiply")         /* x, y of the same dims */                                    \
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
     X(MAX_POOL, "max_pool")         /* x [h][w][c]: windows of `size`, `stride` apart */           \
     X(GROUP_NORM, "group_norm")     /* x [h][w][c], scale, shift, [residual] */                    \

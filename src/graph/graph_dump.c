@@ -73,7 +73,7 @@ static const char *input_label(const osprey__node *node, size_t i)
     case OSPREY__OP_LAYER_NORM:
         return i == 1 ? "scale=" : i == 2 ? "shift=" : "";
     case OSPREY__OP_ATTENTION:
-        return i == 3 ? "sizes=" : "";
+        return i == 3 ? "sizes=" : i == 4 ? "turns=" : "";
     case OSPREY__OP_TOKEN_MERGE:
         return i == 2 ? "sizes=" : "";
     case OSPREY__OP_TOKEN_SIZES:

@@ -144,7 +144,7 @@ static osprey_status take_constant(loading *in)
 static osprey_status take_attributes(loading *in, osprey__attributes *a)
 {
     size_t activation, precision;
-    OSPREY_TRY(take(in, 1, OSPREY_ACTIVATION_TANH, &activation));
+    OSPREY_TRY(take(in, 1, OSPREY_ACTIVATION_SILU, &activation));
     a->activation = (osprey_activation)activation;
     OSPREY_TRY(take(in, 1, OSPREY_PRECISIONS - 1, &precision));
     a->precision = (osprey_precision)precision;
@@ -199,6 +199,8 @@ static role role_of(osprey__op op, size_t i)
         return i ? CONSTANT : COMPUTED;
     case OSPREY__OP_ADD:
         return i ? EITHER : COMPUTED;
+    case OSPREY__OP_ATTENTION:
+        return i == 4 ? CONSTANT : COMPUTED;
     case OSPREY__OP_CONCAT:
         return EITHER;
     case OSPREY__OP_GATHER:

@@ -123,6 +123,20 @@ static osprey_status check_sizes(const inference *in, size_t i, size_t rows)
     return OSPREY_OK;
 }
 
+/* Attention's turns, if there, are those of all keys' rows, the first of which are the queries'. */
+static osprey_status check_turns(const inference *in, const osprey__shape *q,
+                                 const osprey__shape *k)
+{
+    const size_t head_dim = in->node->attributes.head_dim;
+    const osprey__shape *turns = input(in, 4);
+    const osprey__shape wanted = {OSPREY__ONCE, 2, {k->dims[0], head_dim}};
+    if (!turns) return OSPREY_OK;
+    if (k->extent != OSPREY__PER_SEQUENCE || q->dims[0] > k->dims[0] || head_dim % 2 ||
+        !osprey__shape_equal(turns, &wanted))
+        return wrong(in, "not a turn for each pair of each row");
+    return OSPREY_OK;
+}
+
 static osprey_status infer_attention(const inference *in, osprey__shape *out)
 {
     const osprey__shape *q = input(in, 0), *k = input(in, 1), *v = input(in, 2);
@@ -142,6 +156,7 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
     if (input(in, 3) && k->extent != OSPREY__PER_SEQUENCE)
         return wrong(in, "the tokens of texts have no sizes");
     OSPREY_TRY(check_sizes(in, 3, k->dims[0]));
+    OSPREY_TRY(check_turns(in, q, k));
     *out = *q;
     out->dims[rank - 1] = a->heads * a->head_dim;
     return OSPREY_OK;
@@ -153,6 +168,13 @@ static osprey_status infer_add(const inference *in, osprey__shape *out)
     *out = *input(in, 0);
     if (y.extent == OSPREY__ONCE) y.extent = out->extent;
     return osprey__shape_equal(out, &y) ? OSPREY_OK : wrong(in, "x and y have different shapes");
+}
+
+static osprey_status infer_multiply(const inference *in, osprey__shape *out)
+{
+    *out = *input(in, 0);
+    return osprey__shape_equal(out, input(in, 1)) ? OSPREY_OK
+                                                  : wrong(in, "x and y have different shapes");
 }
 
 /* Of the rows of a sequence, or of the tokens of a text. */
@@ -267,7 +289,7 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
         [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,  [OSPREY__OP_TOKEN_MERGE] = 2,
         [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,    [OSPREY__OP_MAX_POOL] = 1,
-        [OSPREY__OP_GROUP_NORM] = 3,
+        [OSPREY__OP_GROUP_NORM] = 3,  [OSPREY__OP_MULTIPLY] = 2,
     };
     const inference in = {graph, node, error};
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
@@ -292,6 +314,8 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         return infer_norm(&in, 0, false, shape);
     case OSPREY__OP_ADD:
         return infer_add(&in, shape);
+    case OSPREY__OP_MULTIPLY:
+        return infer_multiply(&in, shape);
     case OSPREY__OP_AVERAGE_POOL:
         return infer_average_pool(&in, shape);
     case OSPREY__OP_MAX_POOL:

@@ -44,6 +44,8 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
     INHERIT(layer_norm_f32, layer_norm_f32);
     INHERIT(activation_f32, activation_f32);
     INHERIT(add_f32, add_f32);
+    INHERIT(multiply_f32, multiply_f32);
+    INHERIT(turn_pairs_f32, turn_pairs_f32);
     INHERIT(average_pool_f32, average_pool_f32);
     INHERIT(max_pool_f32, max_pool_f32);
     INHERIT(group_norm_f32, group_norm_f32);

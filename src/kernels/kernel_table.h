@@ -26,6 +26,8 @@ typedef struct osprey__kernels {
     osprey__layer_norm_f32_function *layer_norm_f32;
     osprey__activation_f32_function *activation_f32;
     osprey__add_f32_function *add_f32;
+    osprey__multiply_f32_function *multiply_f32;
+    osprey__turn_pairs_f32_function *turn_pairs_f32;
     osprey__average_pool_f32_function *average_pool_f32;
     osprey__max_pool_f32_function *max_pool_f32;
     osprey__group_norm_f32_function *group_norm_f32;

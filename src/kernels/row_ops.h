@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators on rows of floats: layer norm, activations, addition, transposition. */
+/* Operators on rows of floats: layer norm, activations, sums and products, transposition. */
 #ifndef OSPREY_KERNELS_ROW_OPS_H
 #define OSPREY_KERNELS_ROW_OPS_H
 
@@ -23,6 +23,18 @@ typedef void osprey__activation_f32_function(osprey_activation activation, size_
 /* out[i] = activation(x[i] + y[i]); out may be x or y. */
 typedef void osprey__add_f32_function(osprey_activation activation, size_t count, const float *x,
                                       const float *y, float *out);
+
+/* out[i] = x[i] * y[i]; out may be x or y. */
+typedef void osprey__multiply_f32_function(size_t count, const float *x, const float *y,
+                                           float *out);
+
+/*
+ * Rotary embeddings (Su et al., 2021): each pair of a row's elements, as a complex number, times
+ * the one of turns in its place. Rows have `width` floats, an even number; those of x are x_stride
+ * floats apart, those of turns and out lie side by side. out is not x.
+ */
+typedef void osprey__turn_pairs_f32_function(size_t rows, size_t width, const float *x,
+                                             size_t x_stride, const float *turns, float *out);
 
 /*
  * out[c][r] = x[r][c] + residual[c][r], c < columns, r < rows. Rows of x are x_stride floats apart,

@@ -46,6 +46,9 @@ static float activate(osprey_activation activation, float x)
         return x / (1 + expf(-1.702f * x));
     case OSPREY_ACTIVATION_TANH:
         return tanhf(x);
+    case OSPREY_ACTIVATION_SILU:
+        x = clamp_below(x);
+        return x / (1 + expf(-x));
     }
     return x;
 }
@@ -61,6 +64,21 @@ void osprey__add_f32__portable(osprey_activation activation, size_t count, const
                                const float *y, float *out)
 {
     for (size_t i = 0; i < count; i++) out[i] = activate(activation, x[i] + y[i]);
+}
+
+void osprey__multiply_f32__portable(size_t count, const float *x, const float *y, float *out)
+{
+    for (size_t i = 0; i < count; i++) out[i] = x[i] * y[i];
+}
+
+void osprey__turn_pairs_f32__portable(size_t rows, size_t width, const float *x, size_t x_stride,
+                                      const float *turns, float *out)
+{
+    for (size_t row = 0; row < rows; row++, x += x_stride, turns += width, out += width)
+        for (size_t i = 0; i < width; i += 2) {
+            out[i] = x[i] * turns[i] - x[i + 1] * turns[i + 1];
+            out[i + 1] = x[i + 1] * turns[i] + x[i] * turns[i + 1];
+        }
 }
 
 void osprey__transpose_f32__portable(size_t rows, size_t columns, const float *x, size_t x_stride,

@@ -104,7 +104,7 @@ static void take_choice(loading *in, osprey_product_choice *choice)
     choice->n = take(in, 8, 1, SIZE_LIMIT);
     choice->k = take(in, 8, 1, SIZE_LIMIT);
     choice->precision = (osprey_precision)take(in, 1, 0, OSPREY_PRECISIONS - 1);
-    choice->activation = (osprey_activation)take(in, 1, 0, OSPREY_ACTIVATION_TANH);
+    choice->activation = (osprey_activation)take(in, 1, 0, OSPREY_ACTIVATION_SILU);
     choice->convolution = take(in, 1, 0, 1) == 1;
     choice->residual = take(in, 1, 0, 1) == 1;
     choice->rounded = take(in, 1, 0, 1) == 1;

@@ -105,6 +105,7 @@ static bool takes_merged_rows(const merging *m, const osprey__node *node)
     case OSPREY__OP_LAYER_NORM:
     case OSPREY__OP_ACTIVATION:
     case OSPREY__OP_ADD:
+    case OSPREY__OP_MULTIPLY:
     case OSPREY__OP_ATTENTION:
     case OSPREY__OP_TOKEN_MATCH:
     case OSPREY__OP_TOKEN_MERGE:
@@ -121,6 +122,11 @@ static osprey_status visit(merging *m, size_t index)
 {
     osprey__graph *graph = m->graph;
     osprey__node *node = &graph->nodes[index];
+    if (node->op == OSPREY__OP_ATTENTION && node->inputs[4] != OSPREY__NO_VALUE)
+        return osprey__fail(m->error, OSPREY_INVALID_ARGUMENT, "token_merge",
+                            "the %s tower turns queries and keys by the place of their token "
+                            "(rotary embeddings), which merged tokens do not have",
+                            graph->name);
     if (!takes_merged_rows(m, node))
         return osprey__fail(m->error, OSPREY_INVALID_ARGUMENT, "token_merge",
                             "the %s tower uses all its tokens behind its layers (%s), so none can "

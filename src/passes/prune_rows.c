@@ -21,7 +21,8 @@ static bool is_pick(const osprey__graph *graph, const osprey__node *node)
  * Bit i: a row of the node's output depends on that row of input i and on no other row of it. 0 if
  * the pick cannot move up through the node.
  */
-static unsigned row_inputs(const osprey__graph *graph, const osprey__node *node, osprey__op pick)
+static unsigned row_inputs(const osprey__graph *graph, const osprey__node *node,
+                           const osprey__node *pick)
 {
     switch (node->op) {
     case OSPREY__OP_LINEAR:
@@ -31,9 +32,15 @@ static unsigned row_inputs(const osprey__graph *graph, const osprey__node *node,
         return 1U;
     case OSPREY__OP_ADD:
         return graph->values[node->inputs[1]].shape.extent == OSPREY__ONCE ? 0 : 1U | 1U << 1;
+    case OSPREY__OP_MULTIPLY:
+        return 1U | 1U << 1;
     case OSPREY__OP_ATTENTION:
+        /* The queries that are turned are those of the first rows. */
+        if (node->inputs[4] != OSPREY__NO_VALUE &&
+            (pick->op != OSPREY__OP_SLICE || pick->attributes.start != 0))
+            return 0;
         /* Behind a causal mask the one pick that keeps all keys is that of each text's last row. */
-        return !node->attributes.causal || pick == OSPREY__OP_GATHER ? 1U : 0;
+        return !node->attributes.causal || pick->op == OSPREY__OP_GATHER ? 1U : 0;
     default:
         return 0;
     }
@@ -74,7 +81,7 @@ static bool move_up(osprey__graph *graph, size_t index)
     size_t producer = osprey__graph_producer(graph, pick.inputs[0]);
     if (producer == SIZE_MAX || osprey__graph_uses(graph, pick.inputs[0]) != 1) return false;
     osprey__node moved = graph->nodes[producer];
-    unsigned rows = row_inputs(graph, &moved, pick.op);
+    unsigned rows = row_inputs(graph, &moved, &pick);
     if (!rows) return false;
     osprey__graph_remove_node(graph, producer);
     index--;

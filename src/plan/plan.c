@@ -230,6 +230,7 @@ static size_t overwritable_input(const osprey__node *node)
     case OSPREY__OP_LAYER_NORM:
     case OSPREY__OP_ACTIVATION:
     case OSPREY__OP_ADD:
+    case OSPREY__OP_MULTIPLY:
     case OSPREY__OP_GROUP_NORM:
         return 0;
     default:

@@ -27,7 +27,7 @@ static problem problem_new(size_t m, size_t n, size_t k)
     /* Rows 4 KiB apart are those that kernels would rather have prepared. */
     p.lda = k <= 1024 && !random_below(3) ? 1024 : k + random_below(3) * 5;
     p.ldc = n + random_below(3) * 7;
-    p.activation = (osprey_activation)random_below(OSPREY_ACTIVATION_TANH + 1);
+    p.activation = (osprey_activation)random_below(OSPREY_ACTIVATION_SILU + 1);
     p.has_bias = random_below(2);
     p.input_range = random_below(2) ? 0 : 0.25F + 0.25F * (float)random_below(5);
     p.has_residual = random_below(2);
@@ -127,6 +127,8 @@ static double activate(osprey_activation activation, double x)
         return x / (1 + exp(-1.702 * x));
     case OSPREY_ACTIVATION_TANH:
         return tanh(x);
+    case OSPREY_ACTIVATION_SILU:
+        return x / (1 + exp(-x));
     }
     return x;
 }

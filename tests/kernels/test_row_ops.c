@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layer norm, activations, addition, transposition: against doubles and the portable kernels. */
+/* Layer norm, activations, sums, products, turns, transposition: against doubles and the portable
+ * kernels. */
 #include "cmocka_all.h"
 #include "kernels/guarded.h"
 
@@ -23,6 +24,8 @@ static double exact_activation(osprey_activation activation, double x)
         return x / (1 + exp(-1.702 * x));
     case OSPREY_ACTIVATION_TANH:
         return tanh(x);
+    case OSPREY_ACTIVATION_SILU:
+        return x / (1 + exp(-x));
     }
     return x;
 }
@@ -59,7 +62,7 @@ static void test_activations_are_near_exact(void **state)
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__kernels *kernels = kernels_or_say_so("activations", (osprey__cpu_level)level);
         if (!kernels) continue;
-        for (int kind = OSPREY_ACTIVATION_NONE; kind <= OSPREY_ACTIVATION_TANH; kind++) {
+        for (int kind = OSPREY_ACTIVATION_NONE; kind <= OSPREY_ACTIVATION_SILU; kind++) {
             double error = largest_error(kernels, (osprey_activation)kind);
             print_message("%s, activation %d: largest error %.2g * max(1, |x|)\n",
                           kernels->instruction_set, kind, error);
@@ -74,7 +77,7 @@ static void test_activations_of_infinities(void **state)
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         const osprey__kernels *kernels = kernels_or_say_so("infinities", (osprey__cpu_level)level);
         if (!kernels) continue;
-        for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_TANH; kind++) {
+        for (int kind = OSPREY_ACTIVATION_RELU; kind <= OSPREY_ACTIVATION_SILU; kind++) {
             /* More than a vector, and a tail. */
             float x[21], out[21];
             for (size_t i = 0; i < 21; i++) {
@@ -100,7 +103,7 @@ static void test_activation_and_add_of_any_length(void **state)
         const osprey__kernels *kernels = kernels_or_say_so("tails", (osprey__cpu_level)level);
         if (!kernels) continue;
         for (size_t count = 1; count < 100; count++) {
-            osprey_activation kind = (osprey_activation)(count % 5);
+            osprey_activation kind = (osprey_activation)(count % (OSPREY_ACTIVATION_SILU + 1));
             guarded x = guarded_random(count, 6), y = guarded_random(count, 6);
             guarded expected = guarded_random(count, 1), out = guarded_random(count, 1);
             portable->activation_f32(kind, count, x.floats, expected.floats);
@@ -119,6 +122,62 @@ static void test_activation_and_add_of_any_length(void **state)
             guarded_free(&expected);
             guarded_free(&out);
         }
+    }
+}
+
+static void test_multiplication_of_any_length(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("products", (osprey__cpu_level)level);
+        if (!kernels) continue;
+        for (size_t count = 1; count < 100; count++) {
+            guarded x = guarded_random(count, 6), y = guarded_random(count, 6);
+            guarded wanted = guarded_random(count, 1), out = guarded_random(count, 1);
+            for (size_t i = 0; i < count; i++) wanted.floats[i] = x.floats[i] * y.floats[i];
+            kernels->multiply_f32(count, x.floats, y.floats, out.floats);
+            assert_same_bits(wanted.floats, out.floats, count);
+            kernels->multiply_f32(count, x.floats, y.floats, x.floats);
+            assert_same_bits(wanted.floats, x.floats, count);
+            guarded_free(&x);
+            guarded_free(&y);
+            guarded_free(&wanted);
+            guarded_free(&out);
+        }
+    }
+}
+
+/* Rows within wider ones, pairs as complex numbers. */
+static void check_turn(const osprey__kernels *kernels, size_t rows, size_t width, size_t stride)
+{
+    guarded x = guarded_random((rows - 1) * stride + width, 3);
+    guarded turns = guarded_random(rows * width, 1);
+    guarded wanted = guarded_random(rows * width, 1), out = guarded_random(rows * width, 1);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < width; i += 2) {
+            const float *pair = x.floats + row * stride + i;
+            const float *turn = turns.floats + row * width + i;
+            const double re = (double)pair[0], im = (double)pair[1];
+            const double cosine = (double)turn[0], sine = (double)turn[1];
+            wanted.floats[row * width + i] = (float)(re * cosine - im * sine);
+            wanted.floats[row * width + i + 1] = (float)(re * sine + im * cosine);
+        }
+    kernels->turn_pairs_f32(rows, width, x.floats, stride, turns.floats, out.floats);
+    assert_near(wanted.floats, out.floats, out.count, 2e-6);
+    guarded_free(&x);
+    guarded_free(&turns);
+    guarded_free(&wanted);
+    guarded_free(&out);
+}
+
+static void test_turns_of_any_even_width(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("turns", (osprey__cpu_level)level);
+        if (!kernels) continue;
+        for (size_t width = 2; width < 100; width += 2)
+            check_turn(kernels, 1 + width % 3, width, width + width % 7);
     }
 }
 
@@ -268,6 +327,8 @@ int main(void)
         cmocka_unit_test(test_activations_are_near_exact),
         cmocka_unit_test(test_activations_of_infinities),
         cmocka_unit_test(test_activation_and_add_of_any_length),
+        cmocka_unit_test(test_multiplication_of_any_length),
+        cmocka_unit_test(test_turns_of_any_even_width),
         cmocka_unit_test(test_layer_norm_of_any_width),
         cmocka_unit_test(test_layer_norm_far_from_zero),
         cmocka_unit_test(test_layer_norm_without_scale_and_shift),

@@ -138,6 +138,13 @@ OSPREY__INLINE vec vec_load_quads(const float *p, size_t stride)
     return vec_load(p);
 }
 
+OSPREY__INLINE vec vec_turn_pairs(vec x, vec turns)
+{
+    const vec signs = {-1, 1, -1, 1};
+    vec across = vrev64q_f32(x) * signs * vtrn2q_f32(turns, turns);
+    return vfmaq_f32(across, x, vtrn1q_f32(turns, turns));
+}
+
 OSPREY__INLINE void vec_transpose_quads(vec x[4])
 {
     float64x2_t low01 = vreinterpretq_f64_f32(vzip1q_f32(x[0], x[1]));

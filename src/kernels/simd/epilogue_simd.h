@@ -129,6 +129,9 @@ OSPREY__INLINE void finish_sums(const osprey__gemm_args *args, const finish_job 
     case OSPREY_ACTIVATION_TANH:
         finish_with(args, job, kind, OSPREY_ACTIVATION_TANH);
         break;
+    case OSPREY_ACTIVATION_SILU:
+        finish_with(args, job, kind, OSPREY_ACTIVATION_SILU);
+        break;
     }
 }
 

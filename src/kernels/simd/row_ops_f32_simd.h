@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layer norm, activations and addition, for the row_ops_f32_*.c of all instruction sets. */
+/* Layer norm, activations, sums and products, for the row_ops_f32_*.c of all instruction sets. */
 #ifndef OSPREY_KERNELS_SIMD_ROW_OPS_F32_SIMD_H
 #define OSPREY_KERNELS_SIMD_ROW_OPS_F32_SIMD_H
 
@@ -114,6 +114,33 @@ OSPREY__INLINE void activate_all(osprey_activation activation, size_t count, con
     case OSPREY_ACTIVATION_TANH:
         activate_all_with(OSPREY_ACTIVATION_TANH, count, x, y, out);
         break;
+    case OSPREY_ACTIVATION_SILU:
+        activate_all_with(OSPREY_ACTIVATION_SILU, count, x, y, out);
+        break;
+    }
+}
+
+static void multiply_f32(size_t count, const float *x, const float *y, float *out)
+{
+    size_t i = 0;
+    for (; i + VEC_FLOATS <= count; i += VEC_FLOATS)
+        vec_store(out + i, vec_load(x + i) * vec_load(y + i));
+    if (i < count)
+        vec_store_first(out + i, count - i,
+                        vec_load_first(x + i, count - i) * vec_load_first(y + i, count - i));
+}
+
+static void turn_pairs_f32(size_t rows, size_t width, const float *x, size_t x_stride,
+                           const float *turns, float *out)
+{
+    for (size_t row = 0; row < rows; row++, x += x_stride, turns += width, out += width) {
+        size_t i = 0;
+        for (; i + VEC_FLOATS <= width; i += VEC_FLOATS)
+            vec_store(out + i, vec_turn_pairs(vec_load(x + i), vec_load(turns + i)));
+        if (i < width)
+            vec_store_first(out + i, width - i,
+                            vec_turn_pairs(vec_load_first(x + i, width - i),
+                                           vec_load_first(turns + i, width - i)));
     }
 }
 

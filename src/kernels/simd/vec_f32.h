@@ -17,6 +17,8 @@
  *     vec_reciprocal_estimate(x)        1 / x within 2^-11 * 0.75 of itself; of infinity 0
  *     vec_round_nearest(x)              to whole numbers, ties to even
  *     vec_scale_by_power(x, n)          x * 2^n for whole n from -252 to 254
+ *     vec_turn_pairs(x, turns)          each pair of elements times that of turns, as complex
+ *                                       numbers
  *     vec_sum, vec_largest(x)           of the elements, a float
  *     vec_load_quads(p, stride)         four floats from each of p, p + 4 * stride, ... side by
  * side vec_transpose_quads(x[4])         within each 128 bits rows become columns: x[i] holds

@@ -77,6 +77,12 @@ OSPREY__INLINE vec vec_gelu_tanh(vec x)
     return vec_times_sigmoid(x, x * cubic);
 }
 
+OSPREY__INLINE vec vec_silu(vec x)
+{
+    x = vec_max(vec_set(-128.0f), x);
+    return vec_times_sigmoid(x, x);
+}
+
 /* 2 * sigmoid(2 * x) - 1, which is -1 far above where its exponential would overflow. */
 OSPREY__INLINE vec vec_tanh(vec x)
 {
@@ -134,6 +140,8 @@ OSPREY__INLINE vec vec_activate(const osprey_activation activation, vec x, const
         return is_rounded ? vec_quick_gelu_short(x) : vec_quick_gelu(x);
     case OSPREY_ACTIVATION_TANH:
         return vec_tanh(x);
+    case OSPREY_ACTIVATION_SILU:
+        return vec_silu(x);
     }
     return x;
 }

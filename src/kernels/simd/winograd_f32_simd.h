@@ -166,6 +166,9 @@ static void winograd_output_f32(const osprey__winograd_output_args *args)
     case OSPREY_ACTIVATION_TANH:
         finish_tiles(args, OSPREY_ACTIVATION_TANH);
         break;
+    case OSPREY_ACTIVATION_SILU:
+        finish_tiles(args, OSPREY_ACTIVATION_SILU);
+        break;
     }
 }
 

@@ -21,6 +21,17 @@ void osprey__add_f32__avx512(osprey_activation activation, size_t count, const f
     activate_all(activation, count, x, y, out);
 }
 
+void osprey__multiply_f32__avx512(size_t count, const float *x, const float *y, float *out)
+{
+    multiply_f32(count, x, y, out);
+}
+
+void osprey__turn_pairs_f32__avx512(size_t rows, size_t width, const float *x, size_t x_stride,
+                                    const float *turns, float *out)
+{
+    turn_pairs_f32(rows, width, x, x_stride, turns, out);
+}
+
 void osprey__transpose_f32__avx512(size_t rows, size_t columns, const float *x, size_t x_stride,
                                    const float *residual, float *out, size_t out_stride)
 {

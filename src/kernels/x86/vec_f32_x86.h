@@ -230,6 +230,12 @@ OSPREY__INLINE vec vec_absolute(vec x)
     return VEC_AVX(andnot_ps)(vec_set(-0.0f), x);
 }
 
+OSPREY__INLINE vec vec_turn_pairs(vec x, vec turns)
+{
+    vec across = VEC_AVX(permute_ps)(x, _MM_SHUFFLE(2, 3, 0, 1)) * VEC_AVX(movehdup_ps)(turns);
+    return VEC_AVX(fmaddsub_ps)(x, VEC_AVX(moveldup_ps)(turns), across);
+}
+
 OSPREY__INLINE void vec_transpose_quads(vec x[4])
 {
     vec low01 = VEC_AVX(unpacklo_ps)(x[0], x[1]), high01 = VEC_AVX(unpackhi_ps)(x[0], x[1]);
