@@ -26,8 +26,8 @@ static osprey_status check_token_merge(const osprey_model *model,
                             "merges tokens of the image tower, which is left out of this engine");
     if (model->config.image.kind != OSPREY__IMAGE_VIT)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
-                            "merges tokens of a vision transformer, and the image tower of this "
-                            "model is a ResNet");
+                            "merges tokens of a vision transformer as CLIP has it, and the image "
+                            "tower of this model is another");
     return OSPREY_OK;
 }
 

@@ -36,6 +36,7 @@ typedef enum osprey__image_kind {
     OSPREY__IMAGE_MODIFIED_RESNET, /* CLIP's, with three-convolution stem and attention pool */
     OSPREY__IMAGE_HYBRID,          /* a ViT over the feature map of a ResNet with group norms */
     OSPREY__IMAGE_MIXER,           /* MLP-Mixer, whose tokens are pooled by their mean */
+    OSPREY__IMAGE_EVA,             /* EVA-CLIP's ViT, as timm has it */
 } osprey__image_kind;
 
 typedef enum osprey__text_kind {
@@ -70,6 +71,9 @@ typedef struct osprey__image_config {
     bool has_projection;      /* LiT: a layer to the embedding's width, where the file has one */
     bool has_pre_logits;      /* ViT of vision_transformer's: a layer with tanh behind the pooling,
                                  to the embedding's width */
+    bool branch_norm;         /* EVA: norms stand behind attention and MLP, before the additions */
+    size_t rotary_side;       /* EVA: patches along a side that the angles by which queries and keys
+                                 are turned are meant for; 0: they are not turned */
 } osprey__image_config;
 
 /* Pixels, along a side, of a position that patches are made of: what a hybrid's ResNet reduces. */
@@ -97,6 +101,14 @@ typedef struct osprey__text_config {
     size_t end_id; /* OSPREY__POOL_FIRST_END */
 } osprey__text_config;
 
+/* How OpenCLIP uses an image tower of timm's: vision_cfg's timm_... */
+typedef struct osprey__timm_trunk {
+    char name[64];    /* timm's of the architecture; "": the tower is OpenCLIP's own */
+    char pool[16];    /* "token", "avg", "map", ... ; "": the tower's own way */
+    char proj[8];     /* "linear", "mlp" or "none"; "": the tower's own head is the projection */
+    bool proj_biased; /* "linear", "mlp": with a bias behind */
+} osprey__timm_trunk;
+
 typedef struct osprey__model_config {
     const char *layout; /* "huggingface", "openclip", "openai" or "vision_transformer"; static
                            storage, as the names below */
@@ -108,6 +120,8 @@ typedef struct osprey__model_config {
     size_t embed_dim;
     size_t head_classes; /* of the classification head behind the embedding; 0: none */
     osprey__image_config image;
+    osprey__timm_trunk trunk; /* where it has a name, image is but its kind of size: the rest is the
+                                 weights' to tell (model/timm_trunks.h) */
     osprey__text_config text;
     osprey_preprocessing preprocessing;
     bool has_logit_bias;    /* a tensor logit_bias is among the weights */

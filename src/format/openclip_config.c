@@ -41,6 +41,7 @@ static const option image_options[] = {
     {"final_ln_after_pool", ANY},
     {"attn_pooler_queries", ANY},
     {"attn_pooler_heads", ANY},
+    {"timm_model_name", ANY},
     {"timm_model_pretrained", ANY},
     {"timm_pool", ANY},
     {"timm_proj", ANY},
@@ -50,7 +51,6 @@ static const option image_options[] = {
     {"pool_type", "tok"},
     {"pos_embed_type", "learnable"},
     {"block_type", "default"},
-    {"timm_model_name", OFF},
     {"attentional_pool", OFF},
     {"no_ln_pre", OFF},
     {"ls_init_value", OFF},
@@ -196,14 +196,46 @@ static osprey_status read_resnet(const osprey__config_section *section, const js
     return osprey__config_check_heads(section, image->width * 32, image->heads, error);
 }
 
+/* A text of timm's, or fallback where the key is absent; null is none. */
+static osprey_status read_timm_text(const osprey__config_section *section, const char *key,
+                                    const char *fallback, size_t capacity, char *text,
+                                    osprey_error *error)
+{
+    const json_t *found = json_object_get(section->object, key);
+    const char *value = found ? "" : fallback;
+    OSPREY_TRY(osprey__json_string(section->object, key, section->label, &value, error));
+    if (strlen(value) >= capacity)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"%s\" is \"%.80s\", which osprey does not support", key, value);
+    memcpy(text, value, strlen(value) + 1);
+    return OSPREY_OK;
+}
+
+/* With open_clip's defaults. */
+static osprey_status read_trunk(const osprey__config_section *section, osprey__timm_trunk *trunk,
+                                osprey_error *error)
+{
+    OSPREY_TRY(
+        read_timm_text(section, "timm_model_name", "", sizeof trunk->name, trunk->name, error));
+    if (!*trunk->name) return OSPREY_OK;
+    OSPREY_TRY(read_timm_text(section, "timm_pool", "avg", sizeof trunk->pool, trunk->pool, error));
+    OSPREY_TRY(
+        read_timm_text(section, "timm_proj", "linear", sizeof trunk->proj, trunk->proj, error));
+    return osprey__json_bool(section->object, "timm_proj_bias", section->label, &trunk->proj_biased,
+                             error);
+}
+
 static osprey_status read_image(const osprey__config_section *section, bool quick_gelu,
-                                osprey__image_config *image, osprey_error *error)
+                                osprey__timm_trunk *trunk, osprey__image_config *image,
+                                osprey_error *error)
 {
     OSPREY_TRY(check_options(section, image_options, error));
     *image = (osprey__image_config){.image_height = 224, .image_width = 224, .width = 768};
     size_t head_width = 64;
     OSPREY_TRY(osprey__config_dimension_pair(section, "image_size", OSPREY__CONFIG_IMAGE_MAX,
                                              &image->image_height, &image->image_width, error));
+    OSPREY_TRY(read_trunk(section, trunk, error));
+    if (*trunk->name) return OSPREY_OK;
     OSPREY_TRY(
         osprey__config_dimension(section, "width", OSPREY__CONFIG_WIDTH_MAX, &image->width, error));
     OSPREY_TRY(osprey__config_dimension(section, "head_width", OSPREY__CONFIG_WIDTH_MAX,
@@ -340,7 +372,7 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
     config->has_logit_bias = bias && !json_is_null(bias);
 
     OSPREY_TRY(osprey__config_section_open(&model, "vision_cfg", &section, error));
-    OSPREY_TRY(read_image(&section, quick_gelu, &config->image, error));
+    OSPREY_TRY(read_image(&section, quick_gelu, &config->trunk, &config->image, error));
     OSPREY_TRY(osprey__config_section_open(&model, "text_cfg", &section, error));
     OSPREY_TRY(read_text(&section, quick_gelu, &config->text, error));
     const char *tokenizer = NULL;

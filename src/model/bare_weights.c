@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "format/config_values.h"
+#include "model/eva_weights.h"
 #include "model/shape_reader.h"
 #include "model/zoo.h"
 
@@ -42,6 +43,7 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     static const struct {
         const char *prefix, *family;
     } others[] = {
+        /* Unless it is an EVA. */
         {"visual.trunk.", "an image tower of timm"},
         {"text_decoder.", "a caption decoder (CoCa)"},
         {"visual.attn_pool", "an attention pooler (CoCa)"},
@@ -54,16 +56,17 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     };
     size_t count;
     const osprey__tensor *tensors = osprey__weights_tensors(weights, &count);
+    const bool eva = osprey__is_eva(weights);
     for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+        for (size_t k = eva; k < sizeof others / sizeof *others; k++) {
             if (strncmp(tensors[i].name, others[k].prefix, strlen(others[k].prefix)) == 0)
                 return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
-                                    "has CLIP's own ViT, ResNet and text transformer",
+                                    "has CLIP's own ViT, ResNet and text transformer, and EVA",
                                     tensors[i].name, others[k].family);
         }
     }
-    if (has(weights, "visual.conv1.weight")) return OSPREY_OK;
+    if (eva || has(weights, "visual.conv1.weight")) return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "a file of weights, but of no model that osprey knows: there is neither "
                         "\"visual.conv1.weight\" (OpenAI, OpenCLIP) nor "
@@ -153,7 +156,11 @@ static osprey_status read_shapes(const bare_file *r, osprey__model_config *confi
     *config = (osprey__model_config){.file = "the rest of the file"};
     osprey__image_config *image = &config->image;
     char name[128];
-    OSPREY_TRY(has(r->shapes.weights, "visual.proj") ? read_vit(r, image) : read_resnet(r, image));
+    if (osprey__is_eva(r->shapes.weights))
+        OSPREY_TRY(osprey__eva_shapes(&r->shapes, image));
+    else
+        OSPREY_TRY(has(r->shapes.weights, "visual.proj") ? read_vit(r, image)
+                                                         : read_resnet(r, image));
     OSPREY_TRY(read_text(r, &config->text));
     snprintf(name, sizeof name, "%stext_projection", r->text);
     OSPREY_TRY(

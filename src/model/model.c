@@ -12,6 +12,7 @@
 #include "model/model_data.h"
 #include "model/model_tokenizer.h"
 #include "model/position_grid.h"
+#include "model/timm_trunks.h"
 #include "model/towers.h"
 #include "model/unused_weights.h"
 #include "model/weight_choice.h"
@@ -90,6 +91,8 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
         OSPREY_TRY(osprey__openclip_config_read(directory, config, error));
         model->identified_by = file;
         OSPREY_TRY(add_config_files(model, directory, error));
+        if (*config->trunk.name)
+            OSPREY_TRY(osprey__timm_trunk_config(model->weights, config, error));
     }
     model->names =
         config->text_is_prefixed ? &osprey__openclip_prefixed_names : &osprey__openclip_names;
@@ -220,10 +223,9 @@ fail:
 static const char *image_architecture(const osprey__image_config *image)
 {
     static const char *const names[] = {
-        [OSPREY__IMAGE_VIT] = "vit",
-        [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
-        [OSPREY__IMAGE_HYBRID] = "hybrid",
-        [OSPREY__IMAGE_MIXER] = "mixer",
+        [OSPREY__IMAGE_VIT] = "vit",       [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
+        [OSPREY__IMAGE_HYBRID] = "hybrid", [OSPREY__IMAGE_MIXER] = "mixer",
+        [OSPREY__IMAGE_EVA] = "eva",
     };
     return image->layers ? names[image->kind] : NULL;
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 osprey__tensor_name osprey__tensor_name_print(const char *format, ...)
 {
@@ -86,6 +87,18 @@ osprey__value_id osprey__build_tensor(osprey__tower_builder *builder, const char
                                       const size_t *dims)
 {
     return osprey__build_tensor_as(builder, name, rank, dims, rank, dims);
+}
+
+osprey__value_id osprey__build_tensor_part(osprey__tower_builder *builder, const char *name,
+                                           size_t part, size_t parts, size_t rank,
+                                           const size_t *dims)
+{
+    size_t all[OSPREY__MAX_DIMS] = {parts * dims[0]}, elements = dims[0];
+    for (size_t i = 1; i < rank; i++) {
+        all[i] = dims[i];
+        elements *= dims[i];
+    }
+    return add_constant(builder, name, find(builder, name, rank, all), part * elements, rank, dims);
 }
 
 float *osprey__build_floats(osprey__tower_builder *builder, const char *name, size_t rank,
@@ -196,8 +209,12 @@ osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const cha
         inputs[1] = osprey__build_flax_filter(builder, kernel.text, width, channels, patch);
         inputs[2] = osprey__build_tensor(builder, bias.text, 1, &width);
     } else {
-        inputs[1] =
-            osprey__build_tensor(builder, name, 4, (size_t[]){width, channels, patch, patch});
+        const bool biased = name[strlen(name) - 1] == '.';
+        osprey__tensor_name weight = osprey__tensor_name_print(biased ? "%sweight" : "%s", name);
+        osprey__tensor_name bias = osprey__tensor_name_print("%sbias", name);
+        inputs[1] = osprey__build_tensor(builder, weight.text, 4,
+                                         (size_t[]){width, channels, patch, patch});
+        if (biased) inputs[2] = osprey__build_tensor(builder, bias.text, 1, &width);
     }
     osprey__value_id x =
         osprey__graph_node(builder->graph, OSPREY__OP_CONV2D, "patches", inputs, 3,
@@ -238,12 +255,10 @@ static osprey__value_id build_merged_part(osprey__tower_builder *builder, const 
     osprey__tensor_name weight = osprey__tensor_name_print("%sweight", prefix);
     osprey__tensor_name bias = osprey__tensor_name_print("%sbias", prefix);
     osprey__tensor_name name = osprey__tensor_name_print("%s%s", prefix, parts[part]);
-    size_t all[] = {3 * width, width}, dims[] = {width, width};
-    const osprey__tensor *weights = find(builder, weight.text, 2, all);
-    const osprey__tensor *biases = find(builder, bias.text, 1, all);
-    osprey__value_id inputs[] = {
-        x, add_constant(builder, weight.text, weights, part * width * width, 2, dims),
-        add_constant(builder, bias.text, biases, part * width, 1, dims)};
+    const size_t dims[] = {width, width};
+    osprey__value_id inputs[] = {x,
+                                 osprey__build_tensor_part(builder, weight.text, part, 3, 2, dims),
+                                 osprey__build_tensor_part(builder, bias.text, part, 3, 1, dims)};
     return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, name.text, inputs, 3, NULL);
 }
 

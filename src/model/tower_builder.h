@@ -40,6 +40,12 @@ osprey__value_id osprey__build_tensor_as(osprey__tower_builder *builder, const c
                                          size_t rank, const size_t *dims, size_t seen_rank,
                                          const size_t *seen_dims);
 
+/* Part `part` of the tensor of that name, of as many equal parts along its first dimension; dims
+ * are the part's. */
+osprey__value_id osprey__build_tensor_part(osprey__tower_builder *builder, const char *name,
+                                           size_t part, size_t parts, size_t rank,
+                                           const size_t *dims);
+
 /* The elements of the tensor of that name and exactly those dims, which the caller frees with
  * osprey__free; NULL on failure. Counts as parameters. */
 float *osprey__build_floats(osprey__tower_builder *builder, const char *name, size_t rank,
@@ -56,7 +62,7 @@ osprey__value_id osprey__build_flax_filter(osprey__tower_builder *builder, const
 
 /*
  * The patches of pixels, or of a feature map, as rows: [patches][width]. The filter is published as
- * [width][channels][patch][patch] without a bias, or in flax's way with one.
+ * [width][channels][patch][patch], without a bias where the name is whole, or in flax's way.
  */
 osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const char *name,
                                        osprey__value_id image, size_t patches, size_t width,

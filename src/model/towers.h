@@ -30,6 +30,9 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *builder);
  */
 osprey__value_id osprey__build_resnet_stem(osprey__tower_builder *builder, osprey__value_id pixels);
 
+/* EVA (Fang et al., 2022 and 2023), as EVA-CLIP has it (Sun et al., 2023) and timm builds it. */
+osprey__value_id osprey__build_eva(osprey__tower_builder *builder);
+
 /* CLIP's modified ResNet (Radford et al., 2021, section 2.4). */
 osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
 

@@ -51,6 +51,25 @@
                           .activation = OSPREY_ACTIVATION_RELU},                                   \
                 .text = TEXT_TOWER(text_width, text_layers)}},
 
+#define ZOO_EVA(name, size, patch, vision_width, vision_layers, head_width, mlp, act, branch,      \
+                rotary, embedding, text_width, text_layers)                                        \
+    {.gelu_name = name,                                                                            \
+     .config = {.layout = "openclip",                                                              \
+                .embed_dim = (embedding),                                                          \
+                .image = {.kind = OSPREY__IMAGE_EVA,                                               \
+                          .image_height = (size),                                                  \
+                          .image_width = (size),                                                   \
+                          .width = (vision_width),                                                 \
+                          .layers = (vision_layers),                                               \
+                          .heads = (vision_width) / (head_width),                                  \
+                          .mlp_width = (mlp),                                                      \
+                          .patch_size = (patch),                                                   \
+                          .activation = OSPREY_ACTIVATION_##act,                                   \
+                          .layer_norm_epsilon = 1e-6F,                                             \
+                          .branch_norm = (branch),                                                 \
+                          .rotary_side = (rotary)},                                                \
+                .text = TEXT_TOWER(text_width, text_layers)}},
+
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
 };

@@ -132,7 +132,7 @@ static void test_what_cannot_be_merged_is_refused(void **state)
     const osprey_engine_options many = {.token_merge = 13};
     assert_refused(DEEP, many, "at most 12 of the image tower's 26 tokens");
     const osprey_engine_options some = {.token_merge = 1};
-    assert_refused(RESNET, some, "is a ResNet");
+    assert_refused(RESNET, some, "as CLIP has it");
     const osprey_engine_options text = {.towers = OSPREY_TOWER_TEXT, .token_merge = 1};
     assert_refused(DEEP, text, "left out of this engine");
 }

@@ -95,6 +95,26 @@ static void test_vit_options(void **state)
     assert_int_equal(config.preprocessing.fill[2], 9);
 }
 
+static void test_trunks_of_timm(void **state)
+{
+    (void)state;
+    /* Of a trunk, the keys of OpenCLIP's own towers do not count. */
+    osprey__model_config config = parse_well(
+        VISION("'timm_model_name':'eva02_base_patch16_clip_224','image_size':224,'width':7,"
+               "'timm_pool':'token','timm_proj':null"));
+    assert_string_equal(config.trunk.name, "eva02_base_patch16_clip_224");
+    assert_string_equal(config.trunk.pool, "token");
+    assert_string_equal(config.trunk.proj, "");
+    assert_int_equal(config.image.image_width, 224);
+    assert_int_equal(config.preprocessing.crop_width, 224);
+    config = parse_well(VISION("'timm_model_name':'x','timm_proj_bias':true"));
+    assert_string_equal(config.trunk.pool, "avg");
+    assert_string_equal(config.trunk.proj, "linear");
+    assert_true(config.trunk.proj_biased);
+    config = parse_well(VISION("'timm_model_name':''"));
+    assert_int_equal(config.image.layers, 12);
+}
+
 static void test_end_token_has_a_default(void **state)
 {
     (void)state;
@@ -152,8 +172,18 @@ static void test_refuses_wrong_settings(void **state)
         {MODEL("'multimodal_cfg':{},", "", "", ""), OSPREY_UNSUPPORTED, "model_cfg",
          "multimodal_cfg"},
         {MODEL("'quick_gelu':1,", "", "", ""), OSPREY_FORMAT, "model_cfg", "quick_gelu"},
-        {VISION("'timm_model_name':'vit_base'"), OSPREY_UNSUPPORTED, "model_cfg: vision_cfg",
-         "\"timm_model_name\" is vit_base"},
+        {VISION("'timm_model_name':7"), OSPREY_FORMAT, "vision_cfg", "timm_model_name"},
+        {VISION("'timm_model_name':'"
+                "0123456789012345678901234567890123456789012345678901234567890123'"),
+         OSPREY_UNSUPPORTED, "vision_cfg", "\"timm_model_name\" is \"0123"},
+        {VISION("'timm_model_name':'x','timm_pool':'a pool of many words'"), OSPREY_UNSUPPORTED,
+         "vision_cfg", "\"timm_pool\" is \"a pool of many words\""},
+        {VISION("'timm_model_name':'x','timm_proj':'quadratic'"), OSPREY_UNSUPPORTED, "vision_cfg",
+         "\"timm_proj\" is \"quadratic\""},
+        {VISION("'timm_model_name':'x','timm_proj_bias':0"), OSPREY_FORMAT, "vision_cfg",
+         "timm_proj_bias"},
+        {VISION("'timm_model_name':'x','width':'wide','invented':1"), OSPREY_UNSUPPORTED,
+         "vision_cfg", "\"invented\""},
         {VISION("'no_ln_pre':true"), OSPREY_UNSUPPORTED, "vision_cfg", "no_ln_pre"},
         {VISION("'ls_init_value':1e-4"), OSPREY_UNSUPPORTED, "vision_cfg", "ls_init_value"},
         {VISION("'attentional_pool':'parallel'"), OSPREY_UNSUPPORTED, "vision_cfg",
@@ -245,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_vit_options),
+        cmocka_unit_test(test_trunks_of_timm),
         cmocka_unit_test(test_end_token_has_a_default),
         cmocka_unit_test(test_resnet_is_rn50x4),
         cmocka_unit_test(test_options_without_effect_are_accepted),

@@ -29,12 +29,12 @@ def randomise(model, seed, logit_scale):
                     uniform(parameter, *((0.5, 1.5) if leaf == "weight" else (-0.4, 0.4)))
                 elif leaf.endswith("bias"):
                     normal(parameter, 0.2)
-                elif isinstance(module, nn.Embedding) or "embedding" in leaf:
+                elif isinstance(module, nn.Embedding) or "embed" in leaf or leaf == "cls_token":
                     normal(parameter, 0.6)
                 elif isinstance(module, nn.Conv2d):
                     normal(parameter, 2.0 / math.sqrt(parameter[0].numel()))
                 else:
-                    sharp = name.endswith(("q_proj", "k_proj", "query", "key")) or leaf == "in_proj_weight"
+                    sharp = name.endswith(("q_proj", "k_proj", "query", "key", "qkv")) or leaf == "in_proj_weight"
                     normal(parameter, (2.0 if sharp else 1.0) / math.sqrt(parameter.shape[-1]))
     return model.eval()
 

@@ -26,6 +26,7 @@ from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import flax_reference as reference
+import tiny_trunks
 from make_flax_models import preprocess as preprocess_flax
 
 HERE = Path(__file__).resolve().parent

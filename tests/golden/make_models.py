@@ -22,6 +22,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 import golden_expect
 import golden_vocabulary
+import tiny_trunks
 from golden_weights import randomise, settle_batch_norms
 
 HERE = Path(__file__).resolve().parent
@@ -259,7 +260,9 @@ def hf_bert_first(folder):
 
 def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None):
     """config and preprocessing: model_cfg and preprocess_cfg of open_clip_config.json."""
-    model = randomise(open_clip.CLIP(**config), seed, logit_scale)
+    parts = dict(config)
+    kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
+    model = randomise(kind(**parts), seed, logit_scale)
     settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed)
     tensors = model.state_dict()
     if used_tokens is not None:
@@ -316,6 +319,40 @@ def openclip_rn(folder):
     golden_vocabulary.save_special_tokens(folder, 77)
 
 
+def openclip_eva(folder, name, seed, dtype):
+    with tiny_trunks.tiny(tiny_trunks.EVA):
+        write_openclip(folder, seed, 100, {
+            "embed_dim": 24,
+            "vision_cfg": {"image_size": tiny_trunks.EVA[name]["img_size"],
+                           "timm_model_name": name, "timm_model_pretrained": False,
+                           "timm_pool": "token", "timm_proj": None},
+            "text_cfg": {"context_length": 77, "vocab_size": VOCABULARY, "width": 12, "heads": 1,
+                         "layers": 2, "hf_tokenizer_name": "golden"},
+            "custom_text": True}, OPENAI_NORM, dtype)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
+def openclip_eva01(folder):
+    """EVA-01: queries, keys and values in one matrix, of which keys have no bias; GELU."""
+    openclip_eva(folder, "eva_giant_patch14_224", 22, torch.float16)
+
+
+def openclip_eva02(folder):
+    """EVA-02: rotary embeddings, gated MLP, norms within attention and MLP."""
+    openclip_eva(folder, "eva02_base_patch16_clip_224", 23, torch.float16)
+
+
+def openclip_eva02_e(folder):
+    """EVA-02 E: norms behind attention and MLP, before the additions; heads of 112."""
+    openclip_eva(folder, "eva02_enormous_patch14_clip_224", 24, torch.bfloat16)
+
+
+def expect_eva(*arguments):
+    with tiny_trunks.tiny(tiny_trunks.EVA):
+        golden_expect.openclip(*arguments)
+
+
 MODELS = {
     "hf-vit-p32-quickgelu": (hf_vit_p32_quickgelu, golden_expect.huggingface),
     "hf-vit-p16-gelu-sharded": (hf_vit_p16_gelu_sharded, golden_expect.huggingface),
@@ -329,6 +366,9 @@ MODELS = {
     "hf-chinese-clip": (hf_chinese_clip, golden_expect.chinese_clip),
     "hf-bert-mean": (hf_bert_mean, golden_expect.sentence_encoder),
     "hf-bert-first": (hf_bert_first, golden_expect.sentence_encoder),
+    "openclip-eva01": (openclip_eva01, expect_eva),
+    "openclip-eva02": (openclip_eva02, expect_eva),
+    "openclip-eva02-e": (openclip_eva02_e, expect_eva),
 }
 
 

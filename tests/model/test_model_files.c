@@ -165,6 +165,33 @@ static void test_weights_that_fit_two_architectures(void **state)
            "tensor \"logit_scale\" is missing");
 }
 
+#define EVA_BLOCK(n) "visual.trunk.blocks." n ".norm1.weight", "1"
+#define EVA02_B                                                                                    \
+    "visual.trunk.cls_token", "1,1,768", "visual.trunk.pos_embed", "1,197,768",                    \
+        "visual.trunk.patch_embed.proj.weight", "768,3,16,16",                                     \
+        "visual.trunk.blocks.0.attn.q_proj.bias", "768", "visual.trunk.blocks.0.mlp.fc1_g.weight", \
+        "2048,768", EVA_BLOCK("0"), EVA_BLOCK("1"), EVA_BLOCK("2"), EVA_BLOCK("3"),                \
+        EVA_BLOCK("4"), EVA_BLOCK("5"), EVA_BLOCK("6"), EVA_BLOCK("7"), EVA_BLOCK("8"),            \
+        EVA_BLOCK("9"), EVA_BLOCK("10"), EVA_BLOCK("11"), "text.token_embedding.weight",           \
+        "49408,512", "text.positional_embedding", "77,512",                                        \
+        "text.transformer.resblocks.0.mlp.c_fc.weight", "2048,512", "text.text_projection",        \
+        "512,512", BLOCKS("text.")
+
+static void test_an_eva_is_known_by_its_shapes(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {EVA02_B, NULL};
+    write_shapes("eva.safetensors", shapes);
+    /* It is one; so on to the tensors that this file lacks. */
+    refuse(in_directory("eva.safetensors"), NULL, NULL, OSPREY_NOT_FOUND, "eva.safetensors",
+           "tensor \"logit_scale\" is missing");
+    static const char *const transformers[] = {
+        EVA02_B, "text.transformer.embeddings.word_embeddings.weight", "1", NULL};
+    write_shapes("eva.safetensors", transformers);
+    refuse(in_directory("eva.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED, "eva.safetensors",
+           "a text tower of transformers");
+}
+
 static void test_towers_of_others_are_named(void **state)
 {
     (void)state;
@@ -216,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_the_safest_sound_file_is_used),
         cmocka_unit_test(test_options_that_do_not_go_with_the_model),
         cmocka_unit_test(test_weights_that_fit_two_architectures),
+        cmocka_unit_test(test_an_eva_is_known_by_its_shapes),
         cmocka_unit_test(test_towers_of_others_are_named),
         cmocka_unit_test(test_zoo),
     };

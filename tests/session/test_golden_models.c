@@ -31,6 +31,9 @@ static const char *const names[] = {
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",
+    "openclip-eva01",
+    "openclip-eva02",
+    "openclip-eva02-e",
     "openai-vit",
     "openai-rn",
 };

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/eva_weights.h"
+
+#include "base/status.h"
+#include "model/timm_trunks.h"
+
+#include <string.h>
+
+#define TRUNK "visual.trunk."
+#define BLOCK TRUNK "blocks.0."
+
+bool osprey__is_eva(const osprey__weights *weights)
+{
+    const bool separate = osprey__weights_find(weights, BLOCK "attn.q_proj.bias") &&
+                          !osprey__weights_find(weights, BLOCK "attn.k_proj.bias");
+    return osprey__weights_find(weights, TRUNK "cls_token") &&
+           (separate || osprey__weights_find(weights, BLOCK "attn.q_bias"));
+}
+
+osprey_status osprey__eva_shapes(const osprey__shape_reader *shapes, osprey__image_config *image)
+{
+    static const char patch[] = TRUNK "patch_embed.proj.weight", position[] = TRUNK "pos_embed";
+    const bool gated = osprey__shape_has(shapes, BLOCK "mlp.fc1_g.weight");
+    const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
+    size_t positions = 0;
+    *image = (osprey__image_config){
+        .kind = OSPREY__IMAGE_EVA,
+        .activation = gated ? OSPREY_ACTIVATION_SILU : OSPREY_ACTIVATION_GELU,
+        .layer_norm_epsilon = 1e-6F,
+    };
+    OSPREY_TRY(osprey__shape_dim(shapes, patch, 4, 0, widest, &image->width));
+    OSPREY_TRY(
+        osprey__shape_dim(shapes, patch, 4, 3, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
+    OSPREY_TRY(osprey__shape_dim(shapes, gated ? BLOCK "mlp.fc1_g.weight" : BLOCK "mlp.fc1.weight",
+                                 2, 0, widest, &image->mlp_width));
+    OSPREY_TRY(osprey__shape_dim(shapes, position, 3, 1,
+                                 (size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX,
+                                 &positions));
+    const size_t side = osprey__shape_square_side(positions - 1);
+    if (!side || side > OSPREY__CONFIG_IMAGE_MAX / image->patch_size)
+        return osprey__fail(shapes->error, OSPREY_UNSUPPORTED, shapes->file,
+                            "tensor \"%s\" has %zu positions; those of a square of patches and of "
+                            "a class token would be right",
+                            position, positions);
+    image->layers = osprey__shape_blocks(shapes, TRUNK "blocks.", 0, ".norm1.weight");
+    image->image_height = image->image_width = side * image->patch_size;
+    return OSPREY_OK;
+}
+
+/* The tower ends with its class token and its own head, as every published EVA-CLIP has it. */
+static osprey_status check_use(const osprey__model_config *config, osprey_error *error)
+{
+    const osprey__timm_trunk *trunk = &config->trunk;
+    if (strcmp(trunk->pool, "token") == 0 && !*trunk->proj) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
+                        "\"timm_pool\" is \"%s\" and \"timm_proj\" \"%s\"; of %s osprey has the "
+                        "published form, \"token\" and null",
+                        trunk->pool, trunk->proj, trunk->name);
+}
+
+osprey_status osprey__read_eva(const osprey__shape_reader *shapes, const osprey__timm_entry *entry,
+                               osprey__model_config *config)
+{
+    const osprey__image_config said = config->image;
+    osprey__image_config *image = &config->image;
+    OSPREY_TRY(check_use(config, shapes->error));
+    OSPREY_TRY(osprey__eva_shapes(shapes, image));
+    if (said.image_height != image->image_height || said.image_width != image->image_width)
+        return osprey__fail(shapes->error, OSPREY_FORMAT, config->file,
+                            "\"image_size\" is %zu x %zu, but the positions in the weights are "
+                            "those of %zu x %zu pixels",
+                            said.image_height, said.image_width, image->image_height,
+                            image->image_width);
+    if (image->width % entry->head_width)
+        return osprey__fail(shapes->error, OSPREY_FORMAT, shapes->file,
+                            "the image tower is %zu wide, which the heads of %s, %zu wide, do not "
+                            "divide",
+                            image->width, entry->name, entry->head_width);
+    image->heads = image->width / entry->head_width;
+    image->branch_norm = entry->branch_norm;
+    image->rotary_side = entry->rotary_side;
+    return OSPREY_OK;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/timm_trunks.h"
+
+#include "base/buffer.h"
+#include "base/status.h"
+
+#include <string.h>
+
+static const osprey__timm_entry entries[] = {
+#define OSPREY__TIMM_EVA(name, head_width, branch_norm, rotary_side)                               \
+    {name, osprey__read_eva, head_width, branch_norm, rotary_side},
+#include "model/timm_trunks.def"
+#undef OSPREY__TIMM_EVA
+};
+
+#define ENTRIES (sizeof entries / sizeof *entries)
+
+static osprey_status fail_unknown(const char *name, const char *file, osprey_error *error)
+{
+    osprey__buffer names = {0};
+    osprey_status status = OSPREY_OK;
+    for (size_t i = 0; i < ENTRIES && status == OSPREY_OK; i++)
+        status = osprey__buffer_print(&names, error, "%s%s", i ? ", " : "", entries[i].name);
+    if (status == OSPREY_OK)
+        status =
+            osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                         "\"timm_model_name\" is \"%s\"; of timm's image towers there are %.*s",
+                         name, (int)names.length, names.bytes);
+    osprey__buffer_free(&names);
+    return status;
+}
+
+osprey_status osprey__timm_trunk_config(const osprey__weights *weights,
+                                        osprey__model_config *config, osprey_error *error)
+{
+    size_t count;
+    const osprey__shape_reader shapes = {weights, osprey__weights_files(weights, &count)[0], error};
+    for (size_t i = 0; i < ENTRIES; i++)
+        if (strcmp(entries[i].name, config->trunk.name) == 0)
+            return entries[i].read(&shapes, &entries[i], config);
+    return fail_unknown(config->trunk.name, config->file, error);
+}

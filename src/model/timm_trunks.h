@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Image towers that OpenCLIP takes from timm (tensors visual.trunk.*, and visual.head.* where a
+ * projection is put behind), by timm's names: timm_trunks.def. A name tells what leaves no trace in
+ * the weights, such as the width of heads; sizes are those of the weights. Each family has a file
+ * of its own that reads them. Any thread may call.
+ */
+#ifndef OSPREY_MODEL_TIMM_TRUNKS_H
+#define OSPREY_MODEL_TIMM_TRUNKS_H
+
+#include "format/model_config.h"
+#include "model/shape_reader.h"
+
+#include <osprey/error.h>
+
+/* What a name says. */
+typedef struct osprey__timm_entry osprey__timm_entry;
+
+/* Fills config->image, of which kind of size the configuration has said already. */
+typedef osprey_status osprey__timm_reader(const osprey__shape_reader *shapes,
+                                          const osprey__timm_entry *entry,
+                                          osprey__model_config *config);
+
+struct osprey__timm_entry {
+    const char *name;
+    osprey__timm_reader *read;
+    size_t head_width;
+    bool branch_norm;   /* as in osprey__image_config */
+    size_t rotary_side; /* the same */
+};
+
+/* Entries with this reader: EVA (Fang et al., 2022), EVA-02 (Fang et al., 2023) as in EVA-CLIP (Sun
+ * et al., 2023). */
+osprey__timm_reader osprey__read_eva;
+
+/*
+ * Completes a configuration whose trunk has a name. Errors: OSPREY_UNSUPPORTED (an architecture, a
+ * pool or a projection that osprey does not have; what it has is named), OSPREY_NOT_FOUND,
+ * OSPREY_FORMAT (the weights are no such tower's), OSPREY_LIMIT.
+ */
+osprey_status osprey__timm_trunk_config(const osprey__weights *weights,
+                                        osprey__model_config *config, osprey_error *error);
+
+#endif

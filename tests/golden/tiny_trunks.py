@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""timm's architectures in tiny: their names, and all that the names stand for but the sizes."""
+
+from contextlib import contextmanager
+from unittest import mock
+
+import timm
+
+# Heads are as wide as published. The second has an odd MLP, and a grid that is no power of two.
+EVA = {
+    "eva_giant_patch14_224": {"embed_dim": 88, "depth": 2, "num_heads": 1, "mlp_ratio": 1.5,
+                              "img_size": 28},
+    "eva02_base_patch16_clip_224": {"embed_dim": 128, "depth": 2, "num_heads": 2,
+                                    "mlp_ratio": 0.4, "img_size": 48},
+    "eva02_enormous_patch14_clip_224": {"embed_dim": 112, "depth": 2, "num_heads": 1,
+                                        "mlp_ratio": 0.9, "img_size": 42},
+}
+
+
+@contextmanager
+def tiny(sizes):
+    """While it lasts, OpenCLIP gets timm's models in these sizes: they are arguments that
+    timm.create_model takes, but that no open_clip_config.json has."""
+    create = timm.create_model
+
+    def create_tiny(name, **options):
+        return create(name, **options, **sizes[name])
+
+    with mock.patch("open_clip.timm_model.timm.create_model", create_tiny):
+        yield
