@@ -122,6 +122,11 @@ __attribute__((target("avx512f,avx512bf16"))) static void peak_avx512bf16(void)
     PEAK_LOOP(__m512, "v", "vdpbf16ps")
 }
 
+__attribute__((target("avx512f,avx512fp16"))) static void peak_avx512fp16(void)
+{
+    PEAK_LOOP(__m512, "v", "vfmadd231ph")
+}
+
 /* Sums of four tiles, as a kernel has them, of whole ones that stay in registers. */
 #define PEAK_TILES(instruction)                                                                    \
     static const tile_config config = {                                                            \
@@ -176,6 +181,8 @@ static void measure_peaks(void)
     peak_gops[OSPREY_PRECISION_INT4] = peak_gops[OSPREY_PRECISION_INT8];
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512BF16))
         peak_gops[OSPREY_PRECISION_BF16] = measure_peak("bf16", peak_avx512bf16, 64);
+    if (osprey__cpu_level_supported(OSPREY__CPU_AVX512FP16))
+        peak_gops[OSPREY_PRECISION_FP16] = measure_peak("fp16", peak_avx512fp16, 64);
     if (osprey__cpu_level_supported(OSPREY__CPU_AMX)) {
         peak_gops[OSPREY_PRECISION_BF16] = measure_peak("bf16 (AMX)", peak_amx_bf16, 16384);
         peak_gops[OSPREY_PRECISION_INT8] = measure_peak("int8 (AMX)", peak_amx_int8, 32768);

@@ -163,7 +163,8 @@ static void write_reduction(cli_output *output, const char *name, size_t paramet
                          (double)r->whole_ms[1]);
 }
 
-/* fp16 is no faster than fp32, which is what many expect of it. */
+/* Where the CPU cannot multiply it, fp16 is no faster than fp32, which is what many expect of it.
+ */
 static const char *storage_note(const osprey_engine_info *engine)
 {
     const bool is_stored_only =

@@ -63,8 +63,8 @@ void cli_help_command(FILE *file, const cli_command *command)
         file,
         "Every flag can also be an environment variable: OSPREY_MODEL, OSPREY_NO_EXIF=1. "
         "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
-        "avx512bf16 or amx (arm64: portable, neon, dotprod, i8mm), instead of the best that "
-        "the machine has. "
+        "avx512bf16, avx512fp16 or amx (arm64: portable, neon, fp16, dotprod, i8mm), instead of "
+        "the best that the machine has. "
         "Exit code: 0 done, 1 some inputs failed (each is named on standard error) or the output "
         "cannot be written, 2 wrong use, 3 the model cannot be loaded.",
         0, 0);

@@ -85,10 +85,12 @@ const cli_option_spec cli_option_table[] = {
              "once."},
     {"precision", 0, CLI_CHOICE, PRECISE_COMMANDS, FIELD(precision), .fallback = "fp32",
      CHOICES("fp32", "bf16", "fp16", "int8", "int4"), .value = "PRECISION",
-     .help = "Of the linears and convolutions. fp16 is a way to store the weights: products are "
-             "fp32. int8 keeps a ResNet's first convolution in bf16; int4 keeps any model's, the "
-             "last projection and small weights in int8. The text tower's tables are fp16 in all "
-             "but fp32. An engine has its own, and runs in no other."},
+     .help =
+         "Of the linears and convolutions. fp16 is multiplied as such where the CPU can "
+         "(AVX-512 FP16, Armv8.2's FP16), elsewhere it is a way to store the weights: products "
+         "are fp32. int8 keeps a ResNet's first convolution in bf16; int4 keeps any model's, the "
+         "last projection and small weights in int8. The text tower's tables are fp16 in all "
+         "but fp32. An engine has its own, and runs in no other."},
     {"keep", 0, CLI_STRINGS, CLI_COMPILE, FIELD(keep), .value = "PATTERN=PRECISION",
      .help =
          "Another precision for the layers whose name fits the pattern, such as "

@@ -281,7 +281,9 @@ typedef struct osprey_engine_info {
     const char *instruction_set; /* that its weights are packed for */
     const char *packing;         /* the form in which that one's kernels read them */
     const char *precision;       /* "fp32", ...: of all layers but those kept */
-    const char *factors;         /* of their products, as osprey_precision_factors says it */
+    const char *factors;         /* what their products multiply with the kernels that run them
+                                    here: "int8" for int4; for fp16 "fp16", or "fp32" where these
+                                    can only store it */
     const char *fingerprint;     /* of the files that it was compiled from: 32 hexadecimal digits */
     const char *source_layout;   /* of these: "huggingface" or "openclip" */
     bool portable;

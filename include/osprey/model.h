@@ -47,7 +47,8 @@ OSPREY_API const char *osprey_activation_name(osprey_activation activation);
 typedef enum osprey_precision {
     OSPREY_PRECISION_FP32,
     OSPREY_PRECISION_BF16, /* both factors, summed in fp32 */
-    OSPREY_PRECISION_FP16, /* of the weights only; multiplied in fp32 */
+    OSPREY_PRECISION_FP16, /* both factors where the CPU multiplies such, short sums too; else of
+                              the weights only, multiplied in fp32 */
     OSPREY_PRECISION_INT8, /* weights by output channel, activations by row, found while running */
     OSPREY_PRECISION_INT4, /* weights in groups of 32, activations as for int8 */
 } osprey_precision;
@@ -56,10 +57,6 @@ typedef enum osprey_precision {
 
 /* "fp32", "bf16", ... Static storage. */
 OSPREY_API const char *osprey_precision_name(osprey_precision precision);
-
-/* What both factors of such a layer's products are: "fp32" for fp16, which is a way to store
- * weights for want of kernels that multiply it, and "int8" for int4. Static storage. */
-OSPREY_API const char *osprey_precision_factors(osprey_precision precision);
 
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {

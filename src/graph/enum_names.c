@@ -38,10 +38,3 @@ const char *osprey_precision_name(osprey_precision precision)
     }
     return "unknown";
 }
-
-const char *osprey_precision_factors(osprey_precision precision)
-{
-    if (precision == OSPREY_PRECISION_FP16) precision = OSPREY_PRECISION_FP32;
-    if (precision == OSPREY_PRECISION_INT4) precision = OSPREY_PRECISION_INT8;
-    return osprey_precision_name(precision);
-}

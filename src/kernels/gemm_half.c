@@ -4,11 +4,14 @@
  * once, when they are packed. With bf16 weights the rows of a are rounded to bf16 too, which is
  * what vdpbf16ps takes; with fp16 weights they stay as they are. Sums are fp32.
  *
- * A panel is [k / depth][columns][depth] of two bytes.
+ * A panel is [k / depth][columns][depth] of two bytes. Kernels that multiply halves have pairs of
+ * them (rows_f16.h): their columns are scaled by powers of two (half_scale.h), and behind the
+ * weights, on a 64-byte boundary, lie the [columns] scales.
  */
 #include "base/dtype.h"
 #include "base/memory.h"
 #include "kernels/gemm_portable.h"
+#include "kernels/half_scale.h"
 
 static size_t panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
 {
@@ -44,15 +47,47 @@ void osprey__gemm_bf16_pack(const osprey__gemm_kernel *kernel, size_t n, size_t 
     pack(kernel, n, k, weight, stride_n, stride_k, packed, OSPREY__BF16);
 }
 
+static bool multiplies_halves(const osprey__gemm_kernel *kernel)
+{
+    return kernel->depth == 2;
+}
+
 size_t osprey__gemm_f16_panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
 {
-    return panel_bytes(kernel, k);
+    size_t scales = multiplies_halves(kernel) ? kernel->columns * sizeof(float) : 0;
+    return panel_bytes(kernel, k) + osprey__round_up(scales, OSPREY__ALIGNMENT);
+}
+
+/* column: its first element. Returns what its elements have to be multiplied by. */
+static float pack_scaled_column(const osprey__gemm_kernel *kernel, size_t k, const float *weight,
+                                size_t stride, uint16_t *column)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < k; i++) largest = larger_magnitude(largest, weight[i * stride]);
+    osprey__half_scale scale = osprey__half_scale_of(largest);
+    for (size_t i = 0; i < k; i++) {
+        float x = weight[i * stride] * scale.inverse;
+        osprey__from_f32(OSPREY__F16, &x, 1, column + i / 2 * 2 * kernel->columns + i % 2);
+    }
+    return scale.scale;
 }
 
 void osprey__gemm_f16_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
                            const float *weight, size_t stride_n, size_t stride_k, void *packed)
 {
-    pack(kernel, n, k, weight, stride_n, stride_k, packed, OSPREY__F16);
+    if (!multiplies_halves(kernel)) {
+        pack(kernel, n, k, weight, stride_n, stride_k, packed, OSPREY__F16);
+        return;
+    }
+    char *panel = packed;
+    for (size_t first = 0; first < n; first += kernel->columns) {
+        float *scales = (float *)(panel + panel_bytes(kernel, k));
+        memset(panel, 0, kernel->panel_bytes(kernel, k));
+        for (size_t i = 0; i < kernel->columns && first + i < n; i++)
+            scales[i] = pack_scaled_column(kernel, k, weight + (first + i) * stride_n, stride_k,
+                                           (uint16_t *)panel + 2 * i);
+        panel += kernel->panel_bytes(kernel, k);
+    }
 }
 
 static void multiply(const osprey__gemm_args *args, osprey__dtype dtype)

@@ -70,6 +70,12 @@ const osprey__kernels *osprey__kernels_for(osprey__cpu_level level)
     return &tables[level];
 }
 
+osprey_precision osprey__kernels_factors(const osprey__kernels *kernels, osprey_precision precision)
+{
+    if (precision == OSPREY_PRECISION_INT4) return OSPREY_PRECISION_INT8;
+    return kernels->gemm[precision].takes == OSPREY__F32 ? OSPREY_PRECISION_FP32 : precision;
+}
+
 void osprey__kernels_packing(const osprey__kernels *kernels, char *text, size_t capacity)
 {
     size_t used = 0;

@@ -40,6 +40,10 @@ typedef struct osprey__kernels {
 /* The table for a level that the machine supports. Static storage. */
 const osprey__kernels *osprey__kernels_for(osprey__cpu_level level);
 
+/* What both factors of a product in this precision are: fp32 for fp16 whose weights are widened. */
+osprey_precision osprey__kernels_factors(const osprey__kernels *kernels,
+                                         osprey_precision precision);
+
 /* The form in which these kernels read packed weights, as text: columns x depth of each format
  * ("32x1 64x4"). */
 void osprey__kernels_packing(const osprey__kernels *kernels, char *text, size_t capacity);

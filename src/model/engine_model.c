@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/engine_model.h"
 
+#include "base/cpu/cpu_features.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "graph/graph_store.h"
 #include "input/text/text_tokenizer.h"
+#include "kernels/kernel_table.h"
 #include "model/class_head.h"
 #include "model/towers.h"
 
@@ -84,12 +86,23 @@ static osprey_status fill_tower(osprey__engine *engine, osprey_tower tower,
     return OSPREY_OK;
 }
 
-/* Of a precision that the manifest has by name. */
-static const char *factors_of(const char *name)
+/* Those that run the engine here: where this machine has them, those that it was packed for. */
+static const osprey__kernels *kernels_of(const osprey__engine_manifest *manifest)
+{
+    const osprey__cpu_features *cpu;
+    osprey__cpu_features_get(&cpu, NULL);
+    int level = OSPREY__CPU_PORTABLE;
+    while (level < (int)cpu->level &&
+           strcmp(osprey__cpu_level_name((osprey__cpu_level)level), manifest->instruction_set) != 0)
+        level++;
+    return osprey__kernels_for((osprey__cpu_level)level);
+}
+
+static const char *factors_of(const osprey__engine_manifest *manifest)
 {
     osprey_precision precision = OSPREY_PRECISION_FP32;
-    while (strcmp(osprey_precision_name(precision), name) != 0) precision++;
-    return osprey_precision_factors(precision);
+    while (strcmp(osprey_precision_name(precision), manifest->precision) != 0) precision++;
+    return osprey_precision_name(osprey__kernels_factors(kernels_of(manifest), precision));
 }
 
 static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
@@ -102,7 +115,7 @@ static osprey_status fill_info(osprey__engine *engine, osprey_error *error)
         .instruction_set = manifest->instruction_set,
         .packing = manifest->packing,
         .precision = manifest->precision,
-        .factors = factors_of(manifest->precision),
+        .factors = factors_of(manifest),
         .fingerprint = manifest->fingerprint,
         .source_layout = manifest->layout,
         .portable = manifest->portable,

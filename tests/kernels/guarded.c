@@ -68,8 +68,8 @@ float random_float(float limit)
 
 bool level_runs(osprey__cpu_level level)
 {
-#if defined(TILES_EMULATED)
-    if (level == OSPREY__CPU_AMX) level = OSPREY__CPU_AVX512BF16;
+#if defined(KERNELS_EMULATED)
+    if (level > OSPREY__CPU_AVX512BF16) level = OSPREY__CPU_AVX512BF16;
 #endif
     return osprey__cpu_level_supported(level);
 }

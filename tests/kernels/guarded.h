@@ -32,8 +32,8 @@ size_t random_below(size_t bound);
 float random_float(float limit);
 
 /*
- * Whether the level's kernels run here. Of AMX they always do where the rest of the level is there
- * and the program was built with TILES_EMULATED: then its tiles are tiles_emulated.c's.
+ * Whether the level's kernels run here. Those of AMX and AVX-512 FP16 always do where AVX-512 BF16
+ * is there and the program was built with KERNELS_EMULATED: then they use neither.
  */
 bool level_runs(osprey__cpu_level level);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The matrix product in each format: the portable one against doubles over what the format makes of
- * the numbers, the others against the portable one.
+ * the numbers, the others against the portable one, or in fp16 against half_product.c.
  */
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "kernels/guarded.h"
+#include "kernels/half_product.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -244,6 +245,35 @@ static bool agree_bit_for_bit(const problem *p, osprey_precision format)
     return format >= OSPREY_PRECISION_INT8 && p->activation <= OSPREY_ACTIVATION_RELU;
 }
 
+static bool multiplies_halves(const osprey__kernels *kernels, osprey_precision format)
+{
+    return format == OSPREY_PRECISION_FP16 &&
+           osprey__kernels_factors(kernels, format) == OSPREY_PRECISION_FP16;
+}
+
+/* c is what sums of halves give, and that is near what sums of floats give. */
+static void compare_with_halves(const problem *p, const guarded *portable, const guarded *c)
+{
+    guarded wanted = guarded_copy(&p->residual);
+    for (size_t row = 0; row < p->m; row++)
+        for (size_t column = 0; column < p->n; column++) {
+            const float *weight = p->weight.floats + column * (p->weight_is_k_by_n ? 1 : p->k);
+            float *out = &wanted.floats[row * p->ldc + column];
+            float sum = half_product(p->k, p->a.floats + row * p->lda, weight,
+                                     p->weight_is_k_by_n ? p->n : 1) +
+                        (p->has_bias ? p->bias.floats[column] : 0);
+            if (p->has_residual) sum += *out;
+            *out = (float)activate(p->activation, (double)sum);
+        }
+    /* That takes k in one piece up to here. */
+    if (p->k <= 2048 && p->activation <= OSPREY_ACTIVATION_RELU)
+        assert_same_bits(wanted.floats, c->floats, c->count);
+    else if (p->k <= 2048)
+        assert_near(wanted.floats, c->floats, c->count, 1e-5);
+    assert_near(portable->floats, c->floats, c->count, 2e-3 * sqrt((double)p->k));
+    guarded_free(&wanted);
+}
+
 /* The portable result is what the others are compared with. */
 static void compare_levels(const problem *p, osprey_precision format, bool with_exact)
 {
@@ -259,7 +289,10 @@ static void compare_levels(const problem *p, osprey_precision format, bool with_
         const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)level);
         guarded c = run_in_place(p, &kernels->gemm[format]);
         if (agree_bit_for_bit(p, format)) assert_same_bits(portable.floats, c.floats, c.count);
-        assert_near(portable.floats, c.floats, c.count, tolerance);
+        if (multiplies_halves(kernels, format))
+            compare_with_halves(p, &portable, &c);
+        else
+            assert_near(portable.floats, c.floats, c.count, tolerance);
         guarded_free(&c);
     }
     guarded_free(&portable);
@@ -358,6 +391,44 @@ static void test_rows_without_a_scale(void **state)
                 assert_true(isnan(c.floats[p.ldc + n]));
                 assert_false(isfinite(c.floats[2 * p.ldc + n]));
                 assert_true(isfinite(c.floats[3 * p.ldc + n]));
+            }
+            guarded_free(&c);
+            problem_free(&p);
+        }
+    }
+}
+
+/* Numbers of any magnitude, each row and column of its own, and the largest sums that there are. */
+static void test_halves_have_room(void **state)
+{
+    (void)state;
+    const float magnitudes[] = {1e-25F, 1e-7F, 0.02F, 1, 700, 1e5F, 1e12F};
+    const size_t count = sizeof magnitudes / sizeof *magnitudes;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("halves", (osprey__cpu_level)level);
+        if (!kernels || !multiplies_halves(kernels, OSPREY_PRECISION_FP16)) continue;
+        for (int same = 0; same < 2; same++) {
+            problem p = problem_new(2 * count, 5 * count, 1000);
+            p.activation = OSPREY_ACTIVATION_NONE;
+            p.has_bias = p.has_residual = p.weight_is_k_by_n = false;
+            for (size_t i = 0; i < p.m * p.k; i++)
+                p.a.floats[i / p.k * p.lda + i % p.k] =
+                    (same ? 1.9999F : random_float(1)) * magnitudes[i / p.k % count];
+            for (size_t i = 0; i < p.n * p.k; i++)
+                p.weight.floats[i] =
+                    (same ? 0.9999F : random_float(1)) * magnitudes[i / p.k % count];
+            guarded c = run_in_place(&p, &kernels->gemm[OSPREY_PRECISION_FP16]);
+            for (size_t at = 0; at < p.m * p.n; at++) {
+                const float *a = p.a.floats + at / p.n * p.lda;
+                const float *weight = p.weight.floats + at % p.n * p.k;
+                double sum = 0, size = 0;
+                for (size_t i = 0; i < p.k; i++) {
+                    sum += (double)a[i] * (double)weight[i];
+                    size += fabs((double)a[i] * (double)weight[i]);
+                }
+                double got = (double)c.floats[at / p.n * p.ldc + at % p.n];
+                if (!(fabs(got - sum) <= size * (same ? 0.01 : 5e-4) + 1e-36))
+                    fail_msg("%g instead of %g", got, sum);
             }
             guarded_free(&c);
             problem_free(&p);
@@ -470,6 +541,7 @@ int main(void)
         cmocka_unit_test(test_large_shapes),
         cmocka_unit_test(test_a_row_does_not_depend_on_the_others),
         cmocka_unit_test(test_rows_without_a_scale),
+        cmocka_unit_test(test_halves_have_room),
         cmocka_unit_test(test_rows_and_results_in_bfloat16),
         cmocka_unit_test(test_padding_is_zero),
     };

@@ -23,11 +23,9 @@
 static const char *const level_names[OSPREY__CPU_LEVELS] = {
     "portable",
 #if defined(__aarch64__)
-    "neon",
-    "dotprod",
-    "i8mm",
+    "neon",     "fp16", "dotprod", "i8mm",
 #else
-    "avx2",     "avx512", "avx512vnni", "avx512bf16", "amx",
+    "avx2",     "avx512", "avx512vnni", "avx512bf16", "avx512fp16", "amx",
 #endif
 };
 
@@ -88,6 +86,7 @@ static void find_instruction_sets(osprey__cpu_features *features)
         LEAF7_EBX_AVX512BW = 1 << 30,
         LEAF7_ECX_VNNI = 1 << 11,
         LEAF7_EDX_AMX_BF16 = 1 << 22,
+        LEAF7_EDX_AVX512FP16 = 1 << 23,
         LEAF7_EDX_AMX_TILE = 1 << 24,
         LEAF7_EDX_AMX_INT8 = 1 << 25,
         LEAF7_1_EAX_BF16 = 1 << 5,
@@ -100,7 +99,7 @@ static void find_instruction_sets(osprey__cpu_features *features)
     uint64_t state = saved_state(ecx);
     bool fma_f16c = all_of(ecx, bit_AVX | bit_FMA | bit_F16C);
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return;
-    unsigned extended_leaves = eax, tile_bits = edx;
+    unsigned extended_leaves = eax, leaf7_edx = edx;
 
     if (!fma_f16c || !all_of(ebx, LEAF7_EBX_AVX2) || !all_of(state, XCR0_AVX)) return;
     features->level = OSPREY__CPU_AVX2;
@@ -112,7 +111,9 @@ static void find_instruction_sets(osprey__cpu_features *features)
         !all_of(eax, LEAF7_1_EAX_BF16))
         return;
     features->level = OSPREY__CPU_AVX512BF16;
-    if (all_of(tile_bits, amx) && all_of(state, XCR0_AMX) && tiles_as_expected() &&
+    if (!all_of(leaf7_edx, LEAF7_EDX_AVX512FP16)) return;
+    features->level = OSPREY__CPU_AVX512FP16;
+    if (all_of(leaf7_edx, amx) && all_of(state, XCR0_AMX) && tiles_as_expected() &&
         tile_permission())
         features->level = OSPREY__CPU_AMX;
 }
@@ -122,8 +123,11 @@ static void find_instruction_sets(osprey__cpu_features *features)
 static void find_instruction_sets(osprey__cpu_features *features)
 {
     /* Linux's Documentation/arm64/elf_hwcaps */
-    const unsigned long hwcap_asimddp = 1UL << 20, hwcap2_i8mm = 1UL << 13;
+    const unsigned long hwcap_asimdhp = 1UL << 10, hwcap_asimddp = 1UL << 20;
+    const unsigned long hwcap2_i8mm = 1UL << 13;
     features->level = OSPREY__CPU_NEON;
+    if (!(getauxval(AT_HWCAP) & hwcap_asimdhp)) return;
+    features->level = OSPREY__CPU_FP16;
     if (!(getauxval(AT_HWCAP) & hwcap_asimddp)) return;
     features->level = OSPREY__CPU_DOTPROD;
     if (getauxval(AT_HWCAP2) & hwcap2_i8mm) features->level = OSPREY__CPU_I8MM;

@@ -24,12 +24,13 @@
 typedef enum osprey__cpu_level {
     OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
     OSPREY__CPU_NEON,     /* every aarch64 has it */
+    OSPREY__CPU_FP16,     /* and arithmetic on half-precision vectors: optional in Armv8.2 */
     OSPREY__CPU_DOTPROD,  /* and sdot of bytes: optional in Armv8.2, required from 8.4 on */
     OSPREY__CPU_I8MM,     /* and smmla: optional in Armv8.2, required from 8.6 on */
 } osprey__cpu_level;
 
-#define OSPREY__CPU_LEVELS 4
-#define OSPREY__CPU_NAMES  "portable, neon, dotprod, i8mm"
+#define OSPREY__CPU_LEVELS 5
+#define OSPREY__CPU_NAMES  "portable, neon, fp16, dotprod, i8mm"
 
 #else
 
@@ -39,11 +40,12 @@ typedef enum osprey__cpu_level {
     OSPREY__CPU_AVX512,   /* and AVX-512 F, BW, DQ, VL, CD */
     OSPREY__CPU_AVX512VNNI,
     OSPREY__CPU_AVX512BF16,
+    OSPREY__CPU_AVX512FP16,
     OSPREY__CPU_AMX, /* and tiles of bfloat16s and of bytes, which the system has permitted */
 } osprey__cpu_level;
 
-#define OSPREY__CPU_LEVELS 6
-#define OSPREY__CPU_NAMES  "portable, avx2, avx512, avx512vnni, avx512bf16, amx"
+#define OSPREY__CPU_LEVELS 7
+#define OSPREY__CPU_NAMES  "portable, avx2, avx512, avx512vnni, avx512bf16, avx512fp16, amx"
 
 #endif
 

@@ -58,6 +58,12 @@ OSPREY__INLINE vec vec_load_f16(const void *p)
     return vcvt_f32_f16(halves);
 }
 
+OSPREY__INLINE void vec_store_f16(void *p, vec x)
+{
+    float16x4_t halves = vcvt_f16_f32(x);
+    memcpy(p, &halves, sizeof halves);
+}
+
 OSPREY__INLINE vec vec_round_to_bf16(vec x)
 {
     uint32x4_t bits = vreinterpretq_u32_f32(x);

@@ -34,8 +34,15 @@ OSPREY__INLINE const row_tail *tail_of(const osprey__gemm_args *args, size_t row
 typedef enum sum_kind {
     SUM_FLOAT,
     SUM_INTEGER, /* (sum - correction of the row) * (scale of the row * scale of the column) */
+    SUM_HALF,    /* sum * (scale of the row * scale of the column) */
     SUM_SCALED,  /* sum * scale of the row */
 } sum_kind;
+
+/* Whether the scales of a panel's columns lie behind its weights. */
+OSPREY__INLINE bool has_column_scales(const sum_kind kind)
+{
+    return kind == SUM_INTEGER || kind == SUM_HALF;
+}
 
 OSPREY__INLINE vec subtract_integer(vec sum, int32_t x)
 {
@@ -46,8 +53,8 @@ OSPREY__INLINE vec subtract_integer(vec sum, int32_t x)
 typedef struct finish_job {
     size_t first, rows, column;
     const float *sums;          /* [rows][TILE_COLUMNS] */
-    const float *column_scales; /* SUM_INTEGER: of the panel */
-    size_t tail;                /* SUM_INTEGER, SUM_SCALED: as tail_of takes it */
+    const float *column_scales; /* of the panel, where it has such */
+    size_t tail;                /* but for SUM_FLOAT: as tail_of takes it */
 } finish_job;
 
 OSPREY__INLINE vec sum_to_float(vec sum, const row_tail *tail, vec column_scale,
@@ -55,6 +62,7 @@ OSPREY__INLINE vec sum_to_float(vec sum, const row_tail *tail, vec column_scale,
 {
     if (kind == SUM_INTEGER)
         return subtract_integer(sum, tail->corrections[0]) * (vec_set(tail->scale) * column_scale);
+    if (kind == SUM_HALF) return sum * (vec_set(tail->scale) * column_scale);
     if (kind == SUM_SCALED) return sum * vec_set(tail->scale);
     return sum;
 }
@@ -83,7 +91,8 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
     for (size_t i = 0; i < TILE_COLUMNS && job->column + i < args->n; i += VEC_FLOATS) {
         size_t column = job->column + i, count = args->n - column;
         vec bias = args->bias ? load_up_to(args->bias + column, count) : vec_set(0.0f);
-        vec column_scale = kind == SUM_INTEGER ? vec_load(job->column_scales + i) : vec_set(0.0f);
+        vec column_scale =
+            has_column_scales(kind) ? vec_load(job->column_scales + i) : vec_set(0.0f);
         for (size_t row = 0; row < job->rows; row++) {
             size_t at = (job->first + row) * args->ldc + column;
             const row_tail *tail =

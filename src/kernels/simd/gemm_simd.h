@@ -37,6 +37,20 @@ static size_t steps_of(size_t k)
     return (k + LANE_DEPTH - 1) / LANE_DEPTH;
 }
 
+/* The job's steps, as many at a time as its tile's own sums can hold. */
+OSPREY__INLINE void multiply_steps(tile_job job, size_t rows)
+{
+    for (size_t left = job.steps;; job.add = true) {
+        job.steps = left < OSPREY__SUM_STEPS ? left : OSPREY__SUM_STEPS;
+        tile(&job, rows);
+        left -= job.steps;
+        if (!left) return;
+        job.a += job.steps;
+        job.b += job.steps * TILE_STEP_BYTES;
+        job.prefetch += job.steps * job.prefetch_step;
+    }
+}
+
 /*
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
  * while the tiles pass, and the part that follows it in memory is fetched meanwhile: this product's
@@ -50,7 +64,7 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
     _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_ROWS * TILE_COLUMNS];
     size_t steps = steps_of(args->k), tiles = block->last - block->first;
     size_t weight_bytes = osprey__round_up(steps * TILE_STEP_BYTES, OSPREY__ALIGNMENT);
-    size_t scale_bytes = kind == SUM_INTEGER ? TILE_COLUMNS * sizeof(float) : 0;
+    size_t scale_bytes = has_column_scales(kind) ? TILE_COLUMNS * sizeof(float) : 0;
     const char *weights = (const char *)args->packed + panel * (weight_bytes + scale_bytes);
     finish_job finish = {.column = panel * TILE_COLUMNS,
                          .column_scales = (const float *)(weights + weight_bytes),
@@ -70,7 +84,7 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
             job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
             job.sums = sums + (chunks > 1 ? (row - block->first_row) * TILE_COLUMNS : 0);
             if (last) fetch_results(args, row, rows, finish.column);
-            tile(&job, rows);
+            multiply_steps(job, rows);
             job.prefetch += job.steps * job.prefetch_step;
             finish.first = row;
             finish.rows = rows;

@@ -54,4 +54,18 @@ OSPREY__INLINE void copy_patch(const osprey__conv_shape *shape, const patch_row 
                columns.count * pixel_bytes);
 }
 
+/*
+ * Copies the patch that is a row of the input from input->scratch, which holds the map's rows of
+ * patch_map, to out, and fills that with zeros up to row_bytes.
+ */
+OSPREY__INLINE void copy_scratch_patch(const osprey__gemm_input *input, const patch_row *at,
+                                       size_t row, size_t element_bytes, size_t row_bytes,
+                                       char *out)
+{
+    size_t end = input->k * element_bytes;
+    copy_patch(input->patches, at, osprey__window_columns(input->patches, input->first + row),
+               input->scratch, element_bytes, out);
+    memset(out + end, 0, row_bytes - end);
+}
+
 #endif

@@ -28,17 +28,13 @@ static void round_elements(const void *x, osprey__dtype dtype, size_t count, cha
 static void prepare_patches(const osprey__gemm_input *input, char *rows)
 {
     const osprey__conv_shape *shape = input->patches;
-    size_t bytes = row_bytes(input->k), end = input->k * ELEMENT_BYTES;
+    size_t bytes = row_bytes(input->k), elements = padded_bytes(input->k * ELEMENT_BYTES);
     for (patch_row at = {0}; next_patches(input, &at);) {
         size_t pixels = at.rows.count * shape->width;
         round_elements(patch_map(input, &at), OSPREY__F32, pixels * shape->channels,
                        input->scratch);
-        for (size_t row = at.first; row < at.first + at.count; row++) {
-            char *out = rows + row * bytes;
-            copy_patch(shape, &at, osprey__window_columns(shape, input->first + row),
-                       input->scratch, ELEMENT_BYTES, out);
-            memset(out + end, 0, padded_bytes(end) - end);
-        }
+        for (size_t row = at.first; row < at.first + at.count; row++)
+            copy_scratch_patch(input, &at, row, ELEMENT_BYTES, elements, rows + row * bytes);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/quantize.h"
 #include "kernels/simd/gemm_simd.h"
+#include "kernels/simd/row_magnitude.h"
 
 #include <stdbool.h>
 
@@ -19,18 +20,9 @@ OSPREY__INLINE void store_elements(char *out, integers x)
         integers_store_s16(out, x);
 }
 
-/* Of bits, which are ordered as magnitudes are; a NaN is above infinity. */
-OSPREY__INLINE integers larger_magnitude(integers largest, vec x)
-{
-    return integers_max(largest, (integers)vec_absolute(x));
-}
-
 OSPREY__INLINE osprey__row_scale row_scale(const void *x, const osprey__dtype dtype, size_t k)
 {
-    integers largest = {0};
-    for (size_t i = 0; i < k; i += VEC_FLOATS)
-        largest = larger_magnitude(largest, load_row(x, dtype, i, k));
-    return osprey__row_scale_of((uint32_t)integers_largest(largest));
+    return osprey__row_scale_of(row_magnitude(x, dtype, k));
 }
 
 /*

@@ -7,8 +7,10 @@
  * What a step multiplies is said by the lanes_*.h that the including .c names as OSPREY__LANES:
  * `lane`, the bytes of a row that a step takes, LANE_DEPTH elements; LANE_VEC_BYTES, the bytes of
  * weights behind a vector of sums; lane_broadcast, lane_columns and lane_multiply_add. Sums are 32
- * bits wide, floats or integers. A .c whose instructions take more than a row at a time names its
- * own tile_of_rows as OSPREY__TILE.
+ * bits wide: floats, integers, or two halves of a column. A .c whose instructions take more than a
+ * row at a time names its own tile_of_rows as OSPREY__TILE. One whose sums are not what is kept
+ * says as OSPREY__SUMS how they begin and end, and as OSPREY__SUM_STEPS after how many steps they
+ * have to.
  */
 #ifndef OSPREY_KERNELS_SIMD_TILE_SIMD_H
 #define OSPREY_KERNELS_SIMD_TILE_SIMD_H
@@ -42,8 +44,12 @@ typedef struct tile_job {
     bool add;             /* to what lies in sums; otherwise that is not read */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
-    const struct group_sums *group; /* for OSPREY__SUMS */
+    const struct group_sums *group; /* of int4, for OSPREY__SUMS */
 } tile_job;
+
+#ifndef OSPREY__SUM_STEPS
+#define OSPREY__SUM_STEPS SIZE_MAX
+#endif
 
 #if defined(OSPREY__SUMS)
 #include OSPREY__SUMS

@@ -11,6 +11,7 @@
  *     vec_load_bf16(p), vec_load_f16(p) 16-bit floats, widened
  *     vec_round_to_bf16(x)              the nearest bfloat16, ties to even, as a float; NaN stays
  *     vec_store_bf16(p, count, x)       the first count elements (at most a vector), rounded so
+ *     vec_store_f16(p, x)               as half-precision numbers, rounded to nearest
  *     vec_fma(x, y, z)                  x * y + z, rounded once
  *     vec_min, vec_max(x, y)            NaN where y is; only some return y where x alone is
  *     vec_absolute(x)

@@ -148,6 +148,15 @@ OSPREY__INLINE vec vec_load_f16(const void *p)
 #endif
 }
 
+OSPREY__INLINE void vec_store_f16(void *p, vec x)
+{
+#if defined(__AVX512F__)
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+#else
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+#endif
+}
+
 OSPREY__INLINE vec vec_round_to_bf16(vec x)
 {
 #if defined(__AVX512F__)
