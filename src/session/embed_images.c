@@ -9,6 +9,9 @@
 
 #define ARENA_BYTES ((size_t)192 << 20) /* unless one image alone takes more */
 
+/* Of a convolution's result, which the next one reads from the caches while it is there. */
+#define MAP_BYTES_A_THREAD ((size_t)4 << 20)
+
 void osprey__copy_embeddings(const float *rows, size_t count, size_t width, osprey_embed form,
                              float *embeddings)
 {
@@ -28,6 +31,20 @@ size_t osprey__images_that_fit(const osprey_session *session)
 {
     const osprey__tower *tower = &session->image;
     size_t most = ARENA_BYTES / (osprey__memory_plan(tower->plan, 1, 0, tower->offsets) + 1);
+    return most < 1 ? 1 : most;
+}
+
+size_t osprey__images_near_cores(const osprey_session *session)
+{
+    const osprey__plan *plan = session->image.plan;
+    size_t largest = 1, threads = osprey__thread_pool_threads(session->pool);
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const osprey__step *step = &plan->steps[s];
+        if (step->node->op != OSPREY__OP_CONV2D || osprey__conv_is_patches(&step->conv)) continue;
+        size_t bytes = osprey__value_bytes(plan, step->node->output, 1, 0);
+        if (bytes > largest) largest = bytes;
+    }
+    size_t most = MAP_BYTES_A_THREAD * threads / largest;
     return most < 1 ? 1 : most;
 }
 
