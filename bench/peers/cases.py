@@ -11,6 +11,9 @@ IMAGE_BATCHES = {
     "vit-ti-16": [1, 8],
     "vit-s-16": [1, 8],
     "rn50x4": [1, 8],
+    "mixer-b-16": [1, 8],
+    "r50-vit-b-16": [1, 8],
+    "lit-b-16-b-2": [1, 8],
     "vit-l-14": [1, 8, 32],
     "vit-h-14": [1],
 }
@@ -22,6 +25,8 @@ PHOTOS = {"vit-b-32": ["int8"]}
 PRECISIONS = ["fp32", "bf16", "int8", "int4"]
 QUICK_MODELS = ["vit-b-32", "vit-b-16"]
 QUICK_BATCHES = [1, 8]
+
+CONVOLUTIONS = ["rn50x4", "r50-vit-b-16"]
 
 HAS = {
     "osprey": {"fp32", "bf16", "int8", "int4"},
@@ -55,7 +60,7 @@ class Case:
         """Those that have it, osprey first."""
         if self.tower == "photos":
             return ["osprey", "openvino"]
-        if self.model == "rn50x4" and self.precision == "int8":
+        if self.model in CONVOLUTIONS and self.precision == "int8":
             return ["osprey", "openvino"]  # nobody runs convolutions in ONNX Runtime's dynamic int8
         return [name for name, precisions in HAS.items() if self.precision in precisions]
 

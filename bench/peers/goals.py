@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import table
 
+OTHER_FAMILIES = {"rn50x4": "RN50x4", "mixer-b-16": "Mixer-B/16", "r50-vit-b-16": "R50+ViT-B/16",
+                  "lit-b-16-b-2": "LiT-B16B_2"}
 LARGE_TOWERS = ["vit-b-32", "vit-b-16", "vit-l-14"]
 
 
@@ -73,6 +75,11 @@ def other_towers(cases):
              for batch in (1, 8) for precision in ("fp32", "bf16", "int8")]
     yield of_all("ViT-Ti/16 and S/16 at batch 1 and 8, each precision: the least", 1.2,
                  ratios(cases, names), len(names), min)
+    for model, text in OTHER_FAMILIES.items():
+        names = [f"{model}/image/{batch}/{precision}" for batch in (1, 8)
+                 for precision in ("fp32", "bf16", "int8")]
+        yield of_all(f"{text} at batch 1 and 8, each precision: the least", 1.2,
+                     ratios(cases, names), len(names), min)
 
 
 def texts(cases):
