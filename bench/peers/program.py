@@ -67,7 +67,9 @@ class Factory:
         if engine.exists() and made_by.exists() and made_by.read_text() == key.hexdigest():
             return
         engine.parent.mkdir(exist_ok=True)
-        run_quietly([self.osprey, "compile", "-m", self.folder / "weights", "-o", engine,
+        weights = self.folder / "weights"
+        model = next(weights.glob("*.npz"), weights)
+        run_quietly([self.osprey, "compile", "-m", model, "-o", engine,
                      "--precision", precision, "--batch", ENGINE_BATCHES], log)
         made_by.write_text(key.hexdigest())
 
