@@ -213,7 +213,7 @@ static cli_exit report(const char *path, double ms)
         write_reduction(&output, "image", info->image.parameters, &engine->image);
         write_reduction(&output, "text", info->text.parameters, &engine->text);
         if (engine->image.profile_count && engine->text.reduction && !engine->image.reduction)
-            cli_output_print(&output, "  image  not pruned: a ResNet has no transformer layers\n");
+            cli_output_print(&output, "  image  not pruned: it has no heads or MLPs that can go\n");
         write_tuning(&output, "image", &engine->image);
         write_tuning(&output, "text", &engine->text);
         if (engine->calibration != OSPREY_CALIBRATION_NONE && engine->calibration_images)

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <xxhash.h>
 #if defined(__x86_64__)
-#include <xxh_x86dispatch.h> /* the same with the widest vectors that there are: three times as fast */
+/* The same with the widest vectors that there are: three times as fast. */
+#include <xxh_x86dispatch.h>
 #endif
 
 struct osprey__checksum_stream {

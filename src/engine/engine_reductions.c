@@ -135,6 +135,5 @@ osprey_status osprey__engine_reductions_check(const osprey__reductions *reductio
     if (!prunes(reductions) || manifest->image.is_reduced || manifest->text.is_reduced)
         return OSPREY_OK;
     return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "prune",
-                        "heads and MLPs are parts of transformer layers, and this engine would "
-                        "have none");
+                        "the towers of this engine have no heads or MLPs that can be left out");
 }

@@ -30,7 +30,7 @@ static void test_pruning_by_activation(void **state)
     cli_run run = succeed(run_cli("compile", "-m", RESNET, "-o", engine, "--prune", "mlp=0.25",
                                   "--calibrate", PHOTO));
     assert_says(run.out, "  text   pruned by activation");
-    assert_says(run.out, "  image  not pruned: a ResNet has no transformer layers");
+    assert_says(run.out, "  image  not pruned: it has no heads or MLPs that can go");
     cli_run_free(&run);
     run = succeed(
         run_cli("compile", "-m", MODEL, "-o", engine, "--prune", "mlp=0.25", "--calibrate", PHOTO));
@@ -56,7 +56,7 @@ static void test_what_cannot_be_calibrated(void **state)
     write_text(broken, "this is no picture");
     assert_cli_fails(run_cli("compile", "-m", RESNET, "-o", engine, "--prune", "mlp=0.25",
                              "--tower", "image", "--calibrate", PHOTO),
-                     2, "this engine would have none");
+                     2, "have no heads or MLPs that can be left out");
     for (size_t i = 0; i < 2; i++) {
         assert_cli_fails(run_cli("compile", "-m", models[i], "-o", engine, "--prune", "mlp=0.25",
                                  "--calibrate", PHOTO, "--calibrate", broken),
