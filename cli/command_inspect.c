@@ -76,6 +76,7 @@ static json_t *tokenizer_json(const osprey_tokenizer *tokenizer)
     cli_json_set_size(object, "vocabulary", info.vocabulary);
     json_object_set_new(object, "start_id", json_integer(info.start_id));
     json_object_set_new(object, "end_id", json_integer(info.end_id));
+    json_object_set_new(object, "pad_id", json_integer(info.pad_id));
     return object;
 }
 

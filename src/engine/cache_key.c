@@ -41,15 +41,15 @@ static bool ends_with(const char *name, const char *const *endings)
 /* What a model is read from; anything else may change without harm. */
 static bool is_model_file(const char *name)
 {
-    static const char *const endings[] = {".json", ".txt", ".safetensors", ".bin",
-                                          ".pt",   ".pth", ".ckpt",        NULL};
+    static const char *const endings[] = {".json", ".txt",  ".model", ".safetensors", ".bin", ".pt",
+                                          ".pth",  ".ckpt", NULL};
     return ends_with(name, endings);
 }
 
 /* The same without weights: what is read beside a weight file that was named. */
 static bool is_side_file(const char *name)
 {
-    static const char *const endings[] = {".json", ".txt", NULL};
+    static const char *const endings[] = {".json", ".txt", ".model", NULL};
     return ends_with(name, endings);
 }
 

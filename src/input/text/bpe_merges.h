@@ -7,6 +7,9 @@
 #ifndef OSPREY_INPUT_TEXT_BPE_MERGES_H
 #define OSPREY_INPUT_TEXT_BPE_MERGES_H
 
+#include "base/buffer.h"
+#include "base/byte_cursor.h"
+
 #include <osprey/error.h>
 
 #include <stddef.h>
@@ -45,6 +48,13 @@ void osprey__bpe_merges_insert(osprey__bpe_merges *merges, int32_t left, int32_t
 osprey_status osprey__bpe_merges_apply(const osprey__bpe_merges *merges,
                                        osprey__bpe_scratch *scratch, int32_t *ids, size_t *count,
                                        osprey_error *error);
+
+/* For an engine: appends the merges, and makes them anew, of ids below vocabulary. Load:
+ * OSPREY_FORMAT where the bytes are damaged; file is what errors name. */
+osprey_status osprey__bpe_merges_store(const osprey__bpe_merges *merges, osprey__buffer *bytes,
+                                       osprey_error *error);
+osprey_status osprey__bpe_merges_load(osprey__bpe_merges *merges, osprey__byte_cursor *at,
+                                      size_t vocabulary, const char *file, osprey_error *error);
 
 /* Both take zeroed ones. */
 void osprey__bpe_merges_free(osprey__bpe_merges *merges);

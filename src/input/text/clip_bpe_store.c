@@ -15,22 +15,6 @@ static osprey_status put_ids(osprey__buffer *out, const int32_t ids[256], osprey
     return OSPREY_OK;
 }
 
-static osprey_status put_merges(osprey__buffer *out, const osprey__bpe_merges *merges,
-                                osprey_error *error)
-{
-    size_t count = 0;
-    for (size_t i = 0; i <= merges->mask; i++) count += merges->slots[i].pair != UINT64_MAX;
-    OSPREY_TRY(osprey__buffer_number(out, count, 4, error));
-    for (size_t i = 0; i <= merges->mask; i++) {
-        const osprey__bpe_merge *merge = &merges->slots[i];
-        if (merge->pair == UINT64_MAX) continue;
-        OSPREY_TRY(osprey__buffer_number(out, merge->pair, 8, error));
-        OSPREY_TRY(osprey__buffer_number(out, merge->rank, 4, error));
-        OSPREY_TRY(osprey__buffer_number(out, (uint32_t)merge->id, 4, error));
-    }
-    return OSPREY_OK;
-}
-
 static osprey_status put_added(osprey__buffer *out, const osprey__added_token *token,
                                osprey_error *error)
 {
@@ -51,7 +35,7 @@ osprey_status osprey__clip_bpe_store(const osprey__clip_bpe *tokenizer, osprey__
     OSPREY_TRY(osprey__buffer_number(bytes, tokenizer->splits_special, 1, error));
     OSPREY_TRY(put_ids(bytes, tokenizer->byte_ids, error));
     OSPREY_TRY(put_ids(bytes, tokenizer->byte_end_ids, error));
-    OSPREY_TRY(put_merges(bytes, &tokenizer->merges, error));
+    OSPREY_TRY(osprey__bpe_merges_store(&tokenizer->merges, bytes, error));
     OSPREY_TRY(osprey__buffer_number(bytes, tokenizer->added_count, 4, error));
     for (size_t i = 0; i < tokenizer->added_count; i++)
         OSPREY_TRY(put_added(bytes, &tokenizer->added[i], error));
@@ -83,25 +67,6 @@ static osprey_status take_id(loading *in, int32_t *id)
     uint64_t number;
     OSPREY_TRY(take(in, 4, in->tokenizer->vocabulary - 1, &number));
     *id = (int32_t)number;
-    return OSPREY_OK;
-}
-
-static osprey_status take_merges(loading *in)
-{
-    uint64_t count, left, right, rank;
-    int32_t id;
-    OSPREY_TRY(take(in, 4, OSPREY__TOKEN_LIMIT, &count));
-    if (count > in->at.remaining / 16) return damaged(in);
-    OSPREY_TRY(osprey__bpe_merges_create(&in->tokenizer->merges, (size_t)count, in->error));
-    for (size_t i = 0; i < count; i++) {
-        uint64_t most = in->tokenizer->vocabulary - 1;
-        OSPREY_TRY(take(in, 4, most, &right));
-        OSPREY_TRY(take(in, 4, most, &left));
-        OSPREY_TRY(take(in, 4, UINT32_MAX - 1, &rank));
-        OSPREY_TRY(take_id(in, &id));
-        osprey__bpe_merges_insert(&in->tokenizer->merges, (int32_t)left, (int32_t)right,
-                                  (uint32_t)rank, id);
-    }
     return OSPREY_OK;
 }
 
@@ -137,7 +102,8 @@ static osprey_status load(loading *in)
     tokenizer->splits_special = splits == 1;
     for (size_t i = 0; i < 256; i++) OSPREY_TRY(take_id(in, &tokenizer->byte_ids[i]));
     for (size_t i = 0; i < 256; i++) OSPREY_TRY(take_id(in, &tokenizer->byte_end_ids[i]));
-    OSPREY_TRY(take_merges(in));
+    OSPREY_TRY(osprey__bpe_merges_load(&tokenizer->merges, &in->at, tokenizer->vocabulary, in->file,
+                                       in->error));
     OSPREY_TRY(take(in, 4, OSPREY__CLIP_ADDED_LIMIT, &added));
     tokenizer->added = osprey__calloc((size_t)added, sizeof *tokenizer->added);
     if (!tokenizer->added)

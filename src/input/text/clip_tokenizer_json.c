@@ -120,27 +120,36 @@ static osprey_status check_model(const json_t *model, const char *file, osprey_e
     return OSPREY_OK;
 }
 
-/* The merge as "a b", or as ["a","b"]. */
+osprey_status osprey__json_merge(const json_t *merge, const char *file, size_t number,
+                                 const char **left, size_t *left_length, const char **right,
+                                 osprey_error *error)
+{
+    *left = json_string_value(merge);
+    *right = NULL;
+    *left_length = 0;
+    if (*left) {
+        const char *space = strchr(*left, ' ');
+        if (space) {
+            *left_length = (size_t)(space - *left);
+            *right = space + 1;
+        }
+    } else if (json_array_size(merge) == 2) {
+        *left = json_string_value(json_array_get(merge, 0));
+        *right = json_string_value(json_array_get(merge, 1));
+        *left_length = *left ? strlen(*left) : 0;
+    }
+    if (*left && *right) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, file, "merge %zu has to be \"a b\" or [\"a\", \"b\"]",
+                        number);
+}
+
 static osprey_status add_merge(osprey__clip_bpe *tokenizer, const osprey__token_map *map,
                                const json_t *merge, const char *file, size_t number,
                                osprey_error *error)
 {
-    const char *left = json_string_value(merge), *right = NULL;
-    size_t left_length = 0;
-    if (left) {
-        const char *space = strchr(left, ' ');
-        if (space) {
-            left_length = (size_t)(space - left);
-            right = space + 1;
-        }
-    } else if (json_array_size(merge) == 2) {
-        left = json_string_value(json_array_get(merge, 0));
-        right = json_string_value(json_array_get(merge, 1));
-        left_length = left ? strlen(left) : 0;
-    }
-    if (!left || !right)
-        return osprey__fail(error, OSPREY_FORMAT, file,
-                            "merge %zu has to be \"a b\" or [\"a\", \"b\"]", number);
+    const char *left, *right;
+    size_t left_length;
+    OSPREY_TRY(osprey__json_merge(merge, file, number, &left, &left_length, &right, error));
     return osprey__clip_bpe_add_merge(tokenizer, map, left, left_length, right, strlen(right), file,
                                       number, error);
 }

@@ -18,4 +18,9 @@ osprey_status osprey__clip_from_tokenizer_json(const json_t *root, const char *f
                                                const osprey__clip_special_tokens *special,
                                                osprey__clip_bpe **tokenizer, osprey_error *error);
 
+/* The parts of a merge, which is "a b" or ["a","b"]; number is what errors call it. */
+osprey_status osprey__json_merge(const json_t *merge, const char *file, size_t number,
+                                 const char **left, size_t *left_length, const char **right,
+                                 osprey_error *error);
+
 #endif

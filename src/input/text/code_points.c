@@ -19,6 +19,9 @@
 #define CAPITAL_I_WITH_DOT  0x130
 #define COMBINING_DOT_ABOVE 0x307
 
+#define CAPITAL_SIGMA 0x3a3
+#define FINAL_SIGMA   0x3c2
+
 static osprey_status reserve(osprey__code_points *points, size_t more, osprey_error *error)
 {
     if (points->at && more <= points->capacity - points->count) return OSPREY_OK;
@@ -323,6 +326,76 @@ osprey_status osprey__code_points_lower(osprey__code_points *points, osprey_erro
     OSPREY_TRY(split_dotted_capitals(points, error));
     for (size_t i = 0; i < points->count; i++) points->at[i] = lower(points->at[i]);
     return OSPREY_OK;
+}
+
+osprey_status osprey__code_points_print(const int32_t *points, size_t count, osprey__buffer *bytes,
+                                        osprey_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint8_t character[OSPREY__CODE_POINT_BYTES];
+        size_t length = osprey__code_point_encode(points[i], character);
+        OSPREY_TRY(osprey__buffer_append(bytes, character, length, error));
+    }
+    return OSPREY_OK;
+}
+
+/* Unicode's Case_Ignorable, of which the punctuation that can stand in a word is listed. */
+static bool is_case_ignorable(int32_t point)
+{
+    static const int32_t in_words[] = {'\'',   '.',    ':',    0xb7,   0x387,  0x55f,
+                                       0x5f4,  0x2018, 0x2019, 0x2024, 0x2027, 0xfe13,
+                                       0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a};
+    for (size_t i = 0; i < sizeof in_words / sizeof *in_words; i++)
+        if (point == in_words[i]) return true;
+    switch (utf8proc_get_property(point)->category) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Unicode's Cased, of what is not ignorable: letters with case, ordinals, numerals and letters in
+ * circles and squares. */
+static bool is_cased(int32_t point)
+{
+    static const struct {
+        int32_t first, last;
+    } others[] = {{0xaa, 0xaa},       {0xba, 0xba},       {0x2160, 0x217f},  {0x24b6, 0x24e9},
+                  {0x1f130, 0x1f149}, {0x1f150, 0x1f169}, {0x1f170, 0x1f189}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (point >= others[i].first && point <= others[i].last) return true;
+    const utf8proc_propval_t category = utf8proc_get_property(point)->category;
+    return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
+           category == UTF8PROC_CATEGORY_LT;
+}
+
+void osprey__code_points_lower_final_sigmas(osprey__code_points *points)
+{
+    bool in_word = false; /* behind a cased letter and what can be ignored */
+    for (size_t i = 0; i < points->count; i++) {
+        const int32_t point = points->at[i];
+        if (point == CAPITAL_SIGMA && in_word) {
+            size_t next = i + 1;
+            while (next < points->count && is_case_ignorable(points->at[next])) next++;
+            if (next == points->count || !is_cased(points->at[next])) points->at[i] = FINAL_SIGMA;
+        }
+        if (!is_case_ignorable(point)) in_word = is_cased(point);
+    }
+}
+
+size_t osprey__code_points_grapheme(const int32_t *points, size_t count)
+{
+    utf8proc_int32_t state = 0;
+    size_t length = 1;
+    while (length < count &&
+           !utf8proc_grapheme_break_stateful(points[length - 1], points[length], &state))
+        length++;
+    return length;
 }
 
 void osprey__code_points_free(osprey__code_points *points)

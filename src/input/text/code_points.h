@@ -11,6 +11,8 @@
 #ifndef OSPREY_INPUT_TEXT_CODE_POINTS_H
 #define OSPREY_INPUT_TEXT_CODE_POINTS_H
 
+#include "base/buffer.h"
+
 #include <osprey/error.h>
 
 #include <stdbool.h>
@@ -41,6 +43,12 @@ bool osprey__code_point_is_dropped(int32_t code_point);
 
 #define OSPREY__CODE_POINT_BYTES 4 /* at most, in UTF-8 */
 
+/* Bytes of the character that begins so, in valid UTF-8. */
+static inline size_t osprey__utf8_length(uint8_t lead)
+{
+    return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
 /* The character in UTF-8; returns its length. */
 size_t osprey__code_point_encode(int32_t code_point, uint8_t bytes[OSPREY__CODE_POINT_BYTES]);
 
@@ -64,6 +72,17 @@ osprey_status osprey__code_points_normalize(osprey__code_points *normal, const i
 /* Appends count code points after NFD without non-spacing marks (\p{Mn}). */
 osprey_status osprey__code_points_strip_accents(osprey__code_points *normal, const int32_t *points,
                                                 size_t count, osprey_error *error);
+
+/* Appends count code points to bytes, in UTF-8. */
+osprey_status osprey__code_points_print(const int32_t *points, size_t count, osprey__buffer *bytes,
+                                        osprey_error *error);
+
+/* A sigma that ends a word has a lower case of its own; Python's str.lower knows it, tokenizers'
+ * Lowercase does not. Makes these sigmas small, in place. */
+void osprey__code_points_lower_final_sigmas(osprey__code_points *points);
+
+/* The length of the first grapheme cluster (UAX 29) of count > 0 code points. */
+size_t osprey__code_points_grapheme(const int32_t *points, size_t count);
 
 /* Lower case, of single code points. */
 osprey_status osprey__code_points_lower(osprey__code_points *points, osprey_error *error);

@@ -7,18 +7,21 @@
 #include "input/text/bert_files.h"
 #include "input/text/clip_bpe_build.h"
 #include "input/text/clip_bpe_store.h"
+#include "input/text/piece_tokenizer.h"
+#include "input/text/siglip_files.h"
 
 #define VOCABULARY_BYTES_LIMIT ((size_t)64 << 20)
 /* A word's symbols are numbered in 32 bits, and normalised text is at most three times as long. */
 #define TEXT_BYTES_LIMIT ((size_t)1 << 30)
 
 /* How an engine's tokenizer begins. */
-enum { STORED_CLIP = 1, STORED_WORDPIECE = 2 };
+enum { STORED_CLIP = 1, STORED_WORDPIECE = 2, STORED_PIECES = 3 };
 
-/* One of the two. */
+/* One of these. */
 struct osprey_tokenizer {
     osprey__clip_bpe *clip;
     osprey__wordpiece *wordpiece;
+    osprey__piece_tokenizer *pieces;
 };
 
 /* Wraps what status says was made, or frees it. */
@@ -32,6 +35,7 @@ static osprey_status wrap(osprey_status status, osprey_tokenizer made, osprey_to
     }
     osprey__clip_bpe_free(made.clip);
     osprey__wordpiece_free(made.wordpiece);
+    osprey__piece_tokenizer_free(made.pieces);
     return status == OSPREY_OK ? osprey__fail_memory(error, sizeof **tokenizer) : status;
 }
 
@@ -59,6 +63,14 @@ osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenize
     return wrap(status, made, tokenizer, error);
 }
 
+osprey_status osprey__tokenizer_open_siglip(const char *directory, osprey_tokenizer **tokenizer,
+                                            osprey__tokenizer_files *files, osprey_error *error)
+{
+    osprey_tokenizer made = {0};
+    osprey_status status = osprey__siglip_tokenizer_open(directory, &made.pieces, files, error);
+    return wrap(status, made, tokenizer, error);
+}
+
 osprey_status osprey__tokenizer_open_wordpiece(const char *path,
                                                const osprey__wordpiece_options *options,
                                                osprey_tokenizer **tokenizer, osprey_error *error)
@@ -77,10 +89,13 @@ osprey_status osprey__tokenizer_open_wordpiece(const char *path,
 osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey__buffer *bytes,
                                       osprey_error *error)
 {
-    bool clip = tokenizer->clip != NULL;
-    OSPREY_TRY(osprey__buffer_number(bytes, clip ? STORED_CLIP : STORED_WORDPIECE, 1, error));
-    return clip ? osprey__clip_bpe_store(tokenizer->clip, bytes, error)
-                : osprey__wordpiece_store(tokenizer->wordpiece, bytes, error);
+    const int kind = tokenizer->clip        ? STORED_CLIP
+                     : tokenizer->wordpiece ? STORED_WORDPIECE
+                                            : STORED_PIECES;
+    OSPREY_TRY(osprey__buffer_number(bytes, (uint64_t)kind, 1, error));
+    if (tokenizer->clip) return osprey__clip_bpe_store(tokenizer->clip, bytes, error);
+    return tokenizer->wordpiece ? osprey__wordpiece_store(tokenizer->wordpiece, bytes, error)
+                                : osprey__piece_tokenizer_store(tokenizer->pieces, bytes, error);
 }
 
 osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const char *file,
@@ -93,6 +108,8 @@ osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const cha
         status = osprey__clip_bpe_load(kind + 1, length - 1, file, &made.clip, error);
     else if (length && *kind == STORED_WORDPIECE)
         status = osprey__wordpiece_load(kind + 1, length - 1, file, &made.wordpiece, error);
+    else if (length && *kind == STORED_PIECES)
+        status = osprey__piece_tokenizer_load(kind + 1, length - 1, file, &made.pieces, error);
     else
         status =
             osprey__fail(error, OSPREY_FORMAT, file,
@@ -110,6 +127,9 @@ osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer, const c
     if (text_bytes > TEXT_BYTES_LIMIT)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "text_bytes",
                             "%zu; at most %zu are taken", text_bytes, TEXT_BYTES_LIMIT);
+    if (tokenizer->pieces)
+        return osprey__piece_tokenizer_encode(tokenizer->pieces, text, text_bytes, ids, capacity,
+                                              count, error);
     return tokenizer->clip ? osprey__clip_bpe_encode(tokenizer->clip, text, text_bytes, ids,
                                                      capacity, count, error)
                            : osprey__wordpiece_encode(tokenizer->wordpiece, text, text_bytes, ids,
@@ -122,12 +142,21 @@ osprey_tokenizer_info osprey_tokenizer_get_info(const osprey_tokenizer *tokenize
         return (osprey_tokenizer_info){.kind = "clip_bpe",
                                        .vocabulary = tokenizer->clip->vocabulary,
                                        .start_id = tokenizer->clip->start_id,
-                                       .end_id = tokenizer->clip->end_id};
+                                       .end_id = tokenizer->clip->end_id,
+                                       .pad_id = -1};
+    const osprey__piece_tokenizer *pieces = tokenizer->pieces;
+    if (pieces)
+        return (osprey_tokenizer_info){.kind = pieces->is_unigram ? "unigram" : "bpe",
+                                       .vocabulary = pieces->vocabulary,
+                                       .start_id = pieces->start_id,
+                                       .end_id = pieces->end_id,
+                                       .pad_id = pieces->pad_id};
     osprey__wordpiece_info info = osprey__wordpiece_get_info(tokenizer->wordpiece);
     return (osprey_tokenizer_info){.kind = "wordpiece",
                                    .vocabulary = info.vocabulary,
                                    .start_id = info.start_id,
-                                   .end_id = info.end_id};
+                                   .end_id = info.end_id,
+                                   .pad_id = -1};
 }
 
 void osprey__tokenizer_free(osprey_tokenizer *tokenizer)
@@ -135,5 +164,6 @@ void osprey__tokenizer_free(osprey_tokenizer *tokenizer)
     if (!tokenizer) return;
     osprey__clip_bpe_free(tokenizer->clip);
     osprey__wordpiece_free(tokenizer->wordpiece);
+    osprey__piece_tokenizer_free(tokenizer->pieces);
     osprey__free(tokenizer);
 }

@@ -37,6 +37,10 @@ osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_err
 osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenizer **tokenizer,
                                           osprey__tokenizer_files *files, osprey_error *error);
 
+/* SigLIP's or SigLIP 2's, from what lies in directory: see siglip_files.h. */
+osprey_status osprey__tokenizer_open_siglip(const char *directory, osprey_tokenizer **tokenizer,
+                                            osprey__tokenizer_files *files, osprey_error *error);
+
 /* BERT's, from a file of its vocabulary, a token a line. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT,
  * OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY. */
 osprey_status osprey__tokenizer_open_wordpiece(const char *path,

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "input/text/piece_tokenizer.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "input/text/token_map.h"
+
+#include <string.h>
+
+typedef struct span {
+    const int32_t *at;
+    size_t count;
+} span;
+
+typedef struct encode_job {
+    const osprey__piece_tokenizer *tokenizer;
+    int32_t *ids;
+    size_t count, capacity; /* the capacity without the end token */
+    osprey__buffer bytes;
+    osprey__bpe_scratch merging;
+    osprey_error *error;
+} encode_job;
+
+static bool is_full(const encode_job *job)
+{
+    return job->count == job->capacity;
+}
+
+static void put(encode_job *job, const int32_t *ids, size_t count)
+{
+    const size_t room = job->capacity - job->count;
+    if (count > room) count = room;
+    memcpy(job->ids + job->count, ids, count * sizeof *ids);
+    job->count += count;
+}
+
+static osprey_status encode_unigram(encode_job *job, span word)
+{
+    int32_t *ids;
+    size_t count;
+    job->bytes.length = 0;
+    OSPREY_TRY(osprey__code_points_print(word.at, word.count, &job->bytes, job->error));
+    OSPREY_TRY(osprey__unigram_encode(&job->tokenizer->unigram, job->bytes.bytes, job->bytes.length,
+                                      &ids, &count, job->error));
+    const size_t hidden = count < job->tokenizer->hidden ? 0 : job->tokenizer->hidden;
+    put(job, ids + hidden, count - hidden);
+    osprey__free(ids);
+    return OSPREY_OK;
+}
+
+static int32_t find_character(const osprey__piece_merges *bpe, int32_t character)
+{
+    size_t low = 0, high = bpe->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (bpe->characters[middle].character < character)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < bpe->count && bpe->characters[low].character == character ? bpe->characters[low].id
+                                                                           : -1;
+}
+
+/* The ids that a character begins with, at ids[*count]; room for 4. */
+static void put_character(const osprey__piece_merges *bpe, int32_t character, int32_t *ids,
+                          size_t *count)
+{
+    uint8_t bytes[OSPREY__CODE_POINT_BYTES];
+    const int32_t id = find_character(bpe, character);
+    if (id >= 0) {
+        ids[(*count)++] = id;
+    } else if (bpe->bytes[0] >= 0) {
+        const size_t length = osprey__code_point_encode(character, bytes);
+        for (size_t i = 0; i < length; i++) ids[(*count)++] = bpe->bytes[bytes[i]];
+    } else if (bpe->unknown_id >= 0 &&
+               !(bpe->fuses_unknown && *count && ids[*count - 1] == bpe->unknown_id)) {
+        ids[(*count)++] = bpe->unknown_id;
+    }
+}
+
+static osprey_status encode_bpe(encode_job *job, span word)
+{
+    const osprey__piece_merges *bpe = &job->tokenizer->bpe;
+    int32_t *ids = osprey__calloc(word.count, OSPREY__CODE_POINT_BYTES * sizeof *ids);
+    if (!ids) return osprey__fail_memory(job->error, word.count * sizeof *ids);
+    size_t count = 0;
+    for (size_t i = 0; i < word.count; i++) put_character(bpe, word.at[i], ids, &count);
+    osprey_status status =
+        osprey__bpe_merges_apply(&bpe->merges, &job->merging, ids, &count, job->error);
+    if (status == OSPREY_OK) put(job, ids, count);
+    osprey__free(ids);
+    return status;
+}
+
+static osprey_status encode_word(encode_job *job, span word)
+{
+    if (!word.count || is_full(job)) return OSPREY_OK;
+    return (job->tokenizer->is_unigram ? encode_unigram : encode_bpe)(job, word);
+}
+
+static osprey_status encode_words(encode_job *job, span text)
+{
+    size_t begin = 0;
+    for (size_t at = 1; at < text.count && job->tokenizer->splits_words; at++) {
+        if (text.at[at] != OSPREY__UNDERLINE) continue;
+        OSPREY_TRY(encode_word(job, (span){text.at + begin, at - begin}));
+        begin = at;
+    }
+    return encode_word(job, (span){text.at + begin, text.count - begin});
+}
+
+/* The longest added token of that kind at the front of text, or NULL. */
+static const osprey__added_piece *match_added(const osprey__piece_tokenizer *tokenizer, span text,
+                                              bool normalized)
+{
+    const osprey__added_piece *longest = NULL;
+    for (size_t i = 0; i < tokenizer->added_count; i++) {
+        const osprey__added_piece *token = &tokenizer->added[i];
+        const osprey__code_points *content = &token->content;
+        if (content->at[0] != text.at[0] || token->normalized != normalized) continue;
+        if (content->count > text.count || (longest && content->count <= longest->content.count))
+            continue;
+        if (memcmp(content->at, text.at, content->count * sizeof *text.at) == 0) longest = token;
+    }
+    return longest;
+}
+
+static bool is_space(int32_t point)
+{
+    return osprey__code_point_classify(point) == OSPREY__SPACE;
+}
+
+typedef osprey_status encode_between(encode_job *job, span text);
+
+/* Finds the added tokens of that kind, and gives what lies between them to encode. */
+static osprey_status split_added(encode_job *job, span text, bool normalized,
+                                 encode_between *encode)
+{
+    size_t begin = 0;
+    for (size_t at = 0; at < text.count && !is_full(job);) {
+        const osprey__added_piece *token =
+            match_added(job->tokenizer, (span){text.at + at, text.count - at}, normalized);
+        if (!token) {
+            at++;
+            continue;
+        }
+        size_t end = at;
+        while (token->strips_left && end > begin && is_space(text.at[end - 1])) end--;
+        OSPREY_TRY(encode(job, (span){text.at + begin, end - begin}));
+        put(job, &token->id, 1);
+        at += token->content.count;
+        while (token->strips_right && at < text.count && is_space(text.at[at])) at++;
+        begin = at;
+    }
+    return encode(job, (span){text.at + begin, text.count - begin});
+}
+
+static osprey_status encode_raw(encode_job *job, span text)
+{
+    osprey__code_points normal = {0};
+    if (!text.count || is_full(job)) return OSPREY_OK;
+    osprey_status status = osprey__code_points_append(&normal, text.at, text.count, job->error);
+    if (status == OSPREY_OK)
+        status = osprey__text_steps_run(&job->tokenizer->steps, &normal, job->error);
+    if (status == OSPREY_OK)
+        status = split_added(job, (span){normal.at, normal.count}, true, encode_words);
+    osprey__code_points_free(&normal);
+    return status;
+}
+
+/* The text's code points, led by an underline where the tokenizer wants it. */
+static osprey_status decode(const osprey__piece_tokenizer *tokenizer, const char *text,
+                            size_t text_bytes, osprey__code_points *raw, osprey_error *error)
+{
+    static const int32_t underline = OSPREY__UNDERLINE;
+    if (tokenizer->leads) OSPREY_TRY(osprey__code_points_append(raw, &underline, 1, error));
+    OSPREY_TRY(osprey__code_points_decode(raw, text, text_bytes, error));
+    for (size_t i = 1; tokenizer->leads && i < raw->count; i++)
+        if (raw->at[i] == underline) raw->at[i] = ' ';
+    return OSPREY_OK;
+}
+
+osprey_status osprey__piece_tokenizer_encode(const osprey__piece_tokenizer *tokenizer,
+                                             const char *text, size_t text_bytes, int32_t *ids,
+                                             size_t capacity, size_t *count, osprey_error *error)
+{
+    const bool starts = tokenizer->start_id >= 0, ends = tokenizer->end_id >= 0;
+    encode_job job = {
+        .tokenizer = tokenizer, .ids = ids, .capacity = capacity - ends, .error = error};
+    osprey__code_points raw = {0};
+    if (starts) ids[job.count++] = tokenizer->start_id;
+    osprey_status status = decode(tokenizer, text, text_bytes, &raw, error);
+    if (status == OSPREY_OK)
+        status = split_added(&job, (span){raw.at, raw.count}, false, encode_raw);
+    const bool ended = tokenizer->ends_once && job.count && ids[job.count - 1] == tokenizer->end_id;
+    if (ends && !ended) ids[job.count++] = tokenizer->end_id;
+    *count = job.count;
+    osprey__code_points_free(&raw);
+    osprey__buffer_free(&job.bytes);
+    osprey__bpe_scratch_free(&job.merging);
+    return status;
+}
+
+osprey_status osprey__piece_tokenizer_add(osprey__piece_tokenizer *tokenizer, const char *content,
+                                          const osprey__added_piece *how, const char *file,
+                                          osprey_error *error)
+{
+    const size_t length = strlen(content);
+    osprey__added_piece token = *how;
+    token.content = (osprey__code_points){0};
+    if (!length) return OSPREY_OK;
+    if (length > OSPREY__TOKEN_BYTES_LIMIT || tokenizer->added_count == OSPREY__ADDED_PIECES_MAX)
+        return osprey__fail(error, OSPREY_LIMIT, file,
+                            "more than %zu added tokens, or one of more than %zu bytes",
+                            OSPREY__ADDED_PIECES_MAX, OSPREY__TOKEN_BYTES_LIMIT);
+    if (!tokenizer->added)
+        tokenizer->added = osprey__calloc(OSPREY__ADDED_PIECES_MAX, sizeof *tokenizer->added);
+    if (!tokenizer->added)
+        return osprey__fail_memory(error, OSPREY__ADDED_PIECES_MAX * sizeof *tokenizer->added);
+    osprey_status status = osprey__code_points_decode(&token.content, content, length, error);
+    if (status == OSPREY_OK && token.normalized)
+        status = osprey__text_steps_run(&tokenizer->steps, &token.content, error);
+    if (status != OSPREY_OK || !token.content.count)
+        osprey__code_points_free(&token.content);
+    else
+        tokenizer->added[tokenizer->added_count++] = token;
+    return status;
+}
+
+osprey_status osprey__piece_tokenizer_hide(osprey__piece_tokenizer *tokenizer, const char *prefix,
+                                           osprey_error *error)
+{
+    osprey__code_points points = {0};
+    osprey__buffer bytes = {0};
+    int32_t *ids = NULL;
+    osprey_status status;
+    OSPREY_TRY_GOTO(osprey__code_points_decode(&points, prefix, strlen(prefix), error));
+    OSPREY_TRY_GOTO(osprey__text_steps_run(&tokenizer->steps, &points, error));
+    OSPREY_TRY_GOTO(osprey__code_points_print(points.at, points.count, &bytes, error));
+    status = osprey__unigram_encode(&tokenizer->unigram, bytes.bytes, bytes.length, &ids,
+                                    &tokenizer->hidden, error);
+fail:
+    osprey__free(ids);
+    osprey__buffer_free(&bytes);
+    osprey__code_points_free(&points);
+    return status;
+}
+
+void osprey__piece_tokenizer_free(osprey__piece_tokenizer *tokenizer)
+{
+    if (!tokenizer) return;
+    for (size_t i = 0; i < tokenizer->added_count; i++)
+        osprey__code_points_free(&tokenizer->added[i].content);
+    osprey__free(tokenizer->added);
+    osprey__text_steps_free(&tokenizer->steps);
+    osprey__unigram_free(&tokenizer->unigram);
+    osprey__bpe_merges_free(&tokenizer->bpe.merges);
+    osprey__free(tokenizer->bpe.characters);
+    osprey__free(tokenizer);
+}

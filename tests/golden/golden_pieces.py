@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small vocabularies of SigLIP's and SigLIP 2's kinds, trained on a few sentences."""
+
+import io
+import json
+from collections import Counter
+
+import sentencepiece
+from golden_vocabulary import SENTENCES
+from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers,
+                        pre_tokenizers, processors, trainers)
+
+PIECES = 300
+SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+SENTENCE_LIST = [*SENTENCES.strip().splitlines(), *" . ".join(SENTENCES.split()).split(" . ")]
+
+
+def spiece(sentences=SENTENCE_LIST, pieces=PIECES, **options):
+    """SentencePiece's own file, with T5's and SigLIP's numbers of the special tokens."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences), model_writer=model, vocab_size=pieces,
+        model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False,
+        num_threads=1, minloglevel=2, **options)
+    return model.getvalue()
+
+
+def save_spiece(folder, model):
+    """As google/siglip-* has it."""
+    (folder / "spiece.model").write_bytes(model)
+    (folder / "tokenizer_config.json").write_text(json.dumps({
+        "added_tokens_decoder": {str(number): {
+            "content": content, "lstrip": True, "normalized": False, "rstrip": True,
+            "single_word": False, "special": True} for number, content in ((1, "</s>"), (2, "<unk>"))},
+        "additional_special_tokens": [], "clean_up_tokenization_spaces": True,
+        "do_lower_case": True, "eos_token": "</s>", "model_input_names": ["input_ids"],
+        "model_max_length": 64, "pad_token": "</s>", "processor_class": "SiglipProcessor",
+        "sp_model_kwargs": {}, "tokenizer_class": "SiglipTokenizer", "unk_token": "<unk>"},
+        indent=2) + "\n", "utf-8")
+
+
+def unigram_json(model):
+    """The same as tokenizer.json, as conversions of SiglipTokenizer to tokenizers have it."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    tokenizer = Tokenizer(models.Unigram([(p.piece, p.score) for p in proto.pieces], unk_id=2))
+    charsmap = proto.normalizer_spec.precompiled_charsmap
+    tokenizer.normalizer = normalizers.Sequence([
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"""[!"\#\$%\&'\(\)\*\+,\-\./:;<=>\?@\[\\\]\^_`\{\|\}\~]"""), ""),
+        normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip(),
+        *([normalizers.Precompiled(charsmap)] if charsmap else []),
+        normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.add_special_tokens([
+        AddedToken(content, lstrip=True, rstrip=True, normalized=False, special=True)
+        for content in ("</s>", "<unk>")])
+    return tokenizer
+
+
+def merged_pieces(merges=200):
+    """A byte-pair vocabulary like Gemma's: special tokens, bytes, characters, what merges make."""
+    words = Counter("▁" + word for line in SENTENCE_LIST for word in line.split())
+    split = {word: [*word] for word in words}
+    made = []
+    while len(made) < merges:
+        pairs = Counter()
+        for word, count in words.items():
+            for pair in zip(split[word], split[word][1:]):
+                pairs[pair] += count
+        if not pairs:
+            break
+        best = max(sorted(pairs), key=pairs.get)
+        made.append(best)
+        for word, symbols in split.items():
+            at = 0
+            while at + 1 < len(symbols):
+                if (symbols[at], symbols[at + 1]) == best:
+                    symbols[at:at + 2] = ["".join(best)]
+                at += 1
+    tokens = [*SPECIAL, "\n", "<table>", *(f"<0x{byte:02X}>" for byte in range(256)),
+              *sorted({c for word in words for c in word} | set("éß猫犬")),
+              *("".join(pair) for pair in made)]
+    return {token: number for number, token in enumerate(dict.fromkeys(tokens))}, made
+
+
+def save_gemma(folder):
+    """As google/siglip2-* of fixed resolution has it: lower case is said, and done, by the
+    configuration alone."""
+    from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
+
+    vocabulary, merges = merged_pieces()
+    tokenizer = Siglip2Tokenizer(vocab=vocabulary, merges=merges, add_bos_token=False,
+                                 add_eos_token=True)
+    tokenizer.add_tokens([AddedToken(content, normalized=False, special=False)
+                          for content in ("\n", "<table>")])
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer.json"
+    saved = json.loads(path.read_text("utf-8"))
+    saved["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    path.write_text(json.dumps(saved, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({
+        "add_bos_token": False, "add_eos_token": True, "bos_token": "<bos>",
+        "clean_up_tokenization_spaces": False, "do_lower_case": True, "eos_token": "<eos>",
+        "model_input_names": ["input_ids"], "model_max_length": 64, "pad_token": "<pad>",
+        "padding_side": "right", "processor_class": "SiglipProcessor", "sp_model_kwargs": {},
+        "spaces_between_special_tokens": False, "tokenizer_class": "GemmaTokenizer",
+        "unk_token": "<unk>", "use_default_system_prompt": False}, indent=2) + "\n", "utf-8")
+    return tokenizer

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what transformers' SiglipTokenizer and Siglip2Tokenizer, and the tokenizers library, make
+of generated texts, for tests/input.
+
+    python tests/golden/make_siglip_tokenizers.py
+
+Made with transformers 5.23.0, tokenizers 0.23.3 and sentencepiece 0.2.3. The vocabularies are
+trained here, on the same kinds of texts: tests/input/data/siglip/ gets spiece.model with the
+normalisation of the published one (nmt_nfkc), siglip_json/ a unigram model as tokenizer.json, and
+siglip2/ a byte-pair one, each with a file of texts and ids in the form of make_tokenizer_golden.py.
+"""
+
+import random
+
+import golden_pieces
+from make_tokenizer_golden import (DATA, ENGLISH, KNOWN, any_case, emoji, mixed, script, texts,
+                                   words, write_texts)
+from transformers import SiglipTokenizer
+
+SPECIAL = ["</s>", "<unk>", "<pad>", "<eos>", "<bos>", "<table>", "\n", "<0x41>", "▁", "</S>", "<", ">"]
+# Normalisation rules of a few lines: what maps, to what; for a tokenizer.json that stays small.
+RULES = [("ﬁ", "fi"), ("①", "1"), ("e\u0301", "é"), ("\u212b", "å"), ("\u200b", " "), ("\u00ad", ""),
+         ("\uff71", "ア"), ("\uff76\uff9e", "ガ"), ("\uff76", "カ"), ("½", "1/2"), ("\u3000", " "),
+         ("Ⅷ", "viii"), ("\u1100\u1161", "가")]
+
+
+def special(rng):
+    return "".join(rng.choice(SPECIAL) + rng.choice(("", " ", "a", "!", "É", " cat", "  "))
+                   for _ in range(rng.randint(1, 4)))
+
+
+def sigmas(rng):
+    return "".join(rng.choice("ΣσςΑΟaİ .'·’\u0301\u00adʰªⅯⓐ5") for _ in range(rng.randint(1, 9)))
+
+
+def ruled(rng):
+    return "".join(rng.choice(RULES)[0] + rng.choice(("", "e", "\u0301", " ", "\uff9e"))
+                   for _ in range(rng.randint(1, 6)))
+
+
+def make_texts(seed, kinds):
+    rng = random.Random(seed)
+    made = texts(seed, 2000, 10)
+    made += [kind(rng).encode() for kind in kinds for _ in range(150)]
+    # A NUL ends SentencePiece's texts in Python, and some are newer than its tables.
+    return [text for text in dict.fromkeys(made)
+            if b"\0" not in text and KNOWN.issuperset(text.decode("utf-8", "replace"))]
+
+
+def corpus():
+    """Few enough characters of each script for a small vocabulary."""
+    rng = random.Random(5)
+    known = set("abcdefghijklmnopqrstuvwxyz0123456789éüñçß猫犬京カタひら한국αβγσςабвг 🦅🙂")
+    kinds = (words, words, any_case, script, mixed, emoji)
+    lines = ["".join(c for c in kind(rng).lower() if c in known) for kind in kinds
+             for _ in range(500)]
+    lines += ["".join(rng.sample(sorted(known), 12)) for _ in range(300)]
+    return [line for line in lines if line.strip()] + [word.lower() for word in ENGLISH] * 5
+
+
+class Decoded:
+    """SentencePiece wants text: what is no UTF-8 becomes U+FFFD before."""
+
+    def __init__(self, encode):
+        self.encode = encode
+
+    def __call__(self, text, **options):
+        return {"input_ids": self.encode(text)}
+
+
+def main():
+    sentences = corpus()
+    folder = DATA / "siglip"
+    folder.mkdir(parents=True, exist_ok=True)
+    model = golden_pieces.spiece(sentences, 1500, normalization_rule_name="nmt_nfkc")
+    golden_pieces.save_spiece(folder, model)
+    slow = SiglipTokenizer.from_pretrained(folder)
+    write_texts(folder / "texts.gz", Decoded(lambda text: slow(text)["input_ids"]),
+                make_texts(11, (special, sigmas)))
+
+    folder = DATA / "siglip_json"
+    folder.mkdir(parents=True, exist_ok=True)
+    rules = folder / "rules.tsv"
+    rules.write_text("".join(
+        " ".join(f"{ord(c):X}" for c in source) + "\t" + " ".join(f"{ord(c):X}" for c in to) + "\n"
+        for source, to in sorted(RULES)), "utf-8")
+    model = golden_pieces.spiece(sentences, 900, normalization_rule_tsv=str(rules))
+    rules.unlink()
+    fast = golden_pieces.unigram_json(model)
+    fast.save(str(folder / "tokenizer.json"))
+    write_texts(folder / "texts.gz", Decoded(lambda text: fast.encode(text).ids),
+                make_texts(12, (special, ruled)))
+
+    folder = DATA / "siglip2"
+    folder.mkdir(parents=True, exist_ok=True)
+    gemma = golden_pieces.save_gemma(folder)
+    write_texts(folder / "texts.gz", Decoded(lambda text: gemma(text)["input_ids"]),
+                make_texts(13, (special,)))
+
+
+if __name__ == "__main__":
+    main()

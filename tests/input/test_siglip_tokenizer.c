@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SigLIP's and SigLIP 2's tokenizers: the texts of make_siglip_tokenizers.py, an engine's copy,
+ * damaged and foreign files. */
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/os/file_map.h"
+#include "cmocka_all.h"
+#include "input/text/piece_tokenizer_json.h"
+#include "input/text/spiece_file.h"
+#include "input/text/text_tokenizer.h"
+#include "memory_hooks.h"
+#include "token_golden.h"
+
+#include <string.h>
+
+#define DATA OSPREY_TEST_DIR "/input/data/"
+
+static const struct {
+    const char *folder, *texts;
+    size_t texts_in_file;
+    osprey_tokenizer_info info;
+} published[] = {
+    {DATA "siglip", DATA "siglip/texts.gz", 2260, {"unigram", 626, -1, 1, 1}},
+    {DATA "siglip_json", DATA "siglip_json/texts.gz", 2279, {"unigram", 626, -1, 1, 0}},
+    {DATA "siglip2", DATA "siglip2/texts.gz", 2130, {"bpe", 498, -1, 1, 0}},
+};
+
+#define PUBLISHED (sizeof published / sizeof *published)
+
+static osprey_tokenizer *open_tokenizer(size_t i)
+{
+    osprey_tokenizer *tokenizer;
+    osprey__tokenizer_files files;
+    osprey_error error;
+    if (osprey__tokenizer_open_siglip(published[i].folder, &tokenizer, &files, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    assert_true(files.count > 0);
+    return tokenizer;
+}
+
+static void test_texts_as_transformers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PUBLISHED; i++) {
+        osprey_tokenizer *tokenizer = open_tokenizer(i);
+        const osprey_tokenizer_info info = osprey_tokenizer_get_info(tokenizer),
+                                    *wanted = &published[i].info;
+        assert_string_equal(info.kind, wanted->kind);
+        assert_int_equal(info.start_id, wanted->start_id);
+        assert_int_equal(info.end_id, wanted->end_id);
+        assert_int_equal(info.pad_id, wanted->pad_id);
+        assert_int_equal(info.vocabulary, wanted->vocabulary);
+        assert_int_equal(token_golden_check(tokenizer, published[i].texts),
+                         published[i].texts_in_file);
+        osprey__tokenizer_free(tokenizer);
+    }
+}
+
+static void test_an_engine_keeps_the_tokenizer(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PUBLISHED; i++) {
+        osprey_tokenizer *tokenizer = open_tokenizer(i), *loaded;
+        osprey__buffer bytes = {0};
+        osprey_error error;
+        assert_int_equal(osprey__tokenizer_store(tokenizer, &bytes, &error), OSPREY_OK);
+        osprey__tokenizer_free(tokenizer);
+        assert_int_equal(
+            osprey__tokenizer_load(bytes.bytes, bytes.length, "engine", &loaded, &error),
+            OSPREY_OK);
+        assert_int_equal(token_golden_check(loaded, published[i].texts),
+                         published[i].texts_in_file);
+        osprey__tokenizer_free(loaded);
+        const size_t step = bytes.length / 500;
+        for (size_t length = 0; length < bytes.length; length += length < 300 ? 1 : step)
+            if (osprey__tokenizer_load(bytes.bytes, length, "engine", &loaded, &error) == OSPREY_OK)
+                fail_msg("%zu bytes make a tokenizer", length);
+        osprey__buffer_free(&bytes);
+    }
+}
+
+/* A text of many tokens keeps its end; one that was cut in the middle is the front of the whole. */
+static void test_long_texts_are_cut(void **state)
+{
+    (void)state;
+    static const char text[] = "a photo of a cat and a dog";
+    for (size_t i = 0; i < PUBLISHED; i++) {
+        osprey_tokenizer *tokenizer = open_tokenizer(i);
+        int32_t whole[64], cut[64];
+        size_t whole_count, cut_count;
+        osprey_error error;
+        assert_int_equal(
+            osprey_tokenizer_encode(tokenizer, text, strlen(text), whole, 64, &whole_count, &error),
+            OSPREY_OK);
+        for (size_t capacity = 2; capacity < whole_count; capacity++) {
+            osprey_tokenizer_encode(tokenizer, text, strlen(text), cut, capacity, &cut_count,
+                                    &error);
+            assert_int_equal(cut_count, capacity);
+            assert_memory_equal(cut, whole, (capacity - 1) * sizeof *cut);
+            assert_int_equal(cut[capacity - 1], published[i].info.end_id);
+        }
+        osprey__tokenizer_free(tokenizer);
+    }
+}
+
+/* Every beginning of the file, and every byte of its front and its end changed: refused, or a
+ * tokenizer of valid ids. */
+static void test_damaged_sentencepiece_files(void **state)
+{
+    (void)state;
+    char *bytes;
+    size_t length;
+    osprey_error error;
+    assert_int_equal(
+        osprey__file_read(DATA "siglip/spiece.model", 1 << 24, &bytes, &length, &error), OSPREY_OK);
+    for (size_t n = 0; n < 1200; n++) {
+        osprey__piece_tokenizer *made = osprey__calloc(1, sizeof *made);
+        const size_t at = n < 800 ? n : length - (n - 799);
+        const bool shorter = n % 3 == 0;
+        const char before = bytes[at];
+        int32_t ids[64];
+        size_t count;
+        error = (osprey_error){0};
+        bytes[at] = (char)(before ^ (1 << n % 8));
+        if (osprey__spiece_parse(bytes, shorter ? at : length, "spiece.model", true, "</s>", "</s>",
+                                 made, &error) == OSPREY_OK) {
+            assert_int_equal(
+                osprey__piece_tokenizer_encode(made, "a \xc3\xa9 cat", 8, ids, 64, &count, &error),
+                OSPREY_OK);
+            for (size_t i = 0; i < count; i++)
+                assert_true(ids[i] >= 0 && (size_t)ids[i] < made->vocabulary);
+        } else {
+            assert_true(error.message[0]);
+        }
+        bytes[at] = before;
+        osprey__piece_tokenizer_free(made);
+    }
+    osprey__free(bytes);
+}
+
+#define JSON(normalizer, model)                                                                    \
+    "{\"normalizer\":" normalizer ",\"pre_tokenizer\":null,\"post_processor\":null,"               \
+    "\"added_tokens\":[{\"id\":0,\"content\":\"<pad>\"}],\"model\":" model "}"
+#define UNIGRAM "{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<pad>\",0],[\"a\",-1]]}"
+#define REPLACE(regex)                                                                             \
+    "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"" regex "\"},\"content\":\"\"}"
+
+static void test_foreign_tokenizers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        osprey_status status;
+        const char *part; /* of the message */
+    } cases[] = {
+        {JSON("null", UNIGRAM), OSPREY_OK, ""},
+        {JSON(REPLACE("[a-c!\\\\-]+"), UNIGRAM), OSPREY_OK, ""},
+        {JSON(REPLACE("[^a]"), UNIGRAM), OSPREY_UNSUPPORTED, "[^a]"},
+        {JSON(REPLACE("[\\\\s]"), UNIGRAM), OSPREY_UNSUPPORTED, "[\\s]"},
+        {JSON(REPLACE("[a"), UNIGRAM), OSPREY_UNSUPPORTED, "[a"},
+        {JSON(REPLACE("a|b"), UNIGRAM), OSPREY_UNSUPPORTED, "a|b"},
+        {JSON("{\"type\":\"NFKC\"}", UNIGRAM), OSPREY_UNSUPPORTED, "NFKC"},
+        {JSON("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", UNIGRAM),
+         OSPREY_FORMAT, "precompiled_charsmap"},
+        {JSON("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"!\"}", UNIGRAM), OSPREY_FORMAT,
+         "base64"},
+        {JSON("null", "{\"type\":\"WordPiece\"}"), OSPREY_UNSUPPORTED, "WordPiece"},
+        {JSON("null", "{\"type\":\"Unigram\",\"vocab\":[]}"), OSPREY_FORMAT, "unk_id"},
+        {JSON("null", "{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",0],[\"a\",0]]}"),
+         OSPREY_FORMAT, "twice"},
+        {JSON("null", "{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",\"b\"]]}"),
+         OSPREY_FORMAT, "score"},
+        {JSON("null", "{\"type\":\"BPE\",\"vocab\":{\"a\":0}}"), OSPREY_FORMAT, "merges"},
+        {JSON("null", "{\"type\":\"BPE\",\"vocab\":{\"<pad>\":0,\"a\":1},\"merges\":[\"a b\"]}"),
+         OSPREY_FORMAT, "\"b\""},
+        {JSON("null", "{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0},"
+                      "\"merges\":[]}"),
+         OSPREY_FORMAT, "<0x00>"},
+        {JSON("null", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}"), OSPREY_FORMAT,
+         "id 0"},
+        {"{\"model\":" UNIGRAM ",\"post_processor\":{\"type\":\"BertProcessing\"}}",
+         OSPREY_UNSUPPORTED, "BertProcessing"},
+        {"{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",0]]}}", OSPREY_FORMAT,
+         "padding"},
+        {"{\"model\":" UNIGRAM ",\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}", OSPREY_UNSUPPORTED,
+         "ByteLevel"},
+        {"[]", OSPREY_UNSUPPORTED, "(none)"},
+    };
+    const osprey__piece_settings settings = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        osprey__piece_tokenizer *made = osprey__calloc(1, sizeof *made);
+        json_t *root;
+        osprey_error error = {0};
+        assert_int_equal(
+            osprey__json_parse(cases[i].json, strlen(cases[i].json), "test", &root, &error),
+            OSPREY_OK);
+        osprey_status status =
+            osprey__piece_tokenizer_parse_json(root, "test", &settings, made, &error);
+        if (status != cases[i].status || !strstr(error.message, cases[i].part))
+            fail_msg("%s: %d, %s", cases[i].json, (int)status, error.message);
+        json_decref(root);
+        osprey__piece_tokenizer_free(made);
+    }
+}
+
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    static const char text[] = "A caf\xc3\xa9, a \xe7\x8c\xab </s> and <table> \xf0\x9f\xa6\x85";
+    for (size_t i = 0; i < PUBLISHED; i++) {
+        osprey_status status = OSPREY_OUT_OF_MEMORY;
+        for (size_t n = 0; status != OSPREY_OK; n++) {
+            size_t left = n, count;
+            int32_t ids[64];
+            osprey_tokenizer *tokenizer = NULL;
+            osprey__tokenizer_files files;
+            osprey__set_memory_hook(fail_at, &left);
+            status = osprey__tokenizer_open_siglip(published[i].folder, &tokenizer, &files, NULL);
+            if (status == OSPREY_OK)
+                status =
+                    osprey_tokenizer_encode(tokenizer, text, strlen(text), ids, 64, &count, NULL);
+            osprey__set_memory_hook(NULL, NULL);
+            osprey__tokenizer_free(tokenizer);
+            assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts_as_transformers),
+        cmocka_unit_test(test_an_engine_keeps_the_tokenizer),
+        cmocka_unit_test(test_long_texts_are_cut),
+        cmocka_unit_test(test_damaged_sentencepiece_files),
+        cmocka_unit_test(test_foreign_tokenizers),
+        cmocka_unit_test(test_every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
