@@ -68,13 +68,16 @@ static cli_exit classify_row(void *context, const char *path, const float *row,
                              const osprey_error *failure)
 {
     const classification *c = context;
-    osprey_score_kind kind = c->options->activation == CLI_ACTIVATION_SIGMOID
-                                 ? OSPREY_SCORE_SIGMOID
-                                 : OSPREY_SCORE_SOFTMAX;
+    static const osprey_score_kind kinds[] = {
+        [CLI_ACTIVATION_AS_TRAINED] = OSPREY_SCORE_AS_TRAINED,
+        [CLI_ACTIVATION_SOFTMAX] = OSPREY_SCORE_SOFTMAX,
+        [CLI_ACTIVATION_SIGMOID] = OSPREY_SCORE_SIGMOID,
+    };
     size_t count = 0;
     if (row) {
         osprey_error error;
-        if (osprey_label_set_score(c->set, row, kind, c->scores, &error) != OSPREY_OK)
+        if (osprey_label_set_score(c->set, row, kinds[c->options->activation], c->scores, &error) !=
+            OSPREY_OK)
             return cli_fail_error(CLI_INPUTS_FAILED, &error);
         count = osprey_scores_rank(c->scores, osprey_label_set_count(c->set), c->options->top,
                                    c->options->threshold);

@@ -39,7 +39,7 @@ const cli_option_spec cli_option_table[] = {
      .rivals = CLI_RIVAL_PROMPTS,
      .help = "Prompt with {} or {label} where the label goes. May be given several times: the "
              "templates are averaged. Without any: those that the model brings, or that its engine "
-             "was compiled with; else \"a photo of a {}.\"."},
+             "was compiled with; else \"a photo of a {}.\", to SigLIP \"This is a photo of {}.\"."},
     {"templates", 0, CLI_STRING, CLI_CLASSIFY | CLI_COMPILE, FIELD(templates),
      .value = "@FILE|NAME", .rivals = CLI_RIVAL_PROMPTS,
      .help = "Templates from a file, one a line, or built in: imagenet (80), simple (7), none (the "
@@ -51,10 +51,11 @@ const cli_option_spec cli_option_table[] = {
      .help = "Show the K best labels of each image; 0 shows all."},
     {"threshold", 0, CLI_NUMBER, CLI_CLASSIFY, FIELD(threshold), .value = "SCORE", .fallback = "0",
      .help = "Leave out labels whose score is lower."},
-    {"activation", 0, CLI_CHOICE, CLI_CLASSIFY, FIELD(activation), .fallback = "softmax",
-     CHOICES("softmax", "sigmoid"), .value = "HOW",
-     .help = "Scores over all labels that sum to 1, or each label by itself (for models trained "
-             "so, such as SigLIP)."},
+    {"activation", 0, CLI_CHOICE, CLI_CLASSIFY, FIELD(activation), .fallback = "trained",
+     CHOICES("trained", "softmax", "sigmoid"), .value = "HOW",
+     .help = "Scores over all labels that sum to 1 (softmax), or each label's own probability "
+             "(sigmoid); by default as the model was trained: SigLIP with sigmoids, CLIP with a "
+             "softmax."},
     {"head", 0, CLI_STRING, CLI_SCORE, FIELD(head), .value = "FILE",
      .help =
          "The linear head: PyTorch's state dict or a safetensors file with a matrix [outputs,D] "

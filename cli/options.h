@@ -43,7 +43,11 @@ typedef struct cli_sizes {
 /* The values of --ensemble, --activation, --format, --method, --tower and --tune: places in the
  * table's lists. */
 typedef enum cli_ensemble { CLI_ENSEMBLE_EMBEDDING, CLI_ENSEMBLE_PROBABILITY } cli_ensemble;
-typedef enum cli_activation { CLI_ACTIVATION_SOFTMAX, CLI_ACTIVATION_SIGMOID } cli_activation;
+typedef enum cli_activation {
+    CLI_ACTIVATION_AS_TRAINED,
+    CLI_ACTIVATION_SOFTMAX,
+    CLI_ACTIVATION_SIGMOID,
+} cli_activation;
 typedef enum cli_format { CLI_FORMAT_JSON, CLI_FORMAT_NPY, CLI_FORMAT_CSV } cli_format;
 typedef enum cli_tune { CLI_TUNE_NONE, CLI_TUNE_QUICK, CLI_TUNE_FULL } cli_tune;
 typedef enum cli_method { CLI_METHOD_MINMAX, CLI_METHOD_ENTROPY } cli_method;

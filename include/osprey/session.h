@@ -102,6 +102,7 @@ OSPREY_API osprey_status osprey_session_embed_pixels(osprey_session *session, co
 /*
  * ids: the texts' tokens one after the other, start and end tokens included, as
  * osprey_tokenizer_encode gives them; lengths[i]: the number of text i's, 1 to context_length.
+ * Without padding: where the model wants it (osprey_tokenizer_info's pad_id), it is added here.
  * embeddings: [count, D].
  * Errors: OSPREY_INVALID_ARGUMENT (a length, or an id outside the vocabulary).
  */

@@ -9,7 +9,7 @@
  *                                     .templates = templates, .template_count = 1};
  *     osprey_label_set_create(session, &how, &set, &error);
  *     osprey_score scores[2];
- *     osprey_label_set_score(set, image_embedding, OSPREY_SCORE_SOFTMAX, scores, &error);
+ *     osprey_label_set_score(set, image_embedding, OSPREY_SCORE_AS_TRAINED, scores, &error);
  *     // scores[i]: label i's cosine and probability
  *     osprey_label_set_free(set);
  */
@@ -66,8 +66,10 @@ OSPREY_API osprey_status osprey_label_set_create_classes(const osprey_model *mod
                                                          osprey_error *error);
 
 typedef enum osprey_score_kind {
-    OSPREY_SCORE_SOFTMAX, /* over the labels: they sum to 1 */
-    OSPREY_SCORE_SIGMOID, /* each label by itself, for models trained so (SigLIP) */
+    OSPREY_SCORE_AS_TRAINED, /* sigmoid for models with a logit_bias, which were trained with one
+                                (SigLIP); softmax for the others */
+    OSPREY_SCORE_SOFTMAX,    /* over the labels: they sum to 1 */
+    OSPREY_SCORE_SIGMOID,    /* each label's own probability, whatever the others are */
 } osprey_score_kind;
 
 typedef struct osprey_score {

@@ -15,6 +15,7 @@ typedef struct attention {
     size_t parts_a_task; /* neighbours, so that the heads of a sequence share what is in cache */
     bool ragged;         /* keys and values are those of texts, each of its own length */
     bool one_query;      /* of each text: its last row asks */
+    bool shared_queries; /* a constant's */
     const float *sizes;  /* of the keys' rows; or NULL */
     const float *turns;  /* of the rows; or NULL */
 } attention;
@@ -111,7 +112,7 @@ static void attend(const attention *a, size_t part, size_t thread)
     if (a->ragged) {
         choose_text(a, sequence, &args);
     } else {
-        args.q += sequence * args.query_rows * args.q_stride;
+        if (!a->shared_queries) args.q += sequence * args.query_rows * args.q_stride;
         args.k += sequence * args.key_rows * args.kv_stride;
         args.v += sequence * args.key_rows * args.kv_stride;
         args.out += sequence * args.query_rows * args.out_stride;
@@ -153,6 +154,7 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
         .parts = run->sequences * attributes->heads,
         .ragged = ragged,
         .one_query = q->extent == OSPREY__PER_SEQUENCE,
+        .shared_queries = q->extent == OSPREY__ONCE,
         .sizes = osprey__step_input(run, step, 3),
         .turns = osprey__step_input(run, step, 4),
     };

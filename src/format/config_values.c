@@ -150,6 +150,15 @@ osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t imag
     };
 }
 
+osprey_preprocessing osprey__siglip_preprocessing(size_t image_height, size_t image_width)
+{
+    osprey_preprocessing how = osprey__clip_preprocessing(image_height, image_width);
+    how.resize = OSPREY_RESIZE_EXACT;
+    how.center_crop = false;
+    for (size_t i = 0; i < 3; i++) how.mean[i] = how.std[i] = 0.5F;
+    return how;
+}
+
 osprey_status osprey__config_check_std(const osprey__config_section *section, const char *key,
                                        const osprey_preprocessing *preprocessing,
                                        osprey_error *error)

@@ -54,6 +54,9 @@ osprey_status osprey__config_epsilon(const osprey__config_section *section, floa
 /* OpenAI's: bicubic to the shorter side, centre crop, their mean and deviation. */
 osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t image_width);
 
+/* SigLIP's: bicubic to both sides without a crop, pixels from -1 to 1. */
+osprey_preprocessing osprey__siglip_preprocessing(size_t image_height, size_t image_width);
+
 /* A deviation, which came from key, has to be above 0 where pixels are divided by it. */
 osprey_status osprey__config_check_std(const osprey__config_section *section, const char *key,
                                        const osprey_preprocessing *preprocessing,

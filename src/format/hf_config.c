@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json as transformers' CLIPConfig, ChineseCLIPConfig and BertConfig read it, with the
- * defaults that a sparse one leaves out. */
+/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig and BertConfig read it,
+ * with the defaults that a sparse one leaves out. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -27,18 +27,10 @@ static osprey_status open_section(const osprey__config_section *whole, const cha
     return osprey__config_section_open(whole, key, section, error);
 }
 
+/* image holds the defaults. */
 static osprey_status read_image(const osprey__config_section *section, osprey__image_config *image,
                                 osprey_error *error)
 {
-    *image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT,
-                                    .image_height = 224,
-                                    .width = 768,
-                                    .layers = 12,
-                                    .heads = 12,
-                                    .mlp_width = 3072,
-                                    .patch_size = 32,
-                                    .activation = OSPREY_ACTIVATION_QUICK_GELU,
-                                    .layer_norm_epsilon = 1e-5F};
     size_t channels = 3;
     OSPREY_TRY(osprey__config_dimension(section, "hidden_size", OSPREY__CONFIG_WIDTH_MAX,
                                         &image->width, error));
@@ -77,7 +69,7 @@ static osprey_status read_pooling(const osprey__config_section *section, osprey_
                         text->vocabulary);
 }
 
-/* What CLIP and BERT call the same. */
+/* What all text towers call the same. */
 static osprey_status read_blocks(const osprey__config_section *section, osprey__text_config *text,
                                  osprey_error *error)
 {
@@ -160,12 +152,83 @@ static osprey_status read_towers(const osprey__config_section *whole, bool bert,
     config->embed_dim = 512;
     OSPREY_TRY(osprey__config_dimension(whole, "projection_dim", OSPREY__CONFIG_WIDTH_MAX,
                                         &config->embed_dim, error));
+    config->image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT,
+                                           .image_height = 224,
+                                           .width = 768,
+                                           .layers = 12,
+                                           .heads = 12,
+                                           .mlp_width = 3072,
+                                           .patch_size = 32,
+                                           .activation = OSPREY_ACTIVATION_QUICK_GELU,
+                                           .layer_norm_epsilon = 1e-5F};
     OSPREY_TRY(open_section(whole, "vision_config", "vision_config_dict", &section, error));
     OSPREY_TRY(read_image(&section, &config->image, error));
     OSPREY_TRY(open_section(whole, "text_config", "text_config_dict", &section, error));
     OSPREY_TRY((bert ? read_bert : read_text)(&section, &config->text, error));
     config->preprocessing =
         osprey__clip_preprocessing(config->image.image_height, config->image.image_width);
+    return OSPREY_OK;
+}
+
+/* SiglipTextConfig's. The token that fills texts up is the tokenizer's: the files of SigLIP 2 leave
+ * SigLIP's here. */
+static osprey_status read_siglip_text(const osprey__config_section *section,
+                                      osprey__text_config *text, osprey_error *error)
+{
+    *text = (osprey__text_config){.kind = OSPREY__TEXT_SIGLIP,
+                                  .vocabulary = 32000,
+                                  .context_length = 64,
+                                  .width = 768,
+                                  .layers = 12,
+                                  .heads = 12,
+                                  .mlp_width = 3072,
+                                  .activation = OSPREY_ACTIVATION_GELU_TANH,
+                                  .layer_norm_epsilon = 1e-6F,
+                                  .pooling = OSPREY__POOL_LAST};
+    OSPREY_TRY(osprey__config_dimension(section, "vocab_size", OSPREY__CONFIG_VOCABULARY_MAX,
+                                        &text->vocabulary, error));
+    OSPREY_TRY(osprey__config_dimension(section, "max_position_embeddings",
+                                        OSPREY__CONFIG_CONTEXT_MAX, &text->context_length, error));
+    return read_blocks(section, text, error);
+}
+
+/* SiglipConfig's two towers, whose embeddings are as wide as the image tower. */
+static osprey_status read_siglip(const osprey__config_section *whole, osprey__model_config *config,
+                                 osprey_error *error)
+{
+    osprey__config_section section;
+    bool pools = true;
+    config->has_logit_bias = true;
+    config->image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT,
+                                           .image_height = 224,
+                                           .width = 768,
+                                           .layers = 12,
+                                           .heads = 12,
+                                           .mlp_width = 3072,
+                                           .patch_size = 16,
+                                           .activation = OSPREY_ACTIVATION_GELU_TANH,
+                                           .layer_norm_epsilon = 1e-6F,
+                                           .attention_pooled = true};
+    OSPREY_TRY(osprey__config_section_open(whole, "vision_config", &section, error));
+    OSPREY_TRY(read_image(&section, &config->image, error));
+    OSPREY_TRY(osprey__json_bool(section.object, "vision_use_head", section.label, &pools, error));
+    if (!pools)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section.label,
+                            "\"vision_use_head\" is false: without the head that pools its tokens "
+                            "the image tower has no embedding");
+    config->embed_dim = config->image.width;
+    OSPREY_TRY(osprey__config_section_open(whole, "text_config", &section, error));
+    OSPREY_TRY(read_siglip_text(&section, &config->text, error));
+    size_t projected = config->text.width;
+    OSPREY_TRY(osprey__config_dimension(&section, "projection_size", OSPREY__CONFIG_WIDTH_MAX,
+                                        &projected, error));
+    if (projected != config->embed_dim)
+        return osprey__fail(error, OSPREY_FORMAT, section.label,
+                            "\"projection_size\" is %zu, but the image tower is %zu wide, as both "
+                            "towers' embeddings have to be",
+                            projected, config->embed_dim);
+    config->preprocessing =
+        osprey__siglip_preprocessing(config->image.image_height, config->image.image_width);
     return OSPREY_OK;
 }
 
@@ -195,10 +258,15 @@ osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__mo
     *config = (osprey__model_config){.layout = "huggingface", .file = "config.json"};
     if (strcmp(type, "clip") == 0) return read_towers(&whole, false, config, error);
     if (strcmp(type, "chinese_clip") == 0) return read_towers(&whole, true, config, error);
+    if (strcmp(type, "siglip") == 0) return read_siglip(&whole, config, error);
     if (strcmp(type, "bert") == 0) return read_sentence_encoder(&whole, config, error);
+    if (strcmp(type, "siglip2") == 0)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                            "\"model_type\" is \"siglip2\", SigLIP 2 of variable resolution "
+                            "(NaFlex); those of fixed resolution, which say \"siglip\", are read");
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                        "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\" and "
-                        "\"bert\"",
+                        "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\", "
+                        "\"siglip\" and \"bert\"",
                         type);
 }
 

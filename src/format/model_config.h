@@ -42,6 +42,7 @@ typedef enum osprey__image_kind {
 typedef enum osprey__text_kind {
     OSPREY__TEXT_CLIP, /* causal, norms before attention and MLP */
     OSPREY__TEXT_BERT,
+    OSPREY__TEXT_SIGLIP, /* norms as CLIP's, but every token sees all, those of the padding too */
 } osprey__text_kind;
 
 typedef enum osprey__text_pooling {
@@ -49,6 +50,7 @@ typedef enum osprey__text_pooling {
     OSPREY__POOL_FIRST_END,  /* the first token with end_id */
     OSPREY__POOL_FIRST,      /* the first token; BERT's [CLS] */
     OSPREY__POOL_MEAN,       /* of all tokens */
+    OSPREY__POOL_LAST,       /* the last token, of the padding where there is any */
 } osprey__text_pooling;
 
 typedef struct osprey__image_config {
@@ -68,12 +70,13 @@ typedef struct osprey__image_config {
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
-    bool has_projection;      /* LiT: a layer to the embedding's width, where the file has one */
-    bool has_pre_logits;      /* ViT of vision_transformer's: a layer with tanh behind the pooling,
-                                 to the embedding's width */
-    bool branch_norm;         /* EVA: norms stand behind attention and MLP, before the additions */
-    size_t rotary_side;       /* EVA: patches along a side that the angles by which queries and keys
-                                 are turned are meant for; 0: they are not turned */
+    bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
+    bool has_projection;   /* LiT: a layer to the embedding's width, where the file has one */
+    bool has_pre_logits;   /* ViT of vision_transformer's: a layer with tanh behind the pooling,
+                              to the embedding's width */
+    bool branch_norm;      /* EVA: norms stand behind attention and MLP, before the additions */
+    size_t rotary_side;    /* EVA: patches along a side that the angles by which queries and keys
+                              are turned are meant for; 0: they are not turned */
 } osprey__image_config;
 
 /* Pixels, along a side, of a position that patches are made of: what a hybrid's ResNet reduces. */
@@ -124,19 +127,20 @@ typedef struct osprey__model_config {
                                  weights' to tell (model/timm_trunks.h) */
     osprey__text_config text;
     osprey_preprocessing preprocessing;
-    bool has_logit_bias;    /* a tensor logit_bias is among the weights */
+    bool has_logit_bias;    /* a tensor logit_bias is among the weights: the model was trained with
+                               a sigmoid for each pair of image and text (SigLIP), not a softmax */
     bool text_is_prefixed;  /* OpenCLIP's custom_text: the text tower's names begin with "text." */
     bool foreign_tokenizer; /* OpenCLIP's hf_tokenizer_name: not CLIP's own vocabulary */
 } osprey__model_config;
 
 /*
- * Hugging Face: directory/config.json of model_type "clip" or "chinese_clip", full, sparse or
- * legacy (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
- * CLIPConfig; then preprocessing from processor_config.json or preprocessor_config.json,
- * of which one has to be there. Or of model_type "bert", and what osprey__sentence_config_read
- * finds.
- * Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the
- * setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
+ * Hugging Face: directory/config.json of model_type "clip", "chinese_clip" or "siglip" (also SigLIP
+ * 2 of fixed resolution), full, sparse or legacy (text_config_dict, vision_config_dict), with the
+ * defaults and precedence of transformers' CLIPConfig and SiglipConfig; then preprocessing from
+ * processor_config.json or preprocessor_config.json, of which one has to be there. Or of model_type
+ * "bert", and what osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT
+ * (file and key are named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT, OSPREY_IO,
+ * OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
                                      osprey_error *error);
@@ -165,9 +169,9 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
                                             osprey__model_config *config, osprey_error *error);
 
 /*
- * Preprocessing of transformers' CLIPImageProcessor, old and new form, for a model whose image
- * size is config's, which came from model_file. root: preprocessor_config.json, or the
- * "image_processor" of processor_config.json.
+ * Preprocessing of transformers' CLIPImageProcessor, old and new form, or SiglipImageProcessor, for
+ * a model whose image size is config's, which came from model_file. root: preprocessor_config.json,
+ * or the "image_processor" of processor_config.json.
  */
 osprey_status osprey__preprocessor_config_parse(json_t *root, const char *file,
                                                 const char *model_file,

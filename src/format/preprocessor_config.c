@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* preprocessor_config.json as transformers' CLIPImageProcessor and ChineseCLIPImageProcessor read
- * it: their defaults and steps are the same. */
+/* preprocessor_config.json as transformers' CLIPImageProcessor, ChineseCLIPImageProcessor and
+ * SiglipImageProcessor read it: their steps are the same, and the defaults of the first two. */
 #include "base/json.h"
 #include "base/status.h"
 #include "format/config_values.h"
@@ -11,24 +11,29 @@
 /* What the processor does when the file leaves a size out, whatever the model's size. */
 #define DEFAULT_SIZE 224
 
-/* Others have other defaults and steps. */
-static osprey_status check_type(const osprey__config_section *root, const char *key,
-                                osprey_error *error)
+/* Others have other defaults and steps. *siglip: which defaults are meant; stays as it is without
+ * the key. */
+static osprey_status read_type(const osprey__config_section *root, const char *key, bool *siglip,
+                               osprey_error *error)
 {
     static const char *const known[] = {
         "CLIPImageProcessor",           "CLIPImageProcessorFast",
         "CLIPImageProcessorPil",        "CLIPFeatureExtractor",
         "ChineseCLIPImageProcessor",    "ChineseCLIPImageProcessorFast",
-        "ChineseCLIPImageProcessorPil", "ChineseCLIPFeatureExtractor"};
+        "ChineseCLIPImageProcessorPil", "ChineseCLIPFeatureExtractor",
+        "SiglipImageProcessor",         "SiglipImageProcessorFast",
+        "SiglipImageProcessorPil"};
     const char *type = NULL;
     OSPREY_TRY(osprey__json_string(root->object, key, root->label, &type, error));
     if (!type) return OSPREY_OK;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(type, known[i]) == 0) return OSPREY_OK;
+        if (strcmp(type, known[i]) != 0) continue;
+        *siglip = strncmp(type, "Siglip", strlen("Siglip")) == 0;
+        return OSPREY_OK;
     }
     return osprey__fail(error, OSPREY_UNSUPPORTED, root->label,
-                        "\"%s\" is \"%s\"; supported are CLIPImageProcessor and "
-                        "ChineseCLIPImageProcessor",
+                        "\"%s\" is \"%s\"; supported are CLIPImageProcessor, "
+                        "ChineseCLIPImageProcessor and SiglipImageProcessor",
                         key, type);
 }
 
@@ -65,9 +70,10 @@ static osprey_status read_resize(const osprey__config_section *root, osprey_prep
         how->resize = OSPREY_RESIZE_NONE;
         return OSPREY_OK;
     }
-    how->resize = OSPREY_RESIZE_SHORTEST;
-    how->resize_height = DEFAULT_SIZE;
+    how->resize_height = how->resize_width = DEFAULT_SIZE;
     const json_t *size = json_object_get(root->object, "size");
+    if (how->resize == OSPREY_RESIZE_EXACT && (!size || json_is_null(size))) return OSPREY_OK;
+    how->resize = OSPREY_RESIZE_SHORTEST;
     if (!json_is_object(size)) {
         OSPREY_TRY(osprey__config_dimension(root, "size", OSPREY__CONFIG_IMAGE_MAX,
                                             &how->resize_height, error));
@@ -152,10 +158,12 @@ osprey_status osprey__preprocessor_config_parse(json_t *root, const char *file,
     osprey__config_section whole;
     OSPREY_TRY(osprey__config_section_whole(root, file, &whole, error));
     const osprey__image_config *image = &config->image;
-    osprey_preprocessing how = osprey__clip_preprocessing(image->image_height, image->image_width);
-    bool pad = false;
-    OSPREY_TRY(check_type(&whole, "image_processor_type", error));
-    OSPREY_TRY(check_type(&whole, "feature_extractor_type", error));
+    bool pad = false, siglip = image->attention_pooled;
+    OSPREY_TRY(read_type(&whole, "image_processor_type", &siglip, error));
+    OSPREY_TRY(read_type(&whole, "feature_extractor_type", &siglip, error));
+    osprey_preprocessing how =
+        siglip ? osprey__siglip_preprocessing(image->image_height, image->image_width)
+               : osprey__clip_preprocessing(image->image_height, image->image_width);
     OSPREY_TRY(read_step(&whole, "do_pad", &pad, error));
     if (pad)
         return osprey__fail(error, OSPREY_UNSUPPORTED, file,

@@ -59,6 +59,7 @@ typedef struct osprey__value {
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
     X(LAYER_NORM, "layer_norm")     /* x, [scale], [shift] */                                      \
     X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim], or `columns` of wider;   \
+                                       q may be a constant, the same queries for every sequence;   \
                                        [sizes]: how many tokens each of k's rows stands for;       \
                                        [turns] [rows of k][head_dim]: cosine and sine of the       \
                                        angle by which each pair of a head's elements is turned,    \

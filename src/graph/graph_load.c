@@ -200,7 +200,7 @@ static role role_of(osprey__op op, size_t i)
     case OSPREY__OP_ADD:
         return i ? EITHER : COMPUTED;
     case OSPREY__OP_ATTENTION:
-        return i == 4 ? CONSTANT : COMPUTED;
+        return i == 4 ? CONSTANT : i == 0 ? EITHER : COMPUTED;
     case OSPREY__OP_CONCAT:
         return EITHER;
     case OSPREY__OP_GATHER:

@@ -144,8 +144,10 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
     if (!osprey__shape_equal(k, v)) return wrong(in, "k and v have different shapes");
     /* One query a sequence, over all tokens of its text, or as many queries as tokens. */
     bool pooled = q->extent == OSPREY__PER_SEQUENCE && k->extent == OSPREY__PER_TOKEN;
+    bool constant = q->extent == OSPREY__ONCE && k->extent == OSPREY__PER_SEQUENCE && !a->causal &&
+                    !input(in, 4);
     size_t rank = k->extent == OSPREY__PER_TOKEN ? 1 : 2;
-    if ((q->extent != k->extent && !pooled) || q->rank != rank || k->rank != rank)
+    if ((q->extent != k->extent && !pooled && !constant) || q->rank != rank || k->rank != rank)
         return wrong(in, "q and k do not fit");
     if (!a->heads || !a->head_dim) return wrong(in, "no heads, or heads of no width");
     for (size_t i = 0; i < 3; i++) {
@@ -158,6 +160,7 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
     OSPREY_TRY(check_sizes(in, 3, k->dims[0]));
     OSPREY_TRY(check_turns(in, q, k));
     *out = *q;
+    if (constant) out->extent = k->extent;
     out->dims[rank - 1] = a->heads * a->head_dim;
     return OSPREY_OK;
 }

@@ -19,7 +19,7 @@ osprey__value_id osprey__build_clip_text(osprey__tower_builder *b)
                                       .layers = config->layers,
                                       .activation = config->activation,
                                       .layer_norm_epsilon = config->layer_norm_epsilon,
-                                      .causal = true,
+                                      .causal = config->kind == OSPREY__TEXT_CLIP,
                                   },
                                   tokens.x);
     x = osprey__graph_node(b->graph, OSPREY__OP_GATHER, "pooled_token",

@@ -68,6 +68,7 @@ static osprey_status open_huggingface(osprey_model *model, const char *directory
                             "Face's layout, whose config.json has it");
     OSPREY_TRY(osprey__hf_config_read(directory, &model->config, error));
     model->names = &osprey__huggingface_names;
+    if (model->config.text.kind == OSPREY__TEXT_SIGLIP) model->names = &osprey__siglip_names;
     if (model->config.text.kind == OSPREY__TEXT_BERT)
         model->names =
             model->config.image.layers ? &osprey__chinese_clip_names : &osprey__bert_names;
@@ -152,8 +153,9 @@ static osprey_status read_templates(osprey_model *model, const char *directory, 
         OSPREY_TRY(osprey__path_join(path, sizeof path, directory, model->config.file, error));
         OSPREY_TRY(osprey__prompt_templates_read(&model->templates, path, error));
     }
-    return model->templates.count ? OSPREY_OK
-                                  : osprey__prompt_templates_add_usual(&model->templates, error);
+    if (model->templates.count) return OSPREY_OK;
+    return osprey__prompt_templates_add_usual(&model->templates, model->config.has_logit_bias,
+                                              error);
 }
 
 /* A tensor of one number, as a float. */
@@ -232,8 +234,12 @@ static const char *image_architecture(const osprey__image_config *image)
 
 static const char *text_architecture(const osprey__text_config *text)
 {
-    if (!text->layers) return NULL;
-    return text->kind == OSPREY__TEXT_BERT ? "bert" : "clip_text";
+    static const char *const names[] = {
+        [OSPREY__TEXT_CLIP] = "clip_text",
+        [OSPREY__TEXT_BERT] = "bert",
+        [OSPREY__TEXT_SIGLIP] = "siglip_text",
+    };
+    return text->layers ? names[text->kind] : NULL;
 }
 
 static void fill_info(osprey_model *model)

@@ -82,8 +82,13 @@ osprey_status osprey__open_tokenizer(osprey_model *model, const char *directory,
                                      osprey_error *error)
 {
     osprey__tokenizer_files files;
-    const bool bert = model->config.text.kind == OSPREY__TEXT_BERT;
-    OSPREY_TRY((bert ? open_bert_tokenizer : open_clip_tokenizer)(model, directory, &files, error));
+    const osprey__text_kind kind = model->config.text.kind;
+    if (kind == OSPREY__TEXT_SIGLIP)
+        OSPREY_TRY(osprey__tokenizer_open_siglip(directory, &model->tokenizer, &files, error));
+    else if (kind == OSPREY__TEXT_BERT)
+        OSPREY_TRY(open_bert_tokenizer(model, directory, &files, error));
+    else
+        OSPREY_TRY(open_clip_tokenizer(model, directory, &files, error));
     for (size_t i = 0; i < files.count; i++)
         OSPREY_TRY(osprey__model_add_file_in(model, directory, files.names[i], error));
     return osprey__check_tokenizer(model, directory, error);

@@ -6,8 +6,8 @@
 #include "model/model_data.h"
 
 /*
- * CLIP's or BERT's, as the model's configuration and names, which are there already, ask for it.
- * The files are remembered. Errors: OSPREY_NOT_FOUND (the file to put there is named),
+ * CLIP's, BERT's or SigLIP's, as the model's configuration and names, which are there already, ask
+ * for it. The files are remembered. Errors: OSPREY_NOT_FOUND (the file to put there is named),
  * OSPREY_FORMAT (a vocabulary of another model), and those of input/text/text_tokenizer.h.
  */
 osprey_status osprey__open_tokenizer(osprey_model *model, const char *directory,

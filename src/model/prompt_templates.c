@@ -39,11 +39,11 @@ osprey_status osprey__prompt_templates_add(osprey__prompt_templates *templates,
     return OSPREY_OK;
 }
 
-osprey_status osprey__prompt_templates_add_usual(osprey__prompt_templates *templates,
+osprey_status osprey__prompt_templates_add_usual(osprey__prompt_templates *templates, bool siglip,
                                                  osprey_error *error)
 {
-    static const char *const usual[] = {"a photo of a {}."};
-    return osprey__prompt_templates_add(templates, usual, 1, error);
+    const char *const usual = siglip ? "This is a photo of {}." : "a photo of a {}.";
+    return osprey__prompt_templates_add(templates, &usual, 1, error);
 }
 
 /* One from a file: what is wrong with it is the file's format. */

@@ -17,6 +17,7 @@
 #include <osprey/error.h>
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zero-initialise; osprey__prompt_templates_free. */
@@ -34,8 +35,11 @@ osprey_status osprey__prompt_templates_add(osprey__prompt_templates *templates,
                                            const char *const *texts, size_t count,
                                            osprey_error *error);
 
-/* Appends "a photo of a {}.", with which published models know labels well. */
-osprey_status osprey__prompt_templates_add_usual(osprey__prompt_templates *templates,
+/*
+ * Appends "a photo of a {}.", with which published models know labels well, or "This is a photo of
+ * {}.", with which SigLIP's were evaluated.
+ */
+osprey_status osprey__prompt_templates_add_usual(osprey__prompt_templates *templates, bool siglip,
                                                  osprey_error *error);
 
 /* Appends the strings of a list. Errors: as above, and OSPREY_FORMAT, which name file and key. */

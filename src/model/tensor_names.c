@@ -16,26 +16,48 @@ static const char *const huggingface_prefixes[] = {
 static const char *const openclip_prefixes[] = {"transformer.", "visual.", NULL};
 static const char *const openclip_prefixed_prefixes[] = {"text.", "visual.", NULL};
 
+#define HUGGINGFACE_VIT                                                                            \
+    .image_blocks = {"vision_model.encoder.layers.", HUGGINGFACE_BLOCK},                           \
+    .image_position = "vision_model.embeddings.position_embedding.weight",                         \
+    .image_post_norm = "vision_model.post_layernorm."
+
 /* "pre_layrnorm" is so spelt in every published file. */
 #define HUGGINGFACE_IMAGE                                                                          \
-    .image_blocks = {"vision_model.encoder.layers.", HUGGINGFACE_BLOCK},                           \
-    .image_class = "vision_model.embeddings.class_embedding",                                      \
-    .image_patch = "vision_model.embeddings.patch_embedding.weight",                               \
-    .image_position = "vision_model.embeddings.position_embedding.weight",                         \
-    .image_pre_norm = "vision_model.pre_layrnorm.",                                                \
-    .image_post_norm = "vision_model.post_layernorm.",                                             \
-    .image_projection = "visual_projection.weight"
+    HUGGINGFACE_VIT, .image_class = "vision_model.embeddings.class_embedding",                     \
+                     .image_patch = "vision_model.embeddings.patch_embedding.weight",              \
+                     .image_pre_norm = "vision_model.pre_layrnorm.",                               \
+                     .image_projection = "visual_projection.weight"
+
+#define HUGGINGFACE_TEXT                                                                           \
+    .text_blocks = {"text_model.encoder.layers.", HUGGINGFACE_BLOCK},                              \
+    .text_token = "text_model.embeddings.token_embedding.weight",                                  \
+    .text_position = "text_model.embeddings.position_embedding.weight",                            \
+    .text_norm = "text_model.final_layer_norm."
 
 const osprey__layout_names osprey__huggingface_names = {
     HUGGINGFACE_IMAGE,
-    .text_blocks = {"text_model.encoder.layers.", HUGGINGFACE_BLOCK},
-    .text_token = "text_model.embeddings.token_embedding.weight",
-    .text_position = "text_model.embeddings.position_embedding.weight",
-    .text_norm = "text_model.final_layer_norm.",
+    HUGGINGFACE_TEXT,
     .text_projection = "text_projection.weight",
     .temperature = "logit_scale",
     .projections_transposed = false,
     .tower_prefixes = huggingface_prefixes,
+};
+
+static const char *const siglip_prefixes[] = {"text_model.", "vision_model.", NULL};
+
+const osprey__layout_names osprey__siglip_names = {
+    HUGGINGFACE_VIT,
+    HUGGINGFACE_TEXT,
+    .image_patch = "vision_model.embeddings.patch_embedding.",
+    .image_pool = {.probe = "vision_model.head.probe",
+                   .qkv = "vision_model.head.attention.in_proj_",
+                   .attention_out = "vision_model.head.attention.out_proj.",
+                   .norm = "vision_model.head.layernorm.",
+                   .mlp_in = "vision_model.head.mlp.fc1.",
+                   .mlp_out = "vision_model.head.mlp.fc2."},
+    .text_projection = "text_model.head.",
+    .temperature = "logit_scale",
+    .tower_prefixes = siglip_prefixes,
 };
 
 #define BERT_BLOCK                                                                                 \

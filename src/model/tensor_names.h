@@ -25,17 +25,26 @@ typedef struct osprey__transformer_names {
     bool heads_joined; /* flax: attention's kernels are matrices, as flaxformer keeps them */
 } osprey__transformer_names;
 
+/* What pools the tokens of a ViT by attention. */
+typedef struct osprey__pool_names {
+    const char *probe; /* the query's input, [1][1][width] */
+    const char *qkv;   /* the rows of q, then k, then v */
+    const char *attention_out, *norm, *mlp_in, *mlp_out;
+} osprey__pool_names;
+
 typedef struct osprey__layout_names {
     osprey__transformer_names image_blocks, text_blocks;
     const char *image_class, *image_patch, *image_position;
     const char *image_pre_norm; /* NULL where there is none, as */
     const char *image_post_norm;
-    const char *image_projection; /* NULL: image_pre_logits, where the model has them */
+    osprey__pool_names image_pool; /* SigLIP */
+    const char *image_projection;  /* NULL: image_pre_logits, where the model has them */
     const char *image_pre_logits, *head;
     const char *text_token, *text_position;
     const char *text_token_type; /* BERT */
     const char *text_norm;       /* CLIP: behind the blocks; BERT: before them */
-    const char *text_projection; /* NULL: the width of the text tower is the embedding's */
+    const char *text_projection; /* NULL: the width of the text tower is the embedding's; a prefix
+                                    in SigLIP, whose projection has a bias */
     const char *temperature;     /* the logarithm of what cosines are multiplied by */
     bool projections_transposed; /* stored as [width][embed_dim] */
     bool flax; /* parameters as flax.linen has them: linears' "kernel" is [in][out], with the heads
@@ -46,6 +55,7 @@ typedef struct osprey__layout_names {
 
 extern const osprey__layout_names osprey__huggingface_names;
 extern const osprey__layout_names osprey__chinese_clip_names; /* ChineseCLIPModel */
+extern const osprey__layout_names osprey__siglip_names;       /* SiglipModel */
 extern const osprey__layout_names osprey__bert_names;         /* BertModel */
 extern const osprey__layout_names osprey__openclip_names;
 extern const osprey__layout_names osprey__openclip_prefixed_names; /* custom_text */

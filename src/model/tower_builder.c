@@ -194,6 +194,12 @@ osprey__value_id osprey__build_flax_filter(osprey__tower_builder *builder, const
     return id;
 }
 
+static bool is_prefix(const char *name)
+{
+    const size_t length = strlen(name);
+    return length && strchr("._/", name[length - 1]);
+}
+
 osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const char *name,
                                        osprey__value_id image, size_t patches, size_t width,
                                        size_t patch)
@@ -209,7 +215,7 @@ osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const cha
         inputs[1] = osprey__build_flax_filter(builder, kernel.text, width, channels, patch);
         inputs[2] = osprey__build_tensor(builder, bias.text, 1, &width);
     } else {
-        const bool biased = name[strlen(name) - 1] == '.';
+        const bool biased = is_prefix(name);
         osprey__tensor_name weight = osprey__tensor_name_print(biased ? "%sweight" : "%s", name);
         osprey__tensor_name bias = osprey__tensor_name_print("%sbias", name);
         inputs[1] = osprey__build_tensor(builder, weight.text, 4,
@@ -227,7 +233,7 @@ osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const 
                                           osprey__value_id x, size_t in, size_t out,
                                           bool transposed)
 {
-    if (builder->model->names->flax) return osprey__build_linear(builder, name, x, in, out);
+    if (is_prefix(name)) return osprey__build_linear(builder, name, x, in, out);
     size_t dims[] = {transposed ? in : out, transposed ? out : in};
     osprey__value_id inputs[] = {x, osprey__build_tensor(builder, name, 2, dims)};
     osprey__attributes attributes = {.transposed = transposed};
@@ -247,9 +253,8 @@ osprey__value_id osprey__build_layer_norm(osprey__tower_builder *builder, const 
                               &attributes);
 }
 
-/* Row block `part` (0: q, 1: k, 2: v) of the one matrix that PyTorch's attention keeps. */
-static osprey__value_id build_merged_part(osprey__tower_builder *builder, const char *prefix,
-                                          size_t part, osprey__value_id x, size_t width)
+osprey__value_id osprey__build_merged_part(osprey__tower_builder *builder, const char *prefix,
+                                           size_t part, osprey__value_id x, size_t width)
 {
     static const char *const parts[] = {"q", "k", "v"};
     osprey__tensor_name weight = osprey__tensor_name_print("%sweight", prefix);
@@ -272,7 +277,7 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
     for (size_t part = 0; part < 3; part++) {
         osprey__tensor_name prefix =
             osprey__tensor_name_print("%s%s", block, merged ? merged : separate[part]);
-        qkv[part] = merged ? build_merged_part(builder, prefix.text, part, x, shape->width)
+        qkv[part] = merged ? osprey__build_merged_part(builder, prefix.text, part, x, shape->width)
                            : build_attention_linear(builder, names, prefix.text, x, shape, true);
     }
     size_t head_dim = shape->width / shape->heads;

@@ -55,6 +55,13 @@ float *osprey__build_floats(osprey__tower_builder *builder, const char *name, si
 osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
                                       osprey__value_id x, size_t in, size_t out);
 
+/*
+ * Row block `part` (0: q, 1: k, 2: v) of the one matrix [3 * width][width] that PyTorch's attention
+ * keeps, applied to x.
+ */
+osprey__value_id osprey__build_merged_part(osprey__tower_builder *builder, const char *prefix,
+                                           size_t part, osprey__value_id x, size_t width);
+
 /* A filter of flax's, [size][size][in][out], as a constant of the graph's own:
  * [out][in][size][size]. */
 osprey__value_id osprey__build_flax_filter(osprey__tower_builder *builder, const char *name,
@@ -62,13 +69,15 @@ osprey__value_id osprey__build_flax_filter(osprey__tower_builder *builder, const
 
 /*
  * The patches of pixels, or of a feature map, as rows: [patches][width]. The filter is published as
- * [width][channels][patch][patch], without a bias where the name is whole, or in flax's way.
+ * [width][channels][patch][patch] without a bias, or, where name is a prefix, with one; or in
+ * flax's way.
  */
 osprey__value_id osprey__build_patches(osprey__tower_builder *builder, const char *name,
                                        osprey__value_id image, size_t patches, size_t width,
                                        size_t patch);
 
-/* A projection: a matrix without bias, whose name is whole; flax's is a linear like any other. */
+/* A projection: a matrix without bias, whose name is whole; a linear like any other where the name
+ * is a prefix. */
 osprey__value_id osprey__build_projection(osprey__tower_builder *builder, const char *name,
                                           osprey__value_id x, size_t in, size_t out,
                                           bool transposed);

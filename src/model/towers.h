@@ -33,13 +33,19 @@ osprey__value_id osprey__build_resnet_stem(osprey__tower_builder *builder, ospre
 /* EVA (Fang et al., 2022 and 2023), as EVA-CLIP has it (Sun et al., 2023) and timm builds it. */
 osprey__value_id osprey__build_eva(osprey__tower_builder *builder);
 
+/*
+ * SigLIP's pooling (Zhai et al., 2023, after Lee et al., "Set Transformer", 2019): a learned query
+ * attends to the normalised tokens x, and an MLP with a residual follows. A vector a sequence.
+ */
+osprey__value_id osprey__build_attention_pool(osprey__tower_builder *builder, osprey__value_id x);
+
 /* CLIP's modified ResNet (Radford et al., 2021, section 2.4). */
 osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
 
 /* MLP-Mixer (Tolstikhin et al., 2021). */
 osprey__value_id osprey__build_mixer(osprey__tower_builder *builder);
 
-/* CLIP's causal text transformer (the same). */
+/* CLIP's causal text transformer (the same), and SigLIP's, where every token sees all. */
 osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
 
 /* BERT (Devlin et al., 2019): each token sees all of its text, norms stand behind the additions. */

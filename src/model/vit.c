@@ -9,10 +9,11 @@ static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id 
 {
     const osprey__image_config *config = &b->model->config.image;
     const osprey__layout_names *names = b->model->names;
-    const size_t width = config->width, leading = !config->mean_pooled;
+    const bool has_class = !config->mean_pooled && !config->attention_pooled;
+    const size_t width = config->width, leading = has_class;
     const bool flax = names->flax;
     osprey__value_id x = patches_rows;
-    if (!config->mean_pooled) {
+    if (has_class) {
         const size_t published[] = {1, 1, width}, row[] = {1, width};
         osprey__value_id class_token = osprey__build_tensor_as(b, names->image_class, flax ? 3 : 1,
                                                                flax ? published : &width, 2, row);
@@ -31,6 +32,10 @@ static osprey__value_id build_pooled(osprey__tower_builder *b, osprey__value_id 
     const osprey__image_config *config = &b->model->config.image;
     const char *norm = b->model->names->image_post_norm;
     const osprey__attributes vector = {.shape = {OSPREY__PER_SEQUENCE, 1, {config->width}}};
+    if (config->attention_pooled) {
+        x = osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);
+        return osprey__build_attention_pool(b, x);
+    }
     if (config->mean_pooled) {
         x = osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);
         x = osprey__graph_node(b->graph, OSPREY__OP_MEAN, "mean_token", &x, 1, NULL);

@@ -56,7 +56,8 @@ static bool comes_rounded(const osprey__plan *plan, osprey__value_id value)
 
 /*
  * Attention runs over bfloat16s where the products around it do: those of q, k and v, and those
- * that read its result. Not that of texts, whose share is small and whose rows are gathered.
+ * that read its result. Not that of texts, whose share is small and whose rows are gathered, nor
+ * that of a query which is a constant.
  */
 static bool attends_in_bf16(const osprey__plan *plan, const osprey__node *node)
 {

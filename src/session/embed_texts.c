@@ -2,7 +2,8 @@
 /*
  * Texts to embeddings: those of a call are sorted and run as tries (text_trie.h), so that what they
  * begin with in common is computed once. What follows the pooled token is left out where it cannot
- * change the result.
+ * change the result. Texts of a model that was trained on padded ones (SigLIP) are filled up to its
+ * context: there the padding's tokens are tokens like others.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -38,6 +39,7 @@ static osprey_status reserve(osprey__text_batch *batch, size_t texts, size_t con
 /* The token of a text that its embedding is taken from; any, where it is the mean of all. */
 static size_t pooled_token(const osprey__text_config *config, const int32_t *ids, size_t length)
 {
+    if (config->pooling == OSPREY__POOL_LAST) return length - 1;
     if (config->pooling == OSPREY__POOL_FIRST || config->pooling == OSPREY__POOL_MEAN) return 0;
     size_t highest = 0;
     for (size_t i = 0; i < length; i++) {
@@ -68,6 +70,15 @@ static osprey_status check_text(const osprey__text_config *config, const int32_t
                                 "text %zu has the id %d; 0 to %zu would be right", index, ids[i],
                                 config->vocabulary - 1);
     return OSPREY_OK;
+}
+
+/* The text filled up with pad_id to the context, at `padded`. */
+static const int32_t *fill_up(const int32_t *ids, size_t length, int32_t pad_id, size_t context,
+                              int32_t *padded)
+{
+    memcpy(padded, ids, length * sizeof *padded);
+    for (size_t i = length; i < context; i++) padded[i] = pad_id;
+    return padded;
 }
 
 /* Texts of one call that are sorted together. */
@@ -130,10 +141,15 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
     OSPREY_TRY(check_tower(session, error));
     OSPREY_TRY(osprey__check_form(form, error));
     bool sees_ahead = session->text.plan->sees_ahead;
+    const int32_t pad_id = osprey_tokenizer_get_info(session->model->tokenizer).pad_id;
+    const size_t context = config->context_length;
     for (size_t done = 0; done < count;) {
         size_t most = OSPREY__TEXTS_SORTED;
         size_t texts = count - done < most ? count - done : most;
-        OSPREY_TRY(reserve(batch, texts, config->context_length, error));
+        OSPREY_TRY(reserve(batch, texts, context, error));
+        if (pad_id >= 0)
+            OSPREY_TRY(grow((void **)&batch->padded, &batch->padded_capacity, texts * context,
+                            sizeof *batch->padded, error));
         text_window window = {
             .session = session,
             .texts = batch->texts,
@@ -144,9 +160,14 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
         for (size_t i = 0; i < window.count; ids += lengths[done + i++]) {
             size_t length = lengths[done + i];
             OSPREY_TRY(check_text(config, ids, length, done + i, error));
-            size_t pooled = pooled_token(config, ids, length);
+            const int32_t *tokens = ids;
+            if (pad_id >= 0) {
+                tokens = fill_up(ids, length, pad_id, context, batch->padded + i * context);
+                length = context;
+            }
+            size_t pooled = pooled_token(config, tokens, length);
             if (!sees_ahead) length = pooled + 1;
-            batch->texts[i] = (osprey__text){ids, length, pooled, done + i, 0};
+            batch->texts[i] = (osprey__text){tokens, length, pooled, done + i, 0};
             window.tokens += length;
             if (length > window.longest) window.longest = length;
         }
@@ -193,5 +214,6 @@ void osprey__text_batch_free(osprey__text_batch *batch)
     osprey__free(batch->spare);
     osprey__free(batch->encoded);
     osprey__free(batch->lengths);
+    osprey__free(batch->padded);
     *batch = (osprey__text_batch){0};
 }

@@ -32,7 +32,8 @@ typedef struct osprey__text_batch {
     osprey__text *texts, *spare; /* to be sorted */
     int32_t *encoded;            /* ids of the texts being tokenized */
     size_t *lengths;
-    size_t text_capacity, spare_capacity, encoded_capacity, lengths_capacity;
+    int32_t *padded; /* ids of the texts being embedded, where they are filled up */
+    size_t text_capacity, spare_capacity, encoded_capacity, lengths_capacity, padded_capacity;
 } osprey__text_batch;
 
 struct osprey_session {

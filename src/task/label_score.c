@@ -47,10 +47,12 @@ osprey_status osprey_label_set_score(const osprey_label_set *set, const float *i
                                      osprey_score_kind kind, osprey_score *scores,
                                      osprey_error *error)
 {
+    if (kind == OSPREY_SCORE_AS_TRAINED)
+        kind = set->logit_bias != 0 ? OSPREY_SCORE_SIGMOID : OSPREY_SCORE_SOFTMAX;
     if (kind != OSPREY_SCORE_SOFTMAX && kind != OSPREY_SCORE_SIGMOID)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "kind",
-                            "%d is no kind of score; OSPREY_SCORE_SOFTMAX or OSPREY_SCORE_SIGMOID "
-                            "would be right",
+                            "%d is no kind of score; OSPREY_SCORE_AS_TRAINED, OSPREY_SCORE_SOFTMAX "
+                            "or OSPREY_SCORE_SIGMOID would be right",
                             (int)kind);
     size_t labels = set->label_count, dim = set->embed_dim;
     /* [0, labels): this template's logits; then the sums of cosines and of probabilities. */

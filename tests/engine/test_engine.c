@@ -28,6 +28,8 @@ static const char *const names[] = {
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",
+    "hf-siglip",
+    "hf-siglip2",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

@@ -30,6 +30,7 @@ static const struct {
     {"hf-vit-p32-quickgelu", "models/hf-vit-p32-quickgelu", 96, 64},
     {"hf-vit-p16-gelu-sharded", "models/hf-vit-p16-gelu-sharded", 32, 48},
     {"hf-chinese-clip", "models/hf-chinese-clip", 80, 48},
+    {"hf-siglip2", "models/hf-siglip2", 80, 48},
     {"openclip-vit-p16-gelu", "models/openclip-vit-p16-gelu", 80, 32},
     {"openclip-vit-p16-gelu", "models/openclip-vit-p16-gelu", 16, 32},
     {"openclip-rn", "models/openclip-rn", 96, 64},

@@ -50,6 +50,37 @@ static void test_sparse_file_is_vit_b_32(void **state)
     assert_false(config.has_logit_bias || config.text_is_prefixed || config.foreign_tokenizer);
 }
 
+static void test_sparse_siglip(void **state)
+{
+    (void)state;
+    osprey__model_config config;
+    parse_well("{'model_type':'siglip'}", &config);
+    assert_int_equal(config.embed_dim, 768);
+    assert_int_equal(config.image.patch_size, 16);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_GELU_TANH);
+    assert_true(config.image.layer_norm_epsilon == 1e-6F && config.image.attention_pooled);
+    assert_int_equal(config.text.kind, OSPREY__TEXT_SIGLIP);
+    assert_int_equal(config.text.vocabulary, 32000);
+    assert_int_equal(config.text.context_length, 64);
+    assert_int_equal(config.text.heads, 12);
+    assert_int_equal(config.text.pooling, OSPREY__POOL_LAST);
+    assert_true(config.has_logit_bias);
+    assert_int_equal(config.preprocessing.resize, OSPREY_RESIZE_EXACT);
+    assert_false(config.preprocessing.center_crop);
+    assert_true(config.preprocessing.mean[0] == 0.5F && config.preprocessing.std[2] == 0.5F);
+
+    /* so400m-patch14-384, as published. */
+    parse_well("{'model_type':'siglip','text_config':{'hidden_size':1152,'intermediate_size':4304,"
+               "'model_type':'siglip_text_model','num_attention_heads':16,'num_hidden_layers':27},"
+               "'vision_config':{'hidden_size':1152,'image_size':384,'intermediate_size':4304,"
+               "'model_type':'siglip_vision_model','num_attention_heads':16,"
+               "'num_hidden_layers':27,'patch_size':14}}",
+               &config);
+    assert_int_equal(config.embed_dim, 1152);
+    assert_int_equal(config.image.mlp_width, 4304);
+    assert_int_equal(config.image.image_height, 384);
+}
+
 static void test_full_file_is_vit_h_14(void **state)
 {
     (void)state;
@@ -133,7 +164,12 @@ static void test_refuses_wrong_settings(void **state)
         {"[]", OSPREY_FORMAT, "config.json", "JSON object"},
         {"{}", OSPREY_FORMAT, "config.json", "no \"model_type\""},
         {"{'model_type':7}", OSPREY_FORMAT, "config.json", "\"model_type\" has to be a string"},
-        {"{'model_type':'siglip'}", OSPREY_UNSUPPORTED, "config.json", "\"siglip\"; supported are"},
+        {"{'model_type':'blip'}", OSPREY_UNSUPPORTED, "config.json", "\"blip\"; supported are"},
+        {"{'model_type':'siglip2'}", OSPREY_UNSUPPORTED, "config.json", "NaFlex"},
+        {"{'model_type':'siglip','vision_config':{'vision_use_head':false}}", OSPREY_UNSUPPORTED,
+         "vision_config", "vision_use_head"},
+        {"{'model_type':'siglip','text_config':{'hidden_size':384}}", OSPREY_FORMAT, "text_config",
+         "\"projection_size\" is 384"},
         {"{'model_type':'clip','quantization_config':{}}", OSPREY_UNSUPPORTED, "config.json",
          "quantization_config"},
         {"{'model_type':'clip','projection_dim':0}", OSPREY_FORMAT, "config.json",
@@ -358,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sparse_file_is_vit_b_32),
+        cmocka_unit_test(test_sparse_siglip),
         cmocka_unit_test(test_full_file_is_vit_h_14),
         cmocka_unit_test(test_legacy_sections_win_with_their_defaults),
         cmocka_unit_test(test_activations),

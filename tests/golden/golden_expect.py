@@ -7,10 +7,13 @@ import numpy as np
 import open_clip
 import torch
 from PIL import Image
-from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer)
+from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer,
+                          SiglipModel, SiglipTokenizer)
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
 import golden_vocabulary
 
@@ -47,13 +50,13 @@ def save_expected(folder, ids, **others):
     (folder / "expected.json").write_text(text + "\n", "utf-8")
 
 
-def keep(folder, pixels, preprocessed, ids, image_raw, text_raw, logit_scale):
+def keep(folder, pixels, preprocessed, ids, image_raw, text_raw, logit_scale, **others):
     save_arrays(folder, {
         "pixels": pixels.numpy(), "preprocessed": preprocessed.numpy(),
         "image_embeds_raw": image_raw.numpy(), "image_embeds": unit(image_raw.numpy()),
         "text_embeds_raw": text_raw.numpy(), "text_embeds": unit(text_raw.numpy()),
     })
-    save_expected(folder, ids, logit_scale=float(logit_scale.exp()), image=PICTURE)
+    save_expected(folder, ids, logit_scale=float(logit_scale.exp()), image=PICTURE, **others)
 
 
 def keep_texts(folder, ids, text_raw):
@@ -121,6 +124,26 @@ def chinese_clip(folder, pictures, seed):
     text = model.get_text_features(**padded(ids, tokenizer.pad_token_id)).pooler_output
     image = model.get_image_features(pixels).pooler_output
     keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale)
+
+
+@torch.inference_mode()
+def siglip(folder, pictures, seed):
+    """Texts are filled up to the context, and every token sees the padding. SigLIP 2's texts are
+    lower case, as its own tokenizer's class, which the published files do not name, has them."""
+    model = load(SiglipModel, folder)
+    context = model.config.text_config.max_position_embeddings
+    kind = SiglipTokenizer if (folder / "spiece.model").exists() else Siglip2Tokenizer
+    tokenizer = kind.from_pretrained(folder)
+    ids = [tokenizer(text, truncation=True, max_length=context)["input_ids"] for text in TEXTS]
+    assert len(ids[-1]) == context and len(ids[1]) == 1 and ids[0][-1] == tokenizer.eos_token_id
+    tokens = torch.tensor([row + [tokenizer.pad_token_id] * (context - len(row)) for row in ids])
+    processor = SiglipImageProcessorPil.from_pretrained(folder)
+    picture = Image.open(pictures / PICTURE)
+    preprocessed = processor(picture, return_tensors="pt")["pixel_values"].float()
+    pixels = some_pixels(preprocessed, seed)
+    keep(folder, pixels, preprocessed, ids, model.get_image_features(pixels).pooler_output,
+         model.get_text_features(tokens).pooler_output, model.logit_scale,
+         logit_bias=float(model.logit_bias))
 
 
 @torch.inference_mode()

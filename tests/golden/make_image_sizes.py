@@ -20,10 +20,11 @@ import scipy.ndimage
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from transformers import ChineseCLIPModel, CLIPModel
+from transformers import ChineseCLIPModel, CLIPModel, SiglipModel
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 import flax_reference as reference
 import tiny_trunks
@@ -112,6 +113,7 @@ def main():
     transformers("hf-vit-p32-quickgelu", 96)
     transformers("hf-vit-p16-gelu-sharded", 32)
     transformers("hf-chinese-clip", 80, ChineseCLIPModel, ChineseCLIPImageProcessorPil)
+    transformers("hf-siglip2", 80, SiglipModel, SiglipImageProcessorPil)
     openclip("openclip-vit-p16-gelu", 80)
     openclip("openclip-vit-p16-gelu", 16)
     resnet("openclip-rn", 96)

@@ -17,10 +17,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
-                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer)
+                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer, SiglipConfig,
+                          SiglipModel)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_expect
+import golden_pieces
 import golden_vocabulary
 import tiny_trunks
 from golden_weights import randomise, settle_batch_norms
@@ -215,6 +217,49 @@ def hf_chinese_clip(folder):
     golden_vocabulary.save_wordpiece(folder, vocabulary)
 
 
+def siglip(folder, seed, tokens, text, vision, resample):
+    """SiglipModel with the sparse configuration of the published ones."""
+    config = SiglipConfig(text_config={"vocab_size": tokens} | text, vision_config=vision)
+    model = randomise(SiglipModel(config), seed, 40)
+    with torch.no_grad():
+        model.logit_bias.fill_(-12.5)
+    save_weights(folder / "model.safetensors", model.state_dict(), torch.float32)
+    write_json(folder / "config.json", {
+        "architectures": ["SiglipModel"], "initializer_factor": 1.0, "model_type": "siglip",
+        "text_config": {"model_type": "siglip_text_model", "vocab_size": tokens} | text,
+        "torch_dtype": "float32", "transformers_version": "4.37.0.dev0",
+        "vision_config": {"model_type": "siglip_vision_model"} | vision})
+    write_json(folder / "preprocessor_config.json", {
+        "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5, 0.5, 0.5],
+        "image_processor_type": "SiglipImageProcessor", "image_std": [0.5, 0.5, 0.5],
+        "processor_class": "SiglipProcessor", "resample": resample,
+        "rescale_factor": 0.00392156862745098,
+        "size": {"height": vision["image_size"], "width": vision["image_size"]}})
+
+
+def hf_siglip(folder):
+    """SigLIP: spiece.model, texts of 64 tokens, bicubic pictures that no whole number of patches
+    fills, and widths, of heads too, that are no multiple of 4."""
+    model = golden_pieces.spiece(normalization_rule_name="identity")
+    text = {"hidden_size": 36, "intermediate_size": 43, "num_hidden_layers": 2,
+            "num_attention_heads": 2}
+    vision = text | {"num_attention_heads": 4, "image_size": 42, "patch_size": 16}
+    siglip(folder, 22, golden_pieces.PIECES, text, vision, 3)
+    golden_pieces.save_spiece(folder, model)
+
+
+def hf_siglip2(folder):
+    """SigLIP 2: tokenizer.json with byte pairs, its own padding, a text tower of another width
+    than the image tower, bilinear pictures."""
+    tokens = len(golden_pieces.merged_pieces()[0])
+    siglip(folder, 23, tokens,
+           {"hidden_size": 28, "intermediate_size": 56, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "projection_size": 36, "max_position_embeddings": 32},
+           {"hidden_size": 36, "intermediate_size": 72, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "image_size": 48, "patch_size": 16}, 2)
+    golden_pieces.save_gemma(folder)
+
+
 def bert(folder, seed, layers, positions, limit, pooling, dtype):
     """BertModel as sentence-transformers publishes its encoders."""
     vocabulary = golden_vocabulary.wordpiece()
@@ -364,6 +409,8 @@ MODELS = {
     "openclip-rn": (openclip_rn, golden_expect.openclip),
     "hf-vit-p8-deep": (hf_vit_p8_deep, golden_expect.huggingface),
     "hf-chinese-clip": (hf_chinese_clip, golden_expect.chinese_clip),
+    "hf-siglip": (hf_siglip, golden_expect.siglip),
+    "hf-siglip2": (hf_siglip2, golden_expect.siglip),
     "hf-bert-mean": (hf_bert_mean, golden_expect.sentence_encoder),
     "hf-bert-first": (hf_bert_first, golden_expect.sentence_encoder),
     "openclip-eva01": (openclip_eva01, expect_eva),

@@ -28,6 +28,8 @@ static const char *const names[] = {
     "hf-vit-p14-f16-config-dict",
     "hf-vit-p8-deep",
     "hf-chinese-clip",
+    "hf-siglip",
+    "hf-siglip2",
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",
@@ -161,6 +163,8 @@ static void test_models_agree_with_their_libraries(void **state)
         open_golden(&g, names[i]);
         double scale = json_number_value(json_object_get(g.texts.expected, "logit_scale"));
         assert_true(fabs(osprey_model_get_info(g.model)->logit_scale / scale - 1) < 1e-6);
+        double bias = json_number_value(json_object_get(g.texts.expected, "logit_bias"));
+        assert_true(fabs(osprey_model_get_info(g.model)->logit_bias - bias) < 1e-6);
         check_images(&g);
         check_texts(&g);
         check_preprocessing(&g);

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", "hf-chinese-clip", "openclip-vit-p16-gelu",
-    "openclip-rn",
+    "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", "hf-chinese-clip", "hf-siglip",
+    "hf-siglip2",           "openclip-vit-p16-gelu",  "openclip-rn",
 };
 
 /*
@@ -29,6 +29,7 @@ static const char *const names[] = {
  * which here has every layer.
  */
 static const double least_cosine[][OSPREY_PRECISIONS] = {
+    {1, 0.9995, 0.9995, 0.995, 0.85}, {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85}, {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85}, {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.998, 0.9995, 0.995, 0.3},

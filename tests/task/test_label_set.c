@@ -210,6 +210,43 @@ static void test_softmax_sums_to_one(void **state)
     osprey_label_set_free(set);
 }
 
+/* Scores of two labels and one embedding by one of the golden models. */
+static void score_with(const char *path, osprey_score_kind kind, osprey_score scores[2])
+{
+    osprey_error error;
+    osprey_model *other;
+    osprey_session *its;
+    osprey_label_set *set;
+    const osprey_session_options options = {.towers = OSPREY_TOWER_TEXT, .threads = 1};
+    const osprey_label_set_options how = {.labels = labels, .label_count = 2};
+    float given[64] = {0.6F, 0.8F};
+    assert_int_equal(osprey_model_open(path, &other, &error), OSPREY_OK);
+    assert_int_equal(osprey_session_create(other, &options, &its, &error), OSPREY_OK);
+    assert_int_equal(osprey_label_set_create(its, &how, &set, &error), OSPREY_OK);
+    assert_int_equal(osprey_label_set_score(set, given, kind, scores, &error), OSPREY_OK);
+    osprey_label_set_free(set);
+    osprey_session_free(its);
+    osprey_model_free(other);
+}
+
+/* A model with a bias was trained with sigmoids: each label by itself, as transformers' logits. */
+static void test_scores_as_trained(void **state)
+{
+    (void)state;
+    static const char siglip[] = OSPREY_TEST_DIR "/golden/models/hf-siglip";
+    osprey_score trained[2], asked[2];
+    score_with(siglip, OSPREY_SCORE_AS_TRAINED, trained);
+    score_with(siglip, OSPREY_SCORE_SIGMOID, asked);
+    for (size_t i = 0; i < 2; i++) {
+        const double logit = 40 * (double)trained[i].cosine - 12.5;
+        assert_true(fabs((double)trained[i].score - 1 / (1 + exp(-logit))) < 1e-6);
+        assert_true(trained[i].score == asked[i].score);
+    }
+    score_with(MODEL, OSPREY_SCORE_AS_TRAINED, trained);
+    score_with(MODEL, OSPREY_SCORE_SOFTMAX, asked);
+    for (size_t i = 0; i < 2; i++) assert_true(trained[i].score == asked[i].score);
+}
+
 static void assert_refused(const osprey_label_set_options *options, const char *subject,
                            const char *reason)
 {
@@ -291,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_mean_of_probabilities),
         cmocka_unit_test(test_without_templates_the_label_alone),
         cmocka_unit_test(test_softmax_sums_to_one),
+        cmocka_unit_test(test_scores_as_trained),
         cmocka_unit_test(test_wrong_options),
         cmocka_unit_test(test_wrong_calls),
         cmocka_unit_test(test_rank),
