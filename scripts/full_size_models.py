@@ -46,7 +46,7 @@ HUGGINGFACE = {
 # Its text tower has BERT-base's defaults.
 CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
     text_config={"vocab_size": 21128}, vision_config={"patch_size": 16})}
-OPENCLIP = {"rn50x4": "RN50x4"}
+OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16"}
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
           "rn50x4-pt": ("RN50x4.pt", "RN50x4-quickgelu")}
@@ -93,7 +93,9 @@ def flax_model(name):
 
 def openclip_model(architecture):
     config = open_clip.get_model_config(architecture)
-    model = randomise(open_clip.CLIP(**config), seed=1, logit_scale=100)
+    parts = dict(config)
+    kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
+    model = randomise(kind(**parts), seed=1, logit_scale=100)
     settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed=1)
     # A ResNet's pool has an input that is not normalised: with weights as sharp as behind a layer
     # norm, PyTorch's own rounding (fp32 against fp64) would come to 3e-5; so to 9e-6.

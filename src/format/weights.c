@@ -56,6 +56,22 @@ static int by_name(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
+/* The name without TinyCLIP's wrapper. What selects layers (l0_module) belongs to it and stays. */
+static const char *unwrap(const char *name)
+{
+    static const char *const wrappers[] = {"_image_encoder.", "_text_encoder.", "_logit_scale."};
+    static const char distributed[] = "module.";
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
+        const size_t length = strlen(wrappers[i]);
+        if (strncmp(name, wrappers[i], length) != 0) continue;
+        const char *inner = name + length;
+        if (strncmp(inner, distributed, sizeof distributed - 1) == 0)
+            inner += sizeof distributed - 1;
+        return strncmp(inner, "l0_module.", 10) == 0 ? name : inner;
+    }
+    return name;
+}
+
 static osprey_status collect_tensors(osprey__weights *weights, osprey_error *error)
 {
     size_t count = 0;
@@ -68,6 +84,7 @@ static osprey_status collect_tensors(osprey__weights *weights, osprey_error *err
                table->count * sizeof *table->tensors);
         weights->tensor_count += table->count;
     }
+    for (size_t i = 0; i < count; i++) weights->tensors[i].name = unwrap(weights->tensors[i].name);
     qsort(weights->tensors, count, sizeof *weights->tensors, by_name);
     for (size_t i = 1; i < count; i++) {
         const osprey__tensor *a = &weights->tensors[i - 1], *b = &weights->tensors[i];

@@ -3,8 +3,10 @@
  * A model's weights: named tensors over one or several mapped files (see weight_file.h).
  *
  * Opening maps and checks the files, and reads none of the tensors. Names are exactly those of the
- * file: which prefix a model has is not known here. Any thread may call; weights are never changed
- * once they are open.
+ * file, but for TinyCLIP's checkpoints, whose towers lie in wrappers of training
+ * ("_image_encoder.",
+ * "_text_encoder." and "_logit_scale.", each perhaps with "module." behind): without these the
+ * names are OpenCLIP's. Any thread may call; weights are never changed once they are open.
  *
  *     osprey__weights *weights = NULL;
  *     OSPREY_TRY(osprey__weights_open("clip/model.safetensors", &weights, error));

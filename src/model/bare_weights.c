@@ -53,6 +53,9 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
         {"text.transformer.shared.", "a text tower of transformers"},
         {"text.proj.", "a text tower with a projection of its own"},
         {"image_encoder.", "an image tower of another library"},
+        /* All else in these wrappers is unwrapped. */
+        {"_image_encoder.", "TinyCLIP's search for layers to leave out"},
+        {"_text_encoder.", "TinyCLIP's search for layers to leave out"},
     };
     size_t count;
     const osprey__tensor *tensors = osprey__weights_tensors(weights, &count);
@@ -150,6 +153,27 @@ static osprey_status read_text(const bare_file *r, osprey__text_config *text)
     return OSPREY_OK;
 }
 
+/* TinyCLIP with automatic inheritance leaves out heads, layer by layer. */
+static osprey_status check_uniform(const bare_file *r)
+{
+    static const char ending[] = ".attn.in_proj_weight";
+    size_t count;
+    const osprey__tensor *tensors = osprey__weights_tensors(r->shapes.weights, &count);
+    for (size_t i = 0; i < count; i++) {
+        const osprey__tensor *t = &tensors[i];
+        const size_t length = strlen(t->name), wanted = sizeof ending - 1;
+        if (length < wanted || strcmp(t->name + length - wanted, ending) != 0 || t->rank != 2 ||
+            t->dims[0] / 3 >= t->dims[1])
+            continue;
+        return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
+                            "tensor \"%.200s\" has the shape [%zu, %zu]: a layer with fewer heads "
+                            "than the tower is wide, as TinyCLIP's automatic inheritance (its "
+                            "\"auto\" models) makes them; osprey reads its other models",
+                            t->name, t->dims[0], t->dims[1]);
+    }
+    return OSPREY_OK;
+}
+
 /* All that shapes can tell: everything but heads and activations. */
 static osprey_status read_shapes(const bare_file *r, osprey__model_config *config)
 {
@@ -225,6 +249,7 @@ osprey_status osprey__bare_weights_config(const osprey__weights *weights, const 
     const bare_file r = {{weights, osprey__weights_files(weights, &count)[0], error},
                          prefixed ? "text." : ""};
     OSPREY_TRY(check_family(weights, r.shapes.file, error));
+    OSPREY_TRY(check_uniform(&r));
     if (arch) {
         OSPREY_TRY(osprey__zoo_find(arch, config, error));
         *reason = "--arch";

@@ -30,6 +30,7 @@ static const char *const names[] = {
     "openclip-rn",
     "hf-siglip",
     "hf-siglip2",
+    "openclip-eva02",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

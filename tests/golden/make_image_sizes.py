@@ -116,6 +116,9 @@ def main():
     transformers("hf-siglip2", 80, SiglipModel, SiglipImageProcessorPil)
     openclip("openclip-vit-p16-gelu", 80)
     openclip("openclip-vit-p16-gelu", 16)
+    with tiny_trunks.tiny(tiny_trunks.EVA):
+        openclip("openclip-eva02", 80)
+        openclip("openclip-eva02-e", 28)
     resnet("openclip-rn", 96)
     vit = reference.VisionTransformer
     flax("vit-imagenet", vit(patch=8, width=32, layers=2, heads=2, hidden=64, classes=1000), 32, 56)

@@ -179,6 +179,20 @@ def hf_vit_p8_deep(folder):
     golden_vocabulary.save_plain(folder, *SMALL)
 
 
+def hf_tinyclip(folder):
+    """As wkcn published TinyCLIP-ViT-8M-16-Text-3M: both towers equally narrow, with heads of 64,
+    few layers of text, and an embedding twice as wide; GELU."""
+    tower = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 1,
+             "hidden_act": "gelu", "projection_dim": 128}
+    model = hf_model(25, 50, 128, tower | {"num_hidden_layers": 2, "max_position_embeddings": 77},
+                     tower | {"num_hidden_layers": 3, "image_size": 48, "patch_size": 16})
+    model.half().save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": 48},
+                          crop_size={"height": 48, "width": 48}).save_pretrained(folder)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
 def hf_chinese_clip(folder):
     """As OFA-Sys published Chinese-CLIP: BERT with vocab.txt alone, and its own image processor.
     The token types of position_ids' time, and a pooler that nothing reads."""
@@ -413,6 +427,7 @@ MODELS = {
     "hf-siglip2": (hf_siglip2, golden_expect.siglip),
     "hf-bert-mean": (hf_bert_mean, golden_expect.sentence_encoder),
     "hf-bert-first": (hf_bert_first, golden_expect.sentence_encoder),
+    "hf-tinyclip": (hf_tinyclip, golden_expect.huggingface),
     "openclip-eva01": (openclip_eva01, expect_eva),
     "openclip-eva02": (openclip_eva02, expect_eva),
     "openclip-eva02-e": (openclip_eva02_e, expect_eva),

@@ -81,6 +81,17 @@ def unusual_storages(tensors):
     return odd
 
 
+def tiny_clip_checkpoint(tensors):
+    """As microsoft/Cream's TinyCLIP saves a model of OpenCLIP's towers: a wrapper for each tower
+    and for the scale, those of DistributedDataParallel within."""
+    wrapped = {}
+    for name, tensor in tensors.items():
+        tower = "_image" if name.startswith("visual.") else "_text"
+        wrapper = "_logit_scale" if name == "logit_scale" else f"{tower}_encoder"
+        wrapped[f"{wrapper}.module.{name}"] = tensor
+    return {"epoch": 1, "name": "tiny", "state_dict": wrapped}
+
+
 def openai_model(seed, vision):
     model = open_clip.CLIP(
         embed_dim=24, quick_gelu=True, vision_cfg=vision,
@@ -112,6 +123,8 @@ def main():
          weights_of("openclip-vit-p14-quickgelu-builtin"))
     save("openclip-vit-p16-gelu", "epoch_1.pt",
          training_checkpoint(weights_of("openclip-vit-p16-gelu")))
+    save("openclip-vit-p16-gelu", "TinyCLIP.pt",
+         tiny_clip_checkpoint(weights_of("openclip-vit-p16-gelu")))
     save("openclip-rn", "open_clip_pytorch_model.bin", unusual_storages(weights_of("openclip-rn")))
     save("refused", "legacy.pt", {"a": torch.zeros(2)}, _use_new_zipfile_serialization=False)
 

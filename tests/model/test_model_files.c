@@ -192,6 +192,45 @@ static void test_an_eva_is_known_by_its_shapes(void **state)
            "a text tower of transformers");
 }
 
+#define TINY_BLOCK(tower, n) "_" tower "transformer.resblocks." n ".attn.in_proj_weight", "768,256"
+/* TinyCLIP-ViT-8M-16-Text-3M in the wrappers of a distributed run; the scale is no single number.
+ */
+#define TINY_CLIP(scale)                                                                           \
+    "_logit_scale.module.logit_scale", scale, "_image_encoder.module.visual.proj", "256,512",      \
+        "_image_encoder.module.visual.conv1.weight", "256,3,16,16",                                \
+        "_image_encoder.module.visual.positional_embedding", "197,256",                            \
+        "_image_encoder.module.visual.transformer.resblocks.0.mlp.c_fc.weight", "1024,256",        \
+        "_text_encoder.module.token_embedding.weight", "49408,256",                                \
+        "_text_encoder.module.positional_embedding", "77,256",                                     \
+        "_text_encoder.module.transformer.resblocks.0.mlp.c_fc.weight", "1024,256",                \
+        "_text_encoder.module.text_projection", "256,512",                                         \
+        TINY_BLOCK("image_encoder.module.visual.", "0"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "1"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "2"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "3"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "4"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "5"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "6"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "7"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "8"),                                           \
+        TINY_BLOCK("image_encoder.module.visual.", "9"), TINY_BLOCK("text_encoder.module.", "0"),  \
+        TINY_BLOCK("text_encoder.module.", "1"), TINY_BLOCK("text_encoder.module.", "2")
+
+static void test_tiny_clip_is_unwrapped(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {TINY_CLIP("2"), NULL};
+    write_shapes("tiny.safetensors", shapes);
+    refuse(in_directory("tiny.safetensors"), NULL, NULL, OSPREY_FORMAT, "tiny.safetensors",
+           "\"logit_scale\" has to be a single number");
+    static const char *const pruned[] = {
+        TINY_CLIP("1"), "_image_encoder.module.visual.transformer.resblocks.11.attn.in_proj_weight",
+        "576,256", NULL};
+    write_shapes("tiny.safetensors", pruned);
+    refuse(in_directory("tiny.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED, "tiny.safetensors",
+           "[576, 256]: a layer with fewer heads than the tower is wide, as TinyCLIP's");
+}
+
 static void test_towers_of_others_are_named(void **state)
 {
     (void)state;
@@ -200,6 +239,7 @@ static void test_towers_of_others_are_named(void **state)
     } towers[] = {
         {"visual.trunk.patch_embed.proj.weight", "an image tower of timm"},
         {"text_decoder.ln_final.weight", "a caption decoder (CoCa)"},
+        {"_text_encoder.module.l0_module.lambda_1", "TinyCLIP's search for layers to leave out"},
         {"visual.attn_pool.query", "an attention pooler (CoCa)"},
         {"text.transformer.embeddings.word_embeddings.weight", "a text tower of transformers"},
         {"model.layers.0.weight", "of no model that osprey knows"},
@@ -244,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_options_that_do_not_go_with_the_model),
         cmocka_unit_test(test_weights_that_fit_two_architectures),
         cmocka_unit_test(test_an_eva_is_known_by_its_shapes),
+        cmocka_unit_test(test_tiny_clip_is_unwrapped),
         cmocka_unit_test(test_towers_of_others_are_named),
         cmocka_unit_test(test_zoo),
     };

@@ -30,6 +30,7 @@ static const char *const names[] = {
     "hf-chinese-clip",
     "hf-siglip",
     "hf-siglip2",
+    "hf-tinyclip",
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",

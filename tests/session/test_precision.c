@@ -20,7 +20,8 @@
 
 static const char *const names[] = {
     "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", "hf-chinese-clip", "hf-siglip",
-    "hf-siglip2",           "openclip-vit-p16-gelu",  "openclip-rn",
+    "hf-siglip2",           "openclip-vit-p16-gelu",  "openclip-rn",     "openclip-eva01",
+    "openclip-eva02",       "openclip-eva02-e",
 };
 
 /*
@@ -29,10 +30,17 @@ static const char *const names[] = {
  * which here has every layer.
  */
 static const double least_cosine[][OSPREY_PRECISIONS] = {
-    {1, 0.9995, 0.9995, 0.995, 0.85}, {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85}, {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85}, {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.998, 0.9995, 0.995, 0.3},
+    {1, 0.9995, 0.9995, 0.995, 0.3},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    /* EVA-02 E, whose norms make what each layer adds as large as the sum. */
+    {1, 0.998, 0.9995, 0.995, 0.85},
 };
 
 /* int4 would take int8 for weights as small as these. */

@@ -31,6 +31,7 @@ static const struct {
     {"hf-chinese-clip", "/pytorch_model.bin"},
     {"openclip-vit-p14-quickgelu-builtin", ""},
     {"openclip-vit-p16-gelu", "/epoch_1.pt"},
+    {"openclip-vit-p16-gelu", "/TinyCLIP.pt"},
     {"openclip-rn", ""},
 };
 
