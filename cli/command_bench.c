@@ -20,6 +20,7 @@ typedef struct bench_case {
     const cli_loaded_model *loaded;
     osprey_tower tower;
     size_t batch;
+    bool is_first;     /* of the table */
     float *pixels;     /* [batch, 3, H, W]; image tower */
     char **texts;      /* [batch]; text tower */
     float *embeddings; /* [batch, D] */
@@ -133,6 +134,10 @@ static void write_case(cli_output *output, const cli_options *options, const ben
 {
     osprey_session_info session = osprey_session_get_info(c->loaded->session);
     const char *tower = c->tower == OSPREY_TOWER_IMAGE ? "image" : "text";
+    if (!options->json && c->is_first)
+        cli_output_print(output, "%-6s %6s %-9s %8s %10s %10s %10s %9s%s\n", "tower", "batch",
+                         "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB",
+                         options->max_resident ? "  read_MiB" : "");
     double ms_median = median(m->times, m->count);
     if (!options->json) {
         cli_output_print(output, "%-6s %6zu %-9s %8zu %10.3f %10.3f %10.1f %9.1f", tower, c->batch,
@@ -161,14 +166,17 @@ static void write_case(cli_output *output, const cli_options *options, const ben
 }
 
 static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded,
-                            osprey_tower tower, cli_output *output)
+                            osprey_tower tower, bool is_first, cli_output *output)
 {
     /* A tower at a time, so that memory tells what this one needs. */
     osprey_session_free(loaded->session);
     loaded->session = NULL;
     cli_exit code = cli_model_start(loaded, tower, options);
     for (size_t i = 0; i < options->batches.count && code == CLI_DONE; i++) {
-        bench_case c = {.loaded = loaded, .tower = tower, .batch = options->batches.items[i]};
+        bench_case c = {.loaded = loaded,
+                        .tower = tower,
+                        .batch = options->batches.items[i],
+                        .is_first = is_first && i == 0};
         measurement m;
         prepare(&c);
         code = measure(&c, &m);
@@ -205,14 +213,10 @@ static cli_exit run(const cli_options *options)
     cli_output output = {0};
     cli_exit code = cli_model_load(&loaded, options);
     if (code == CLI_DONE) code = cli_output_open(&output, options->output);
-    if (code == CLI_DONE && !options->json)
-        cli_output_print(&output, "%-6s %6s %-9s %8s %10s %10s %10s %9s%s\n", "tower", "batch",
-                         "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB",
-                         options->max_resident ? "  read_MiB" : "");
-    if (code == CLI_DONE && is_wanted(options, &loaded, OSPREY_TOWER_IMAGE))
-        code = bench_tower(options, &loaded, OSPREY_TOWER_IMAGE, &output);
+    const bool images = code == CLI_DONE && is_wanted(options, &loaded, OSPREY_TOWER_IMAGE);
+    if (images) code = bench_tower(options, &loaded, OSPREY_TOWER_IMAGE, true, &output);
     if (code == CLI_DONE && is_wanted(options, &loaded, OSPREY_TOWER_TEXT))
-        code = bench_tower(options, &loaded, OSPREY_TOWER_TEXT, &output);
+        code = bench_tower(options, &loaded, OSPREY_TOWER_TEXT, !images, &output);
     if (code != CLI_DONE) cli_output_abandon(&output);
     code = cli_output_close(&output, code);
     cli_model_unload(&loaded);

@@ -139,12 +139,14 @@ static json_t *model_json(const cli_loaded_model *loaded)
     return object;
 }
 
-static cli_exit verify(const osprey_model *model)
+static cli_exit verify(const cli_loaded_model *loaded)
 {
+    if (!osprey_model_get_engine(loaded->model))
+        return cli_fail(CLI_WRONG_USE, "--verify", "%s is no engine, and has no checksums",
+                        loaded->path);
     osprey_error error;
-    osprey_status status = osprey_engine_verify(model, &error);
-    if (status == OSPREY_OK) return CLI_DONE;
-    return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL, &error);
+    if (osprey_engine_verify(loaded->model, &error) == OSPREY_OK) return CLI_DONE;
+    return cli_fail_error(CLI_NO_MODEL, &error);
 }
 
 static cli_exit run(const cli_options *options)
@@ -155,7 +157,7 @@ static cli_exit run(const cli_options *options)
     cli_loaded_model loaded;
     cli_output output = {0};
     cli_exit code = cli_model_load(&loaded, options);
-    if (code == CLI_DONE && options->verify) code = verify(loaded.model);
+    if (code == CLI_DONE && options->verify) code = verify(&loaded);
     if (code == CLI_DONE) code = cli_output_open(&output, options->output);
     if (code == CLI_DONE) {
         json_t *facts = model_json(&loaded);

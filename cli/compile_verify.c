@@ -80,7 +80,7 @@ static void print_cosines(cli_output *output, const char *tower, const osprey_co
                      form);
 }
 
-static void print_layers(cli_output *output, const osprey_precision_report *report)
+static void print_layers(cli_output *output, const osprey_precision_report *report, bool merges)
 {
     bool differs = false;
     for (size_t i = 0; i < report->layer_count; i++) differs |= report->layers[i].largest_error > 0;
@@ -97,6 +97,10 @@ static void print_layers(cli_output *output, const osprey_precision_report *repo
         cli_output_visible(output, layer->name);
         cli_output_print(output, "\n");
     }
+    if (merges)
+        cli_output_print(output,
+                         "  tokens of images may have been merged differently in fp32: cosine "
+                         "and largest may be of different tokens\n");
 }
 
 /* --keep '...', as a shell takes it. */
@@ -140,7 +144,8 @@ static char *compiled_as(const osprey_precision_report *report)
     return text;
 }
 
-static void print_report(cli_output *output, const osprey_precision_report *report, bool auto_keep)
+static void print_report(cli_output *output, const osprey_precision_report *report,
+                         const cli_options *options)
 {
     char *precision = compiled_as(report);
     cli_output_visible(output, precision);
@@ -150,8 +155,8 @@ static void print_report(cli_output *output, const osprey_precision_report *repo
     print_cosines(output, "text", &report->text, "prompt", "");
     print_cosines(output, "image", &report->static_image, "image", ", with --static");
     print_cosines(output, "text", &report->static_text, "prompt", ", with --static");
-    print_layers(output, report);
-    if (auto_keep) print_found(output, report);
+    print_layers(output, report, options->token_merge > 0);
+    if (options->auto_keep) print_found(output, report);
 }
 
 /* The engine need not be run by its static ranges, so this stops nothing. */
@@ -218,7 +223,7 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
             .pixels = rows.pixels, .image_count = rows.count, .auto_keep = options->auto_keep};
         osprey_status status = osprey_precision_verify(loaded->model, how, &on, report, &error);
         if (status == OSPREY_OK)
-            print_report(output, *report, options->auto_keep);
+            print_report(output, *report, options);
         else
             code = cli_compile_fail(how, &error);
     }

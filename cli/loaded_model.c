@@ -41,7 +41,7 @@ static cli_exit check_precision(const cli_loaded_model *loaded, const cli_option
     if (!engine || !cli_option_given(options, "precision") || strcmp(asked, engine->precision) == 0)
         return CLI_DONE;
     return cli_fail(CLI_WRONG_USE, "--precision",
-                    "%s is an engine in %s, which cannot be run in %s: leave --precision out, or "
+                    "%s is an engine in %s, which cannot be run in %s: leave it out, or "
                     "compile the model again",
                     options->model, engine->precision, asked);
 }
@@ -89,6 +89,7 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                               &error);
     if (options->max_resident && uncached.status != OSPREY_OK) return fail_uncached(&uncached);
     loaded->info = osprey_model_get_info(loaded->model);
+    loaded->path = options->model ? options->model : BUNDLED_NAME;
     if (loaded->info->note)
         fprintf(stderr, "osprey: %s: %s\n", loaded->info->name, loaded->info->note);
     if (!options->model)
@@ -101,6 +102,17 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
 
 cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cli_options *options)
 {
+    const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
+    if (options->static_ranges && (!engine || engine->calibration == OSPREY_CALIBRATION_NONE))
+        return cli_fail(CLI_WRONG_USE, "--static",
+                        "%s has no static ranges; they come with an engine that osprey compile "
+                        "made in int8 or int4, with --calibrate",
+                        loaded->path);
+    if (options->max_resident && !engine)
+        return cli_fail(CLI_WRONG_USE, "--max-resident",
+                        "needs an engine, whose weights can be read layer by layer; compile %s "
+                        "first",
+                        loaded->path);
     const osprey_session_options how = {
         .towers = towers,
         .threads = options->threads,

@@ -11,6 +11,7 @@ typedef struct cli_loaded_model {
     osprey_model *model;
     osprey_session *session; /* NULL where none was asked for */
     const osprey_model_info *info;
+    const char *path; /* as --model names it, or the bundled model's name */
 } cli_loaded_model;
 
 /*

@@ -170,9 +170,10 @@ const cli_option_spec cli_option_table[] = {
      .help = "What the cache may hold; 0 turns it off."},
     {"max-resident", 0, CLI_BYTES, MODEL_RUNNERS, FIELD(max_resident), .value = "BYTES",
      .most = SIZE_MAX,
-     .help = "Stay below that much memory (K, M and G are 2^10, 2^20 and 2^30): weights of an "
-             "engine that do not fit are read from its file as they are used. A model that is no "
-             "engine is compiled into the cache first, without the limit. 0: no limit."},
+     .help =
+         "Stay below that much memory (K, M, G and T are 2^10, 2^20, 2^30 and 2^40): weights of an "
+         "engine that do not fit are read from its file as they are used. A model that is no "
+         "engine is compiled into the cache first, without the limit. 0: no limit."},
     {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear), .help = "Remove all of them first."},
     {"json", 0, CLI_FLAG,
      CLI_CLASSIFY | CLI_SCORE | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH | CLI_CACHE, FIELD(json),

@@ -12,12 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES 64
-
 /* The one of a set of rivals that was given. */
 typedef struct claim {
     const cli_option_spec *spec; /* NULL: inputs */
-    char name[NAME_BYTES];       /* as the user wrote it; "" where none was given */
+    char name[CLI_NAME_BYTES];   /* as the user wrote it; "" where none was given */
 } claim;
 
 /* One reading of a command line. */
@@ -72,7 +70,7 @@ static bool read_sizes(const cli_option_spec *spec, const char *text, cli_sizes 
 /* A number, and the unit that a letter behind it stands for. */
 static bool read_bytes(const cli_option_spec *spec, const char *text, size_t *bytes)
 {
-    static const char letters[] = "KMG";
+    static const char letters[] = "KMGT";
     if (!read_size(spec, text, &text, bytes)) return false;
     if (!*text) return true;
     const char *letter = strchr(letters, *text);
@@ -126,7 +124,9 @@ static cli_exit wrong_value(const cli_option_spec *spec, const char *name, const
                         spec->least, spec->most);
     case CLI_BYTES:
         return cli_fail(CLI_WRONG_USE, name,
-                        "\"%s\" is not a number of bytes, such as 1073741824, 1024M or 1G", text);
+                        "\"%s\" is not a whole number of bytes, such as 1073741824, 1536M, 2G or "
+                        "1T",
+                        text);
     case CLI_NUMBER:
         return cli_fail(CLI_WRONG_USE, name, "\"%s\" is not a finite number", text);
     case CLI_FLAG:
@@ -192,8 +192,7 @@ static cli_exit claim_set(parser *p, cli_rivals rivals, const cli_option_spec *s
 /* What the environment says; NULL where it says nothing. */
 static const char *find_variable(const cli_option_spec *spec, char *name)
 {
-    snprintf(name, NAME_BYTES, "OSPREY_%s", spec->name);
-    for (char *c = name; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    cli_variable_name(spec->name, name);
     const char *text = spec->only_here ? NULL : getenv(name);
     return text && *text ? text : NULL;
 }
@@ -208,10 +207,11 @@ static cli_exit fill_in(parser *p)
         const cli_option_spec *spec = &cli_option_table[i];
         p->options->given[i] = p->given[i];
         if (!(spec->commands & p->command) || p->given[i]) continue;
-        char name[NAME_BYTES] = "";
+        char name[CLI_NAME_BYTES] = "";
         const char *text = settled[spec->rivals] ? NULL : find_variable(spec, name);
         if (text || spec->fallback) code = set_option(p, spec, name, text ? text : spec->fallback);
         p->options->given[i] = text;
+        if (text) cli_blame_variable(spec->name);
         bool off = spec->kind == CLI_FLAG && !*(const bool *)field_of(p, spec);
         if (code == CLI_DONE && text && !off) code = claim_set(p, spec->rivals, spec, name);
     }
@@ -259,7 +259,7 @@ static const cli_option_spec *find_option(const parser *p, const char *argument,
 
 static cli_exit unknown_option(const parser *p, const char *argument, size_t length)
 {
-    char name[NAME_BYTES];
+    char name[CLI_NAME_BYTES];
     snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
              argument);
     const char *word = name + strspn(name, "-"), *nearest = NULL;
@@ -287,7 +287,7 @@ static cli_exit take_option(parser *p, int count, char **arguments, int *next)
     size_t length = is_long ? strcspn(argument, "=") : 2;
     const cli_option_spec *spec = find_option(p, argument, length);
     if (!spec) return unknown_option(p, argument, is_long ? length : strlen(argument));
-    char name[NAME_BYTES];
+    char name[CLI_NAME_BYTES];
     snprintf(name, sizeof name, "--%s", spec->name);
     const char *value = argument[length] ? argument + length + is_long : NULL;
     bool *given = &p->given[spec - cli_option_table];
@@ -299,6 +299,11 @@ static cli_exit take_option(parser *p, int count, char **arguments, int *next)
         return CLI_DONE;
     }
     if (!value && *next < count) value = arguments[(*next)++];
+    /* The name of a file left out, rather than a file named as flags are. */
+    if (spec->kind == CLI_STRING && value == arguments[*next - 1] && !strncmp(value, "--", 2))
+        return cli_fail(CLI_WRONG_USE, name,
+                        "needs a value: %s; \"%s\" is a flag, and ./%s would be a file",
+                        spec->value, value, value);
     /* A text may be empty, a name may not. */
     if (!value || (!*value && spec->kind == CLI_STRING))
         return cli_fail(CLI_WRONG_USE, name, "needs a value: %s", spec->value);

@@ -4,12 +4,44 @@
 #include "progress.h"
 #include "visible.h"
 
+#include <ctype.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+/* The flags that variables gave; there are fewer flags than this. */
+static const char *from_variables[128];
+static size_t variable_count;
+
+void cli_variable_name(const char *flag, char name[CLI_NAME_BYTES])
+{
+    snprintf(name, CLI_NAME_BYTES, "OSPREY_%s", flag);
+    for (char *c = name; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+}
+
+void cli_blame_variable(const char *flag)
+{
+    if (variable_count < sizeof from_variables / sizeof *from_variables)
+        from_variables[variable_count++] = flag;
+}
+
+static bool is_from_variable(const char *subject)
+{
+    for (size_t i = 0; i < variable_count; i++)
+        if (strncmp(subject, "--", 2) == 0 && strcmp(subject + 2, from_variables[i]) == 0)
+            return true;
+    return false;
+}
+
 cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
 {
+    char variable[CLI_NAME_BYTES];
+    if (subject && is_from_variable(subject)) {
+        cli_variable_name(subject + 2, variable);
+        subject = variable;
+    }
     cli_progress_clear();
     fputs("osprey: ", stderr);
     if (subject && subject[0]) {

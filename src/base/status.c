@@ -46,3 +46,10 @@ osprey_status osprey__fail_memory(osprey_error *error, size_t bytes)
     return osprey__fail(error, OSPREY_OUT_OF_MEMORY, NULL, "%zu bytes of memory could not be had",
                         bytes);
 }
+
+osprey_status osprey__fail_for(const char *subject, osprey_status status, osprey_error *error)
+{
+    if (status == OSPREY_OUT_OF_MEMORY && error && !error->subject[0])
+        snprintf(error->subject, sizeof error->subject, "%s", subject);
+    return status;
+}

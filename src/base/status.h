@@ -18,6 +18,9 @@ osprey_status osprey__fail(osprey_error *error, osprey_status status, const char
 /* OSPREY_OUT_OF_MEMORY with the number of bytes that could not be had. */
 osprey_status osprey__fail_memory(osprey_error *error, size_t bytes);
 
+/* Makes subject that of an error of memory, which has none; returns status, whatever it is. */
+osprey_status osprey__fail_for(const char *subject, osprey_status status, osprey_error *error);
+
 /* Returns from the calling function with expr's status unless it is OSPREY_OK. */
 #define OSPREY_TRY(expr)                                                                           \
     do {                                                                                           \

@@ -313,5 +313,6 @@ osprey_status osprey_engine_compile(const osprey_model *model, const osprey_engi
                                     const char *path, osprey_error *error)
 {
     OSPREY_TRY(osprey_engine_check_output(path, error));
-    return osprey__engine_compile(model, options, path, OSPREY__SYNCED, error);
+    return osprey__fail_for(
+        path, osprey__engine_compile(model, options, path, OSPREY__SYNCED, error), error);
 }

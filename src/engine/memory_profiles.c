@@ -22,13 +22,17 @@ osprey_status osprey__choose_batches(osprey_engine_options *options, osprey_erro
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
                             "%zu batches; at most %d would be right", options->batch_count,
                             OSPREY_ENGINE_BATCHES_MAX);
-    for (size_t i = 0; i < options->batch_count; i++)
-        if (options->batches[i] < 1 || options->batches[i] > OSPREY_ENGINE_BATCH_MAX ||
-            (i && options->batches[i] <= options->batches[i - 1]))
-            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
-                                "%zu; rising numbers from 1 to %d would be right",
-                                options->batches[i], OSPREY_ENGINE_BATCH_MAX);
-    return OSPREY_OK;
+    char text[OSPREY_ENGINE_BATCHES_MAX * 24] = "";
+    bool right = true;
+    for (size_t i = 0, used = 0; i < options->batch_count; i++) {
+        const size_t batch = options->batches[i];
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", i ? "," : "", batch);
+        right &= batch >= 1 && batch <= OSPREY_ENGINE_BATCH_MAX &&
+                 (!i || batch > options->batches[i - 1]);
+    }
+    if (right) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "batch",
+                        "\"%s\" are no rising numbers from 1 to %d", text, OSPREY_ENGINE_BATCH_MAX);
 }
 
 osprey_status osprey__memory_profiles(const osprey_model *model, osprey_tower tower,

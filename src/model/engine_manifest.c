@@ -465,7 +465,7 @@ static osprey_status check_config(const parsing *p, const osprey__model_config *
         how->crop_width != config->image.image_width)
         return damaged(p, "crop_height");
     for (size_t i = 0; i < 3; i++)
-        if (how->normalize && how->std[i] == 0) return damaged(p, "std");
+        if (how->normalize && !(how->std[i] > 0)) return damaged(p, "std");
     if (how->resize != OSPREY_RESIZE_NONE && !how->resize_height)
         return damaged(p, "resize_height");
     OSPREY_TRY(check_image(p, config));

@@ -361,12 +361,12 @@ osprey_status osprey_model_open_with(const char *path, const osprey_model_option
     if (!options) options = &defaults;
     *model = NULL;
     osprey_model *opened = osprey__calloc(1, sizeof *opened);
-    if (!opened) return osprey__fail_memory(error, sizeof *opened);
+    if (!opened) return osprey__fail_for(path, osprey__fail_memory(error, sizeof *opened), error);
     osprey_status status = osprey__is_engine(path) ? open_engine(path, opened, options, error)
                                                    : open_published(path, opened, options, error);
     if (status != OSPREY_OK) {
         osprey_model_free(opened);
-        return status;
+        return osprey__fail_for(path, status, error);
     }
     *model = opened;
     return OSPREY_OK;

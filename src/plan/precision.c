@@ -26,6 +26,10 @@ static osprey_status parse_rule(const char *rule, char pattern[PATTERN_BYTES],
         pattern[length] = '\0';
         return OSPREY_OK;
     }
+    if (!fits)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "keep",
+                            "\"%.40s...\" has %zu bytes; at most %d would be right", rule,
+                            strlen(rule), OSPREY__EXCEPTION_BYTES - 1);
     return osprey__fail(error, OSPREY_INVALID_ARGUMENT, rule,
                         "PATTERN=PRECISION would be right, with one of fp32, bf16, fp16, int8, "
                         "int4");

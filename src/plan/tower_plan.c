@@ -64,19 +64,38 @@ static osprey_status map_tower(const osprey__engine *engine, osprey_tower tower,
     return status;
 }
 
+/* Says what the engine's weights are packed for, and what they would have to be. */
+static osprey_status refuse_packing(const osprey__engine *engine, osprey__cpu_level level,
+                                    osprey_error *error)
+{
+    const osprey__engine_manifest *manifest = &engine->manifest;
+    const osprey__kernels *kernels = osprey__kernels_for(level);
+    for (int at = OSPREY__CPU_PORTABLE; at <= (int)level; at++) {
+        const osprey__kernels *same = osprey__kernels_for((osprey__cpu_level)at);
+        char packing[sizeof manifest->packing];
+        if (strcmp(same->instruction_set, manifest->instruction_set) != 0) continue;
+        osprey__kernels_packing(same, packing, sizeof packing);
+        return osprey__fail(error, OSPREY_UNSUPPORTED, engine->path,
+                            "the engine's weights are packed for %s as osprey %s did, \"%s\", and "
+                            "this osprey packs them as \"%s\"; compile the model again "
+                            "here, or with --portable there",
+                            manifest->instruction_set, manifest->osprey_version, manifest->packing,
+                            packing);
+    }
+    return osprey__fail(error, OSPREY_UNSUPPORTED, engine->path,
+                        "the engine was compiled for %s (%s, osprey %s), and this osprey runs "
+                        "with %s here; compile the model again here, or with --portable there",
+                        manifest->instruction_set, manifest->packing, manifest->osprey_version,
+                        kernels->instruction_set);
+}
+
 static osprey_status plan_engine(const osprey__engine *engine, osprey_tower tower,
                                  osprey__cpu_level level, osprey__plan **plan, osprey_error *error)
 {
     const osprey__engine_manifest *manifest = &engine->manifest;
-    const char *here = osprey__kernels_for(level)->instruction_set;
     osprey__cpu_level packed;
     bool fits = packed_level(manifest, level, &packed);
-    if (!fits && !manifest->portable)
-        return osprey__fail(error, OSPREY_UNSUPPORTED, engine->path,
-                            "the engine was compiled for %s (%s, osprey %s), and this osprey runs "
-                            "with %s here; compile the model again here, or with --portable there",
-                            manifest->instruction_set, manifest->packing, manifest->osprey_version,
-                            here);
+    if (!fits && !manifest->portable) return refuse_packing(engine, level, error);
     osprey__graph *graph;
     OSPREY_TRY(osprey__engine_graph(engine, tower, &graph, error));
     return fits ? map_tower(engine, tower, graph, packed, plan, error)

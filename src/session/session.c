@@ -135,7 +135,9 @@ osprey_status osprey_session_create(const osprey_model *model,
                                     const osprey_session_options *options, osprey_session **session,
                                     osprey_error *error)
 {
-    return osprey__session_create(model, options, NULL, session, error);
+    const char *subject = model->engine ? model->engine->path : model->name;
+    return osprey__fail_for(subject, osprey__session_create(model, options, NULL, session, error),
+                            error);
 }
 
 osprey_status osprey__session_create(const osprey_model *model,

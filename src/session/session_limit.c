@@ -83,8 +83,9 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
     taken += working_bytes(session, session->images_at_once);
     if (max_bytes < taken + least)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
-                            "a limit of %zuM is too low for this model, which runs in %zuM or more",
-                            (max_bytes - 1) / MIB + 1, round_up_mib(taken + least, 1) / MIB);
+                            "a limit of %zuM is too low for %s, which runs in %zuM or more",
+                            (max_bytes - 1) / MIB + 1, session->model->engine->path,
+                            round_up_mib(taken + least, 1) / MIB);
     for (size_t i = 0; i < 2; i++)
         if (towers[i]->stream)
             OSPREY_TRY(osprey__weight_stream_start(towers[i]->stream, max_bytes - taken, error));

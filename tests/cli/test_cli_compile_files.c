@@ -217,7 +217,11 @@ static void test_messages_name_the_flag(void **state)
     const char *engine = temporary_path("named.osprey");
     const char *nowhere = temporary_path("nowhere/named.osprey");
 #define COMPILE "compile", "-m", MODEL, "-o", engine
-    assert_cli_fails(run_cli(COMPILE, "--batch", "8,1"), 2, "osprey: --batch: 1; rising");
+    assert_cli_fails(run_cli(COMPILE, "--batch", "8,1"), 2,
+                     "osprey: --batch: \"8,1\" are no rising");
+    char rule[700];
+    snprintf(rule, sizeof rule, "%0600d=fp32", 0);
+    assert_cli_fails(run_cli(COMPILE, "--keep", rule), 2, "...\" has 605 bytes; at most 519");
     assert_cli_fails(run_cli(COMPILE, "--prune", "heads=0.0001"), 2, "osprey: --prune: ");
     assert_cli_fails(run_cli(COMPILE, "--token-merge", "60000"), 2, "osprey: --token-merge: ");
     assert_cli_fails(run_cli(COMPILE, "--calibrate", PICTURE), 2, "osprey: --calibrate: ");

@@ -214,7 +214,8 @@ static void test_compile(void **state)
     run = run_cli("inspect", "-m", engine);
     assert_non_null(strstr(run.out, "batch 8  arena_bytes "));
     cli_run_free(&run);
-    assert_cli_fails(run_cli("inspect", "-m", MODEL, "--verify"), 2, "is no engine");
+    assert_cli_fails(run_cli("inspect", "-m", MODEL, "--verify"), 2,
+                     "--verify: " MODEL " is no engine");
     run = run_cli("bench", "-m", engine, "--tower", "text", "--batch", "1");
     assert_int_equal(run.code, 0);
     cli_run_free(&run);
@@ -274,15 +275,26 @@ static void test_max_resident(void **state)
     cli_run_free(&run);
     static const char *const low[][2] = {{"1000K", "1M"}, {"1M", "1M"}, {"10M", "10M"}};
     for (size_t i = 0; i < sizeof low / sizeof *low; i++) {
-        char sentence[128];
+        char sentence[256];
         snprintf(sentence, sizeof sentence,
-                 "--max-resident: a limit of %s is too low for this model, which runs in ",
-                 low[i][1]);
+                 "--max-resident: a limit of %s is too low for %s, which runs in ", low[i][1],
+                 engine);
         assert_cli_fails(run_cli("embed", "-m", engine, "--max-resident", low[i][0], PICTURE), 2,
                          sentence);
     }
     assert_cli_fails(run_cli("embed", "--no-cache", "-m", MODEL, "--max-resident", "1G", PICTURE),
-                     2, "--max-resident: needs an engine");
+                     2,
+                     "--max-resident: needs an engine, whose weights can be read layer by layer; "
+                     "compile " MODEL " first");
+    assert_cli_fails(run_cli("embed", "-m", engine, "--max-resident", "1.5G", PICTURE), 2,
+                     "--max-resident: \"1.5G\" is not a whole number of bytes");
+    run = run_cli("embed", "-m", engine, "--max-resident", "1T", PICTURE);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    /* Nothing is printed before it is known that the limit can be kept. */
+    run = run_cli("bench", "-m", engine, "--max-resident", "1M");
+    assert_int_equal(run.out_bytes, 0);
+    assert_cli_fails(run, 2, "too low");
 }
 
 static void test_cache(void **state)
@@ -406,6 +418,11 @@ static void test_token_merge(void **state)
                (const char *const[]){"token_merge", "samples", "whole_ms", "ms", NULL});
     json_decref(facts);
     cli_run_free(&run);
+    run = run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "2", "--precision", "bf16",
+                  "--verify", PICTURE);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "tokens of images may have been merged differently"));
+    cli_run_free(&run);
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "0"), 2,
                      "is not a whole number from 1");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--token-merge", "3"), 2,
@@ -420,7 +437,8 @@ static void test_wrong_compilations(void **state)
     (void)state;
     const char *engine = temporary_path("wrong.osprey");
     assert_cli_fails(run_cli("compile", "-m", MODEL), 2, "name the engine to be written");
-    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--batch", "8,1"), 2, "rising");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--batch", "8,1"), 2,
+                     "\"8,1\" are no rising numbers");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "x"), 2, "takes no inputs");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", temporary_path("no/m.osprey")), 1,
                      "cannot create it");
@@ -509,7 +527,7 @@ static void test_wrong_calibrations(void **state)
                      2, "is none of: minmax, entropy");
     assert_null(read_file(engine, &length));
     assert_cli_fails(run_cli("embed", "-m", MODEL, "--static", PICTURE), 2,
-                     "hf-vit-p32-quickgelu: has no static ranges");
+                     "--static: " MODEL " has no static ranges");
     cli_run run =
         run_cli_in((cli_surroundings){.variable = "OSPREY_CALIBRATE=" PICTURE}, "compile", "-m",
                    MODEL, "-o", engine, "--precision", "int8", "--method", "entropy", NULL);

@@ -84,7 +84,7 @@ static void test_wrong_values(void **state)
     static const char *const sizes[] = {"1X", "G", "1GB", "-1", "17179869184G"};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         assert_cli_fails(run_cli("bench", "--max-resident", sizes[i]), 2,
-                         "is not a number of bytes, such as 1073741824, 1024M or 1G");
+                         "is not a whole number of bytes, such as 1073741824, 1536M, 2G or 1T");
 }
 
 static void test_inputs_that_a_command_cannot_take(void **state)
@@ -162,6 +162,42 @@ static void test_environment(void **state)
                      2, "OSPREY_NO_EXIF: \"perhaps\" is neither 1 nor 0");
     assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_TOP=x"}, "classify", NULL),
                      2, "OSPREY_TOP: \"x\" is not a whole number");
+    /* Also what is found to be wrong later. */
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_MAX_RESIDENT=1M"}, "embed",
+                                "--no-cache", "-m", MODEL, PICTURE, NULL),
+                     2, "osprey: OSPREY_MAX_RESIDENT: needs an engine");
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_BATCH=2,2"}, "compile", "-m",
+                                MODEL, "-o", temporary_path("env.osprey"), NULL),
+                     2, "osprey: OSPREY_BATCH: \"2,2\" are no rising numbers");
+}
+
+/* A flag is not taken for the name of a file that was left out. */
+static void test_a_flag_is_no_file(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", "--verify", PICTURE), 2,
+                     "osprey: --output: needs a value: FILE; \"--verify\" is a flag");
+    assert_cli_fails(run_cli("embed", "-m", "--json", PICTURE), 2, "./--json would be a file");
+}
+
+/* Results that cannot be written are an error, whatever the command. */
+static void test_a_full_device(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "embed -m " MODEL " " PICTURE,
+        "classify --labels a,b -m " MODEL " " PICTURE,
+        "tokenize -m " MODEL " dog",
+        "inspect -m " MODEL,
+        "preprocess -m " MODEL " " PICTURE,
+        "bench --tower text --batch 1 -m " MODEL,
+        "embed --format npy -m " MODEL " " PICTURE,
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char shell[2048];
+        snprintf(shell, sizeof shell, "%s %s >/dev/full 2>&1", OSPREY_CLI, lines[i]);
+        if (system(shell) >> 8 != 1) fail_msg("%s says nothing of a full device", lines[i]);
+    }
 }
 
 /* What is typed goes before what the environment says against it. */
@@ -411,6 +447,8 @@ int main(void)
         cmocka_unit_test(test_output_file),
         cmocka_unit_test(test_output_to_standard_output),
         cmocka_unit_test(test_control_characters_are_shown),
+        cmocka_unit_test(test_a_flag_is_no_file),
+        cmocka_unit_test(test_a_full_device),
         cmocka_unit_test(test_reader_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

@@ -167,6 +167,31 @@ static void test_unknown_precision(void **state)
     free(bytes);
 }
 
+/* As is a standard deviation that no pixel can be divided by. */
+static void test_a_negative_deviation(void **state)
+{
+    (void)state;
+    osprey_error error;
+    osprey_model *model;
+    size_t length;
+    const char *path = in_directory("std.osprey");
+    compile_golden(SMALL, NULL, path);
+    uint8_t *bytes = read_bytes(path, &length);
+    uint8_t *at = memmem(bytes, length, "\"std\": [", 8);
+    assert_non_null(at);
+    at = memmem(at, 32, "0.", 2);
+    assert_non_null(at);
+    memcpy(at, "-0.", 3);
+    engine_seal(bytes, length);
+    FILE *file = fopen(path, "wb");
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+    assert_int_equal(osprey_model_open(path, &model, &error), OSPREY_FORMAT);
+    assert_string_equal(error.subject, path);
+    assert_non_null(strstr(error.message, "damaged at \"std\""));
+    free(bytes);
+}
+
 static void test_a_manifest_that_is_no_json(void **state)
 {
     (void)state;
@@ -340,7 +365,7 @@ static void test_another_instruction_set(void **state)
             assert_int_equal(status, OSPREY_OK);
         } else {
             assert_int_equal(status, OSPREY_UNSUPPORTED);
-            assert_non_null(strstr(error.message, "was compiled for"));
+            assert_non_null(strstr(error.message, "weights are packed for"));
             assert_non_null(strstr(error.message, "--portable"));
         }
         free(bytes);
@@ -442,6 +467,7 @@ static void test_every_allocation_may_fail(void **state)
         osprey_session_free(session);
         osprey_model_free(model);
         assert_true(status == OSPREY_OK || status == OSPREY_OUT_OF_MEMORY);
+        if (status != OSPREY_OK) assert_string_equal(error.subject, path);
     }
 }
 
@@ -453,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_engines_give_the_same),
         cmocka_unit_test(test_tables_are_rounded),
         cmocka_unit_test(test_unknown_precision),
+        cmocka_unit_test(test_a_negative_deviation),
         cmocka_unit_test(test_a_manifest_that_is_no_json),
         cmocka_unit_test(test_templates_are_kept),
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),
