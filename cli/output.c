@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +46,13 @@ static void remove_temporary_at_end(void)
 static FILE *open_temporary(const char *target, const struct stat *existing)
 {
     char *path = cli_print("%s.%ld.tmp", target, (long)getpid());
-    FILE *file = fopen(path, "wxe");
+    FILE *file;
+    /* Locked as the library's are, which takes those without a lock for what a process that was
+     * killed has left, and removes them: perhaps before this one got its lock. */
+    for (struct stat info; (file = fopen(path, "wxe")); fclose(file)) {
+        flock(fileno(file), LOCK_EX);
+        if (fstat(fileno(file), &info) != 0 || info.st_nlink) break;
+    }
     if (!file) {
         cli_free(path);
         return NULL;
@@ -67,7 +74,9 @@ static bool is_standard_output(const struct stat *file)
 
 void cli_output_guard(const char *target)
 {
-    temporary_path = cli_print("%s.%ld.tmp", target, (long)getpid());
+    char *resolved = realpath(target, NULL); /* a link is written through */
+    temporary_path = cli_print("%s.%ld.tmp", resolved ? resolved : target, (long)getpid());
+    cli_free(resolved);
     remove_temporary_at_end();
 }
 
@@ -165,7 +174,9 @@ void cli_output_csv(cli_output *output, const char *text)
 
 void cli_output_flush(cli_output *output)
 {
-    if (!output->failure && fflush(output->file) != 0) output->failure = errno;
+    if (output->failure) return;
+    errno = 0;
+    if (fflush(output->file) != 0 || ferror(output->file)) output->failure = errno ? errno : EIO;
 }
 
 void cli_output_abandon(cli_output *output)

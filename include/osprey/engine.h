@@ -131,22 +131,23 @@ typedef struct osprey_engine_options {
 /*
  * Whether an engine could be written there: by trying it, before the work. Errors:
  * OSPREY_INVALID_ARGUMENT (a directory, a device, or a file that is neither empty nor an engine),
- * OSPREY_IO (nothing can be created there), OSPREY_LIMIT.
+ * OSPREY_IO (nothing can be created there, or a link to nothing), OSPREY_LIMIT.
  */
 OSPREY_API osprey_status osprey_engine_check_output(const char *path, osprey_error *error);
 
 /*
  * Compiles for the instruction set that osprey_session_create would use, and writes path in one
- * step: a temporary file beside it (path.PROCESS.tmp, by the process's number), synced, renamed.
- * Weights are packed and written one by one. Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction;
- * no transformer layers to prune, no ViT whose tokens could be merged, or more tokens than a layer
- * can merge; the model is an engine already; a report of another precision; a
- * template without a place for the label, which is the subject, or a model without a text tower for
- * it; a calibration of
- * the image tower without images, or without a layer in int8 or int4 or something to prune, or one
- * that gives values that are not finite; what osprey_engine_check_output refuses), OSPREY_IO,
- * OSPREY_UNSUPPORTED (as osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image,
- * those of osprey_image_open, with its path as the subject.
+ * step: a temporary file beside it (path.PROCESS.tmp, by the process's number), synced, renamed. A
+ * link is followed, and what it leads to is replaced. Weights are packed and written one by one.
+ *
+ * Errors: OSPREY_INVALID_ARGUMENT (a batch; a fraction; no transformer layers to prune, no ViT
+ * whose tokens could be merged, or more tokens than a layer can merge; the model is an engine
+ * already; a report of another precision; a template without a place for the label, which is the
+ * subject, or a model without a text tower for it; a calibration of the image tower without images,
+ * or without a layer in int8 or int4 or something to prune, or one that gives values that are not
+ * finite; what osprey_engine_check_output refuses), OSPREY_IO, OSPREY_UNSUPPORTED (as
+ * osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image, those of
+ * osprey_image_open, with its path as the subject.
  */
 OSPREY_API osprey_status osprey_engine_compile(const osprey_model *model,
                                                const osprey_engine_options *options,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void test_only_files_are_replaced(void **state)
 {
@@ -51,6 +52,38 @@ static void test_only_engines_are_replaced(void **state)
         assert_int_equal(run.code, 0);
         cli_run_free(&run);
     }
+}
+
+/* What a link leads to is replaced, not the link. */
+static void test_links_are_followed(void **state)
+{
+    (void)state;
+    char target[600], link[600], rows[600], list[600];
+    struct stat info;
+    snprintf(target, sizeof target, "%s", temporary_path("target.osprey"));
+    snprintf(link, sizeof link, "%s", temporary_path("link.osprey"));
+    assert_int_equal(symlink("target.osprey", link), 0);
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", link), 1, "is a link to nothing");
+    write_file(target, "", 0);
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", link);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(lstat(target, &info), 0);
+    assert_true(S_ISREG(info.st_mode) && info.st_size > 4096);
+
+    snprintf(rows, sizeof rows, "%s", temporary_path("rows.jsonl"));
+    snprintf(list, sizeof list, "%s", temporary_path("link.jsonl"));
+    write_file(rows, "", 0);
+    assert_int_equal(symlink("rows.jsonl", list), 0);
+    run = run_cli("embed", "-m", link, "-o", list, PICTURE);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    assert_int_equal(lstat(list, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(lstat(rows, &info), 0);
+    assert_true(info.st_size > 0);
 }
 
 static void test_the_place_is_tried_before_the_work(void **state)
@@ -303,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_files_are_replaced),
         cmocka_unit_test(test_only_engines_are_replaced),
+        cmocka_unit_test(test_links_are_followed),
         cmocka_unit_test(test_the_place_is_tried_before_the_work),
         cmocka_unit_test(test_a_limit_of_size_is_an_error),
         cmocka_unit_test(test_one_tower_is_measured),

@@ -6,8 +6,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -91,6 +93,21 @@ static int create_locked(const char *temporary)
     }
 }
 
+/* Fills writer->target. A dangling link would be replaced by the file, unlike any other. */
+static osprey_status find_target(osprey__file_writer *writer, const char *path, osprey_error *error)
+{
+    struct stat info;
+    const bool is_link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+    if (is_link && !realpath(path, writer->target))
+        return osprey__fail(error, OSPREY_IO, path,
+                            errno == ENOENT ? "cannot create it: it is a link to nothing"
+                                            : "cannot create it: it is a link that leads nowhere");
+    if (!is_link && (size_t)snprintf(writer->target, sizeof writer->target, "%s", path) >=
+                        sizeof writer->target)
+        return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
+    return OSPREY_OK;
+}
+
 osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
                                        osprey_error *error)
 {
@@ -105,11 +122,12 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
     if (*path && path[strlen(path) - 1] == '/')
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
                             "names a directory, which is not there; name a file");
-    int needed =
-        snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", path, (long)getpid());
+    OSPREY_TRY(find_target(writer, path, error));
+    int needed = snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", writer->target,
+                          (long)getpid());
     if (needed < 0 || (size_t)needed >= sizeof writer->temporary)
         return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
-    remove_stale_beside(path);
+    remove_stale_beside(writer->target);
     writer->file = create_locked(writer->temporary);
     if (writer->file < 0)
         return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
@@ -147,7 +165,7 @@ osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__du
     int lock = fcntl(file, F_DUPFD_CLOEXEC, 0); /* without it the name might be taken for stale */
     writer->file = lock;
     if (close(file) != 0) return write_failed(writer, error);
-    if (rename(writer->temporary, writer->path) != 0) return write_failed(writer, error);
+    if (rename(writer->temporary, writer->target) != 0) return write_failed(writer, error);
     if (lock >= 0) close(lock);
     writer->path = NULL;
     return OSPREY_OK;

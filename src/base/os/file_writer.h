@@ -25,13 +25,15 @@ typedef enum osprey__durability {
 } osprey__durability;
 
 typedef struct osprey__file_writer {
-    const char *path; /* the final name, borrowed; NULL: not open */
+    const char *path;                            /* as asked for, borrowed; NULL: not open */
+    char target[OSPREY__FILE_WRITER_PATH_BYTES]; /* the file's name: the path, its links followed */
     char temporary[OSPREY__FILE_WRITER_PATH_BYTES];
     int file;
 } osprey__file_writer;
 
 /*
- * path has to outlive the writer. The temporary file, "PATH.PID.tmp", is locked as long as its
+ * path has to outlive the writer; a link is written through to the file that it leads to. The
+ * temporary file, "PATH.PID.tmp" beside that file, is locked as long as its
  * writer lives, and those of that path whose writer is gone are removed first. Errors of all of
  * these: OSPREY_IO, OSPREY_LIMIT; of this one OSPREY_INVALID_ARGUMENT too (what is there is no
  * regular file).
