@@ -152,7 +152,7 @@ typedef struct osprey_model_options {
  *   LiT-B16B_2.txt or vocab.txt, beside it;
  * - OpenCLIP's alone: the architecture is that of arch, or the only published one that fits.
  * A configuration may bring templates for labels:
- * task_specific_params.zero-shot-image-classification .hypothesis_template, a string or a list of
+ * task_specific_params.zero-shot-image-classification.hypothesis_template, a string or a list of
  * them. Files without a tokenizer beside them get CLIP's own; files without a configuration the
  * preprocessing of OpenAI's models.
  *
