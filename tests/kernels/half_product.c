@@ -17,7 +17,10 @@ double half_round(double x)
 static int power_of(size_t k, const float *x, size_t stride)
 {
     double largest = 0;
-    for (size_t i = 0; i < k; i++) largest = fmax(largest, fabs((double)x[i * stride]));
+    for (size_t i = 0; i < k; i++) {
+        double magnitude = fabs((double)x[i * stride]);
+        if (magnitude > largest) largest = magnitude;
+    }
     return largest == 0 ? 0 : 4 - ilogb(largest);
 }
 
