@@ -204,6 +204,25 @@ static void test_foreign_tokenizers(void **state)
     }
 }
 
+/* Each step makes 64 characters of each, which would soon be more than there is memory. */
+static void test_steps_that_never_end_are_refused(void **state)
+{
+    (void)state;
+    osprey__text_step step = {
+        .kind = OSPREY__STEP_REPLACE, .from = {'a'}, .from_count = 1, .to_count = 64};
+    osprey__text_steps steps = {0};
+    osprey__code_points text = {0};
+    osprey_error error = {0};
+    for (size_t i = 0; i < step.to_count; i++) step.to[i] = 'a';
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(osprey__text_steps_add(&steps, &step, "file", &error), OSPREY_OK);
+    assert_int_equal(osprey__code_points_decode(&text, "a", 1, &error), OSPREY_OK);
+    assert_int_equal(osprey__text_steps_run(&steps, &text, &error), OSPREY_LIMIT);
+    assert_string_equal(error.subject, "text");
+    osprey__code_points_free(&text);
+    osprey__text_steps_free(&steps);
+}
+
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -235,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_long_texts_are_cut),
         cmocka_unit_test(test_damaged_sentencepiece_files),
         cmocka_unit_test(test_foreign_tokenizers),
+        cmocka_unit_test(test_steps_that_never_end_are_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

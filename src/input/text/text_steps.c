@@ -54,17 +54,38 @@ static void strip(unsigned flags, osprey__code_points *text)
     memmove(text->at, text->at + first, text->count * sizeof *text->at);
 }
 
+/* What the steps may make of a text of so many code points: more than any normal form, and less
+ * than the memory that a file's replacements of replacements could ask for. */
+#define GROWTH     64
+#define SHORT_TEXT 4096
+
 /* What a step makes of the text is written behind it into `made`, and then is the text. */
 typedef struct remaking {
     const osprey__text_steps *steps;
     const osprey__text_step *step;
     osprey__code_points *text, made;
+    size_t most; /* code points of `made` */
     osprey_error *error;
 } remaking;
 
+/* Whether `made` may grow by so many code points. */
+static osprey_status check_room(const remaking *r, size_t count)
+{
+    if (count <= r->most - r->made.count) return OSPREY_OK;
+    return osprey__fail(r->error, OSPREY_LIMIT, "text",
+                        "the tokenizer's steps make more than %zu characters of it", r->most);
+}
+
 static osprey_status put(remaking *r, const int32_t *points, size_t count)
 {
+    OSPREY_TRY(check_room(r, count));
     return osprey__code_points_append(&r->made, points, count, r->error);
+}
+
+static osprey_status put_decoded(remaking *r, const char *bytes, size_t length)
+{
+    OSPREY_TRY(check_room(r, length));
+    return osprey__code_points_decode(&r->made, bytes, length, r->error);
 }
 
 static osprey_status replace_spaces(remaking *r)
@@ -119,7 +140,7 @@ static osprey_status put_mapped(remaking *r, const int32_t *points, size_t count
     for (size_t i = 0; i < count; i++)
         length += osprey__code_point_encode(points[i], (uint8_t *)bytes + length);
     *mapped = osprey__charsmap_match(&r->steps->charsmap, bytes, length, false, &to) > 0;
-    return *mapped ? osprey__code_points_decode(&r->made, to, strlen(to), r->error) : OSPREY_OK;
+    return *mapped ? put_decoded(r, to, strlen(to)) : OSPREY_OK;
 }
 
 static size_t bytes_of(const int32_t *points, size_t count, size_t enough)
@@ -161,8 +182,8 @@ static osprey_status put_normal(remaking *r, const char *bytes, size_t length, b
     for (size_t i = 0, run; i < length; i += run) {
         const bool space = bytes[i] == ' ';
         for (run = 1; !space && i + run < length && bytes[i + run] != ' ';) run++;
-        OSPREY_TRY(osprey__code_points_decode(&r->made, space ? underline : bytes + i,
-                                              space ? sizeof underline - 1 : run, r->error));
+        OSPREY_TRY(
+            put_decoded(r, space ? underline : bytes + i, space ? sizeof underline - 1 : run));
     }
     *after_space = bytes[length - 1] == ' ';
     return OSPREY_OK;
@@ -202,7 +223,7 @@ static osprey_status lower_words(osprey__code_points *text, osprey_error *error)
 }
 
 static osprey_status run_step(const osprey__text_steps *steps, const osprey__text_step *step,
-                              osprey__code_points *text, osprey_error *error)
+                              size_t most, osprey__code_points *text, osprey_error *error)
 {
     osprey_status (*remake)(remaking *) = NULL;
     switch (step->kind) {
@@ -232,7 +253,7 @@ static osprey_status run_step(const osprey__text_steps *steps, const osprey__tex
         remake = normalize;
         break;
     }
-    remaking r = {.steps = steps, .step = step, .text = text, .error = error};
+    remaking r = {.steps = steps, .step = step, .text = text, .most = most, .error = error};
     osprey_status status = remake(&r);
     if (status != OSPREY_OK) {
         osprey__code_points_free(&r.made);
@@ -246,8 +267,9 @@ static osprey_status run_step(const osprey__text_steps *steps, const osprey__tex
 osprey_status osprey__text_steps_run(const osprey__text_steps *steps, osprey__code_points *text,
                                      osprey_error *error)
 {
+    const size_t most = GROWTH * text->count + SHORT_TEXT;
     for (size_t i = 0; i < steps->count && text->count; i++)
-        OSPREY_TRY(run_step(steps, &steps->list[i], text, error));
+        OSPREY_TRY(run_step(steps, &steps->list[i], most, text, error));
     return OSPREY_OK;
 }
 

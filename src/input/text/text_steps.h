@@ -68,7 +68,8 @@ osprey_status osprey__text_steps_add(osprey__text_steps *steps, const osprey__te
 /* ASCII's punctuation and symbols, Python's string.punctuation, as a set. */
 void osprey__text_step_punctuation(uint32_t set[4]);
 
-/* Does the steps to the text, in place. */
+/* Does the steps to the text, in place. Errors: OSPREY_LIMIT (it becomes more than 64 times as
+ * long), OSPREY_OUT_OF_MEMORY. */
 osprey_status osprey__text_steps_run(const osprey__text_steps *steps, osprey__code_points *text,
                                      osprey_error *error);
 

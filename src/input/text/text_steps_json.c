@@ -48,7 +48,7 @@ static osprey_status read_points(const parsing *p, const char *text, int32_t *po
     OSPREY_TRY(osprey__code_points_decode(&decoded, text, strlen(text), p->error));
     const bool fits = decoded.count <= OSPREY__STEP_TEXT_MAX;
     *count = fits ? (uint32_t)decoded.count : 0;
-    memcpy(points, decoded.at, *count * sizeof *points);
+    if (*count) memcpy(points, decoded.at, *count * sizeof *points);
     osprey__code_points_free(&decoded);
     return fits ? OSPREY_OK : unsupported(p, "normalizer", text);
 }
