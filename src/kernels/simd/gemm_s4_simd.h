@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The int4 product: some groups at a time become int8 weights, which all rows of a block then take,
- * a register tile a group.
+ * a strip of rows after the other.
  */
 #ifndef OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 #define OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 
-#define OSPREY__SUMS "kernels/simd/sums_s4.h"
-
 #include "kernels/simd/gemm_simd.h"
 #include "kernels/simd/rows_s8.h"
+#include "kernels/simd/strip_s4_simd.h"
 
-enum {
-    GROUP = OSPREY__INT4_GROUP,
-    GROUP_STEPS = GROUP / LANE_DEPTH,
-    GROUP_BYTES = GROUP_STEPS * TILE_STEP_BYTES,
-    /* 16 KiB at most: with a tile's rows and sums they stay in the first-level cache. */
-    UNPACKED_GROUPS = 16,
-    /* With depth 4 the weights stay as they are stored, unsigned. */
-    WEIGHT_OFFSET = LANE_DEPTH == 4 ? 8 : 0,
-};
+/* With depth 4 the weights stay as they are stored, unsigned. */
+enum { WEIGHT_OFFSET = LANE_DEPTH == 4 ? 8 : 0 };
 
 static size_t groups_of(size_t k)
 {
@@ -52,12 +44,6 @@ OSPREY__INLINE void unpack_vec(const char *nibbles, char *even, char *odd)
     vec_store((float *)odd, (vec)((x >> 4) - (8 - WEIGHT_OFFSET)));
 }
 
-/* Groups of a panel that have become int8 weights. */
-typedef struct unpacked {
-    _Alignas(OSPREY__ALIGNMENT) char weights[UNPACKED_GROUPS][GROUP_BYTES];
-    _Alignas(OSPREY__ALIGNMENT) float scales[UNPACKED_GROUPS][TILE_COLUMNS];
-} unpacked;
-
 static void unpack_group(const char *record, char *weights, float *scales)
 {
     for (size_t step = 0; step < GROUP_STEPS; step += 2, weights += 2 * TILE_STEP_BYTES)
@@ -67,25 +53,11 @@ static void unpack_group(const char *record, char *weights, float *scales)
         vec_store(scales + i, vec_load_bf16(record + i * sizeof(uint16_t)));
 }
 
-/* Adds the groups' products with a tile's rows to job->sums; first is the number of their first. */
-static void multiply_groups(const osprey__gemm_args *args, const unpacked *groups, size_t first,
-                            size_t count, size_t row, size_t rows, tile_job *job)
+/* Strip `strip` of a block of rows, which are spread evenly over strips of STRIP_ROWS at most. */
+static size_t strip_start(const row_block *block, size_t strip)
 {
-    const char *elements =
-        (const char *)args->a + row * args->a_stride + first * GROUP * ELEMENT_BYTES;
-    const row_tail *tail = tail_of(args, row, element_bytes(args->k));
-    job->lda = args->a_stride / sizeof(lane);
-    job->steps = GROUP_STEPS;
-    for (size_t i = 0; i < count; i++) {
-        const group_sums group = {.corrections = (const char *)&tail->corrections[first + i],
-                                  .stride = args->a_stride,
-                                  .scales = groups->scales[i]};
-        job->group = &group;
-        job->a = (const lane *)elements + i * GROUP_STEPS;
-        job->b = groups->weights[i];
-        tile(job, rows);
-        job->prefetch += GROUP_STEPS * job->prefetch_step;
-    }
+    size_t strips = (block->rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    return block->first_row + strip * block->rows / strips;
 }
 
 static void multiply_panel(const osprey__gemm_args *args, const row_block *block, size_t panel)
@@ -94,19 +66,25 @@ static void multiply_panel(const osprey__gemm_args *args, const row_block *block
     unpacked unpacked_groups;
     size_t groups = groups_of(args->k), record_bytes = osprey__int4_record_bytes(TILE_COLUMNS);
     size_t panel_bytes = osprey__round_up(groups * record_bytes, OSPREY__ALIGNMENT);
+    size_t strips = (block->rows + STRIP_ROWS - 1) / STRIP_ROWS;
     const char *record = (const char *)args->packed + panel * panel_bytes;
-    tile_job job = {.sums_stride = TILE_COLUMNS,
-                    .prefetch_step = record_bytes / GROUP_STEPS / (block->last - block->first)};
+    strip_job job = {.groups = &unpacked_groups,
+                     .stride = args->a_stride,
+                     .prefetch_step = record_bytes / GROUP_STEPS / strips};
     memset(sums, 0, block->rows * TILE_COLUMNS * sizeof *sums);
-    for (size_t first = 0, count; first < groups; first += count) {
-        count = groups - first < UNPACKED_GROUPS ? groups - first : UNPACKED_GROUPS;
-        for (size_t i = 0; i < count; i++, record += record_bytes)
+    for (size_t first = 0; first < groups; first += job.count) {
+        job.count = groups - first < UNPACKED_GROUPS ? groups - first : UNPACKED_GROUPS;
+        for (size_t i = 0; i < job.count; i++, record += record_bytes)
             unpack_group(record, unpacked_groups.weights[i], unpacked_groups.scales[i]);
         job.prefetch = record;
-        for (size_t t = block->first; t < block->last; t++) {
-            size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
-            job.sums = sums + (row - block->first_row) * TILE_COLUMNS;
-            multiply_groups(args, &unpacked_groups, first, count, row, rows, &job);
+        for (size_t strip = 0; strip < strips; strip++) {
+            size_t row = strip_start(block, strip), rows = strip_start(block, strip + 1) - row;
+            job.a = (const char *)args->a + row * args->a_stride + first * GROUP * ELEMENT_BYTES;
+            job.corrections =
+                (const char *)&tail_of(args, row, element_bytes(args->k))->corrections[first];
+            job.totals = sums + (row - block->first_row) * TILE_COLUMNS;
+            multiply_strip(&job, rows);
+            job.prefetch += job.count * GROUP_STEPS * job.prefetch_step;
         }
     }
     finish_job finish = {.first = block->first_row,

@@ -44,7 +44,6 @@ typedef struct tile_job {
     bool add;             /* to what lies in sums; otherwise that is not read */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
-    const struct group_sums *group; /* of int4, for OSPREY__SUMS */
 } tile_job;
 
 #ifndef OSPREY__SUM_STEPS
