@@ -18,6 +18,11 @@ OSPREY__INLINE integers integers_max(integers x, integers y)
     return (integers)vmaxq_s32((int32x4_t)x, (int32x4_t)y);
 }
 
+OSPREY__INLINE integers integers_max_s16(integers x, integers y)
+{
+    return (integers)vmaxq_s16((int16x8_t)x, (int16x8_t)y);
+}
+
 OSPREY__INLINE int32_t integers_largest(integers x)
 {
     return vmaxvq_s32((int32x4_t)x);

@@ -5,7 +5,7 @@
  *
  *     integers_round(x)           the nearest of floats, ties to even
  *     integers_to_vec(x)          as floats
- *     integers_max(x, y)
+ *     integers_max(x, y), integers_max_s16(x, y)      the latter of 16-bit halves
  *     integers_sum(x), integers_largest(x)            of the elements
  *     integers_store_s8(out, x), integers_store_s16   shortened; all of them fit
  */

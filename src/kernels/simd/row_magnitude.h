@@ -11,11 +11,27 @@ OSPREY__INLINE integers larger_magnitude(integers largest, vec x)
     return integers_max(largest, (integers)vec_absolute(x));
 }
 
+/* The largest of whole vectors of bfloat16s, two of which lie in an integer's place. */
+OSPREY__INLINE integers largest_bf16(const uint16_t *x, size_t count)
+{
+    typedef uint32_t bits __attribute__((vector_size(sizeof(vec))));
+    integers largest = {0};
+    for (size_t i = 0; i < count; i += 2 * VEC_FLOATS) {
+        integers pairs = (integers)vec_load((const float *)(const void *)(x + i));
+        largest = integers_max_s16(largest, pairs & 0x7fff7fff);
+    }
+    return integers_max((integers)((bits)largest << 16), largest & 0x7fff0000);
+}
+
 OSPREY__INLINE uint32_t row_magnitude(const void *x, const osprey__dtype dtype, size_t k)
 {
     integers largest = {0};
-    for (size_t i = 0; i < k; i += VEC_FLOATS)
-        largest = larger_magnitude(largest, load_row(x, dtype, i, k));
+    size_t i = 0;
+    if (dtype == OSPREY__BF16) {
+        i = k / (2 * VEC_FLOATS) * (2 * VEC_FLOATS);
+        largest = largest_bf16(x, i);
+    }
+    for (; i < k; i += VEC_FLOATS) largest = larger_magnitude(largest, load_row(x, dtype, i, k));
     return (uint32_t)integers_largest(largest);
 }
 

@@ -20,6 +20,11 @@ OSPREY__INLINE integers integers_max(integers x, integers y)
     return (integers)_mm512_max_epi32((__m512i)x, (__m512i)y);
 }
 
+OSPREY__INLINE integers integers_max_s16(integers x, integers y)
+{
+    return (integers)_mm512_max_epi16((__m512i)x, (__m512i)y);
+}
+
 OSPREY__INLINE int32_t integers_largest(integers x)
 {
     return _mm512_reduce_max_epi32((__m512i)x);
@@ -55,6 +60,11 @@ OSPREY__INLINE vec integers_to_vec(integers x)
 OSPREY__INLINE integers integers_max(integers x, integers y)
 {
     return (integers)_mm256_max_epi32((__m256i)x, (__m256i)y);
+}
+
+OSPREY__INLINE integers integers_max_s16(integers x, integers y)
+{
+    return (integers)_mm256_max_epi16((__m256i)x, (__m256i)y);
 }
 
 OSPREY__INLINE int32_t integers_largest(integers x)
