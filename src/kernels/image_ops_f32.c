@@ -6,36 +6,74 @@
 
 #include <string.h>
 
-static void gather_patch(const osprey__conv_shape *shape, const float *image, osprey__span rows,
-                         osprey__span columns, float *patch)
+static size_t patch_floats(const osprey__conv_shape *shape)
+{
+    return shape->kernel_height * shape->kernel_width * shape->channels;
+}
+
+static osprey__span columns_inside(const osprey__conv_shape *shape, size_t column)
+{
+    return osprey__span_inside(column * shape->stride, shape->kernel_width, shape->padding,
+                               shape->width);
+}
+
+/* Fills the patch with zeros where its window leaves the image; returns the columns inside. */
+static osprey__span begin_patch(const osprey__conv_shape *shape, osprey__span rows, size_t column,
+                                float *patch)
+{
+    osprey__span columns = columns_inside(shape, column);
+    if (rows.count < shape->kernel_height || columns.count < shape->kernel_width)
+        memset(patch, 0, patch_floats(shape) * sizeof *patch);
+    return columns;
+}
+
+/* Patches of count positions of an output row, the first of them at `column`. */
+static void gather_row(const osprey__conv_shape *shape, const float *image, osprey__span rows,
+                       size_t column, size_t count, float *out)
 {
     size_t channels = shape->channels;
-    if (rows.count < shape->kernel_height || columns.count < shape->kernel_width)
-        memset(patch, 0, shape->kernel_height * shape->kernel_width * channels * sizeof *patch);
-    for (size_t i = 0; i < rows.count; i++) {
-        size_t y = rows.start + i;
-        float *out =
-            patch + ((rows.skipped + i) * shape->kernel_width + columns.skipped) * channels;
-        if (!shape->planar) {
-            const float *in = image + (y * shape->width + columns.start) * channels;
-            memcpy(out, in, columns.count * channels * sizeof *out);
-            continue;
-        }
-        for (size_t channel = 0; channel < channels; channel++) {
-            const float *in = image + (channel * shape->height + y) * shape->width + columns.start;
-            for (size_t x = 0; x < columns.count; x++) out[x * channels + channel] = in[x];
+    for (size_t end = column + count; column < end; column++, out += patch_floats(shape)) {
+        osprey__span columns = begin_patch(shape, rows, column, out);
+        for (size_t i = 0; i < rows.count; i++) {
+            size_t y = (rows.skipped + i) * shape->kernel_width + columns.skipped;
+            memcpy(out + y * channels,
+                   image + ((rows.start + i) * shape->width + columns.start) * channels,
+                   columns.count * channels * sizeof *out);
         }
     }
+}
+
+/* The same of planes, which are read as they lie in memory: all patches take their parts of a row
+ * before the next row. */
+static void gather_planar_row(const osprey__conv_shape *shape, const float *image,
+                              osprey__span rows, size_t column, size_t count, float *out)
+{
+    size_t channels = shape->channels;
+    for (size_t p = 0; p < count; p++)
+        begin_patch(shape, rows, column + p, out + p * patch_floats(shape));
+    for (size_t i = 0; i < rows.count; i++)
+        for (size_t channel = 0; channel < channels; channel++) {
+            const float *in = image + (channel * shape->height + rows.start + i) * shape->width;
+            float *to = out + (rows.skipped + i) * shape->kernel_width * channels + channel;
+            for (size_t p = 0; p < count; p++, to += patch_floats(shape)) {
+                osprey__span columns = columns_inside(shape, column + p);
+                for (size_t x = 0; x < columns.count; x++)
+                    to[(columns.skipped + x) * channels] = in[columns.start + x];
+            }
+        }
 }
 
 void osprey__conv_gather_f32(const osprey__conv_shape *shape, const float *image, size_t first,
                              size_t count, float *out)
 {
-    size_t patch_floats = shape->kernel_height * shape->kernel_width * shape->channels;
-    for (size_t position = first; position < first + count; position++, out += patch_floats) {
-        osprey__span rows = osprey__window_rows(shape, position);
-        osprey__span columns = osprey__window_columns(shape, position);
-        gather_patch(shape, image, rows, columns, out);
+    for (size_t part; count; first += part, count -= part, out += part * patch_floats(shape)) {
+        osprey__span rows = osprey__window_rows(shape, first);
+        size_t column = first % shape->out_width, left = shape->out_width - column;
+        part = count < left ? count : left;
+        if (shape->planar)
+            gather_planar_row(shape, image, rows, column, part, out);
+        else
+            gather_row(shape, image, rows, column, part, out);
     }
 }
 
