@@ -10,14 +10,17 @@ import open_clip
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel
+from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
+                          SiglipConfig, SiglipModel)
 from transformers.initialization import no_init_weights
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "golden"))
+import golden_pieces
 import golden_vocabulary
 import torch_archive
 from golden_weights import randomise, settle_batch_norms
@@ -46,6 +49,8 @@ HUGGINGFACE = {
 # Its text tower has BERT-base's defaults.
 CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
     text_config={"vocab_size": 21128}, vision_config={"patch_size": 16})}
+# SiglipConfig's defaults are those of base-patch16-224.
+SIGLIP = {"siglip-b-16": SiglipConfig}
 OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16"}
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
@@ -70,7 +75,7 @@ BERT_BASE = {"width": 768, "layers": 12, "heads": 12, "hidden": 3072, "vocabular
 FLAX["lit-b-16-b-2"] = ("LiT-B16B_2.npz", "Lit",
                         {"image": {"patch": 16, **VIT_B, "classes": 0}, "text": BERT_BASE,
                          "classes": 768})
-NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *OPENCLIP, *OPENAI, *FLAX]
+NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *SIGLIP, *OPENCLIP, *OPENAI, *FLAX]
 
 
 def path(name, folder):
@@ -127,6 +132,13 @@ def make(name, folder):
         ChineseCLIPImageProcessorPil().save_pretrained(folder)
         golden_vocabulary.save_wordpiece(
             folder, golden_vocabulary.wordpiece(config.text_config.vocab_size))
+    elif name in SIGLIP:
+        with no_init_weights():
+            model = SiglipModel(SIGLIP[name]())
+        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        SiglipImageProcessorPil().save_pretrained(folder)
+        golden_pieces.save_spiece(
+            folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"))
     elif name in OPENAI:
         file, architecture = OPENAI[name]
         torch_archive.save(openclip_model(architecture)[0], folder / file)

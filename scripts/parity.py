@@ -118,6 +118,19 @@ def reference(name, model_dir, work):
 
             def embed(pixels):
                 return model.get_image_features(pixels).pooler_output
+        elif name in full_size_models.SIGLIP:
+            from transformers import SiglipModel, SiglipTokenizer
+
+            model = SiglipModel.from_pretrained(model_dir, dtype=torch.float32).eval()
+            processor = full_size_models.SiglipImageProcessorPil.from_pretrained(model_dir)
+            seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
+            tokens = SiglipTokenizer.from_pretrained(model_dir)(
+                TEXTS, padding="max_length", truncation=True, max_length=64,
+                return_tensors="pt")
+            texts = model.get_text_features(tokens["input_ids"]).pooler_output
+
+            def embed(pixels):
+                return model.get_image_features(pixels).pooler_output
         else:
             import open_clip
 
@@ -252,8 +265,8 @@ def check(name, binary, work, keep):
 
 def main():
     names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt",
-             "eva02-b-16", "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16", "chinese-clip-b-16",
-             "lit-b-16-b-2", SENTENCE_ENCODER]
+             "eva02-b-16", "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
+             "chinese-clip-b-16", "siglip-b-16", "lit-b-16-b-2", SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")
