@@ -103,4 +103,33 @@ typedef struct osprey__group_norm_f32_args {
  */
 typedef void osprey__group_norm_f32_function(const osprey__group_norm_f32_args *args);
 
+/* A depthwise convolution of one image: output channel c * multiplier + j is made of channel c. */
+typedef struct osprey__depthwise_f32_args {
+    const osprey__conv_shape *shape; /* not planar; channels: of the input */
+    size_t multiplier;
+    const float *image;
+    const float *filter; /* [multiplier][kernel_height][kernel_width][channels] */
+    const float *bias;   /* [multiplier][channels] */
+    osprey_activation activation;
+    size_t first_channel, channel_count; /* of the input: those of this call */
+    size_t first_row, row_count;         /* of the output: the same */
+    float *out;                          /* the whole: [out_height][out_width][channels *
+                                            multiplier] */
+} osprey__depthwise_f32_args;
+
+/* A channel's result does not depend on which others, and which rows, are of the call. */
+typedef void osprey__depthwise_f32_function(const osprey__depthwise_f32_args *args);
+
+/* Of a feature map, or any rows. */
+typedef struct osprey__gate_f32_args {
+    size_t rows, width;
+    const float *x;
+    const float *gate; /* [width] */
+    osprey_activation activation;
+    float *out; /* may be x */
+} osprey__gate_f32_args;
+
+/* out = activation(x * sigmoid(gate)), what squeeze-and-excitation ends with (Hu et al., 2018). */
+typedef void osprey__gate_f32_function(const osprey__gate_f32_args *args);
+
 #endif

@@ -51,6 +51,8 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
     INHERIT(group_norm_f32, group_norm_f32);
     INHERIT(winograd_input_f32, winograd_input_f32);
     INHERIT(winograd_output_f32, winograd_output_f32);
+    INHERIT(depthwise_f32, depthwise_f32);
+    INHERIT(gate_f32, gate_f32);
     INHERIT(transpose_f32, transpose_f32);
     INHERIT(token_match_f32, token_match_f32);
     INHERIT(instruction_set, instruction_set);

@@ -33,6 +33,8 @@ typedef struct osprey__kernels {
     osprey__group_norm_f32_function *group_norm_f32;
     osprey__winograd_input_f32_function *winograd_input_f32;
     osprey__winograd_output_f32_function *winograd_output_f32;
+    osprey__depthwise_f32_function *depthwise_f32;
+    osprey__gate_f32_function *gate_f32;
     osprey__transpose_f32_function *transpose_f32;
     osprey__token_match_f32_function *token_match_f32;
 } osprey__kernels;

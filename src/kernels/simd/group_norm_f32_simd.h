@@ -13,19 +13,6 @@ enum {
     SUM_POSITIONS = 64,
 };
 
-OSPREY__INLINE vec load_channels(const float *p, size_t count)
-{
-    return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
-}
-
-OSPREY__INLINE void store_channels(float *p, size_t count, vec x)
-{
-    if (count >= VEC_FLOATS)
-        vec_store(p, x);
-    else
-        vec_store_first(p, count, x);
-}
-
 /* Sums and squares of `vecs` vectors of channels (a constant at every call), the last of which may
  * have fewer than a vector: each element less the first position's of its channel. */
 OSPREY__INLINE void sum_channels(const osprey__group_norm_f32_args *args, size_t channel,

@@ -47,6 +47,20 @@
 
 enum { VEC_FLOATS = sizeof(vec) / sizeof(float) };
 
+/* A vector of which at most count elements are there. */
+OSPREY__INLINE vec load_channels(const float *p, size_t count)
+{
+    return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
+}
+
+OSPREY__INLINE void store_channels(float *p, size_t count, vec x)
+{
+    if (count >= VEC_FLOATS)
+        vec_store(p, x);
+    else
+        vec_store_first(p, count, x);
+}
+
 /* The vector of x's elements from i on, zeros behind the k-th. */
 OSPREY__INLINE vec load_elements(const float *x, size_t i, size_t k)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/kernel_list.h"
+#include "kernels/simd/depthwise_f32_simd.h"
 #include "kernels/simd/group_norm_f32_simd.h"
 #include "kernels/simd/image_ops_f32_simd.h"
 
@@ -18,4 +19,14 @@ void osprey__max_pool_f32__avx512(const osprey__conv_shape *shape, const float *
 void osprey__group_norm_f32__avx512(const osprey__group_norm_f32_args *args)
 {
     group_norm_f32(args);
+}
+
+void osprey__depthwise_f32__avx512(const osprey__depthwise_f32_args *args)
+{
+    depthwise_f32(args);
+}
+
+void osprey__gate_f32__avx512(const osprey__gate_f32_args *args)
+{
+    gate_f32(args);
 }
