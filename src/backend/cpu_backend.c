@@ -120,6 +120,12 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         else
             osprey__cpu_conv2d(run, step);
         break;
+    case OSPREY__OP_DEPTHWISE:
+        osprey__cpu_depthwise(run, step);
+        break;
+    case OSPREY__OP_GATE:
+        osprey__cpu_gate(run, step);
+        break;
     case OSPREY__OP_LAYER_NORM:
         osprey__cpu_layer_norm(run, step);
         break;

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators on feature maps: rows of the result are the tasks, or channels of an image. */
+/* Operators on feature maps: rows of the result are the tasks, or channels of an image, or both. */
 #include "backend/cpu_internal.h"
 
-/* Channels that a task normalises, at least: two cache lines of a position. */
+/* Channels that a task normalises, or filters, at least: two cache lines of a position. */
 #define TASK_CHANNELS 32
+
+/* Rows of a depthwise convolution's result that a task computes, at most: they share rows of the
+ * input, while there are still enough tasks for the threads to end together. */
+#define TASK_ROWS 16
 
 typedef struct maps {
     const osprey__run *run;
@@ -12,7 +16,7 @@ typedef struct maps {
     float *out;
     size_t in_floats, out_floats; /* of an image */
     size_t tasks;                 /* of an image */
-    size_t channels;              /* group norm: of a task */
+    size_t channels;              /* group norm, depthwise: of a task */
 } maps;
 
 static maps begin(const osprey__run *run, const osprey__step *step)
@@ -121,4 +125,58 @@ size_t osprey__cpu_group_norm_scratch_floats(const osprey__plan *plan)
         if (node->op == OSPREY__OP_GROUP_NORM && channels > most) most = channels;
     }
     return 2 * most;
+}
+
+static void depthwise_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const maps *m = context;
+    const osprey__conv_shape *shape = &m->step->conv;
+    size_t channel_blocks = osprey__divide_up(shape->channels, m->channels);
+    size_t image = task / m->tasks, first_row = task % m->tasks / channel_blocks * TASK_ROWS;
+    size_t first_channel = task % channel_blocks * m->channels;
+    m->run->plan->kernels->depthwise_f32(&(osprey__depthwise_f32_args){
+        .shape = shape,
+        .multiplier = osprey__step_shape(m->run, m->step->node->inputs[1])->dims[0],
+        .image = m->x + image * m->in_floats,
+        .filter = osprey__step_input(m->run, m->step, 1),
+        .bias = osprey__step_input(m->run, m->step, 2),
+        .activation = m->step->node->attributes.activation,
+        .first_channel = first_channel,
+        .channel_count = osprey__smaller(m->channels, shape->channels - first_channel),
+        .first_row = first_row,
+        .row_count = osprey__smaller(TASK_ROWS, shape->out_height - first_row),
+        .out = m->out + image * m->out_floats,
+    });
+}
+
+void osprey__cpu_depthwise(const osprey__run *run, const osprey__step *step)
+{
+    maps m = begin(run, step);
+    m.channels = TASK_CHANNELS;
+    m.tasks = osprey__divide_up(step->conv.out_height, TASK_ROWS) *
+              osprey__divide_up(step->conv.channels, TASK_CHANNELS);
+    run_maps(&m, depthwise_task);
+}
+
+static void gate_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const maps *m = context;
+    size_t width = osprey__step_shape(m->run, m->step->node->output)->dims[2];
+    size_t at = task * (m->out_floats / m->tasks);
+    m->run->plan->kernels->gate_f32(&(osprey__gate_f32_args){
+        .rows = m->out_floats / m->tasks / width,
+        .width = width,
+        .x = m->x + at,
+        .gate = osprey__step_input(m->run, m->step, 1) + task / m->tasks * width,
+        .activation = m->step->node->attributes.activation,
+        .out = m->out + at,
+    });
+}
+
+void osprey__cpu_gate(const osprey__run *run, const osprey__step *step)
+{
+    maps m = begin(run, step);
+    run_maps(&m, gate_task);
 }

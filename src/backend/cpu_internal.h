@@ -41,6 +41,8 @@ void osprey__cpu_multiply(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_average_pool(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_max_pool(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_group_norm(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_depthwise(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_gate(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_mean(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);

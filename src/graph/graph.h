@@ -56,6 +56,9 @@ typedef struct osprey__value {
 #define OSPREY__OP_MAP(X)                                                                          \
     X(LINEAR, "linear")             /* x, weight [out][in], [bias], [residual] */                  \
     X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
+    X(DEPTHWISE, "depthwise")       /* x [h][w][c], filter [m][ky][kx][c], bias [m * c]: channel   \
+                                       i * m + j of the result is that of x's channel i and the    \
+                                       filters, and biases, [j] */                                 \
     X(BATCH_NORM, "batch_norm")     /* x, scale, shift, mean, variance */                          \
     X(LAYER_NORM, "layer_norm")     /* x, [scale], [shift] */                                      \
     X(ATTENTION, "attention")       /* q, k, v: [rows][heads * head_dim], or `columns` of wider;   \
@@ -70,6 +73,8 @@ typedef struct osprey__value {
     X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
     X(MAX_POOL, "max_pool")         /* x [h][w][c]: windows of `size`, `stride` apart */           \
     X(GROUP_NORM, "group_norm")     /* x [h][w][c], scale, shift, [residual] */                    \
+    X(GATE, "gate")                 /* x [h][w][c], y of c elements, for each sequence: x *        \
+                                       sigmoid(y) */                                               \
     X(MEAN, "mean")                 /* x [rows][c] -> [1][c]; of tokens: [c] of each -> [c] */     \
     X(CONCAT, "concat")             /* x [m][c], y [n][c] -> [m + n][c]; either may be constant */ \
     X(SLICE, "slice")               /* x [rows][c] -> [count][c], from row `start` */              \
@@ -88,7 +93,7 @@ typedef enum osprey__op {
 
 /* Those that an op does not have are 0. */
 typedef struct osprey__attributes {
-    osprey_activation activation;  /* linear, conv2d, group_norm: after bias and residual */
+    osprey_activation activation;  /* linear, conv2d, depthwise, group_norm, gate: comes last */
     bool transposed;               /* linear: the weight is stored as [in][out] */
     float epsilon;                 /* batch_norm, layer_norm, group_norm */
     size_t heads, head_dim;        /* attention, token_match */
@@ -97,7 +102,7 @@ typedef struct osprey__attributes {
     float scale;                   /* attention: of q . k */
     bool causal;                   /* attention: tokens of a text see those before them; one query
                                       a text is its last, which sees all */
-    size_t stride;                 /* conv2d, max_pool */
+    size_t stride;                 /* conv2d, depthwise, max_pool */
     size_t padding, padding_after; /* the same: rows above and columns left, rows below and right */
     size_t groups;              /* group_norm: of channels that have mean and variance together */
     bool planar;                /* conv2d: x is [c][h][w] */

@@ -68,6 +68,8 @@ static const char *input_label(const osprey__node *node, size_t i)
     case OSPREY__OP_LINEAR:
     case OSPREY__OP_CONV2D:
         return i == 2 ? "bias=" : i == 3 ? "residual=" : "";
+    case OSPREY__OP_DEPTHWISE:
+        return i == 2 ? "bias=" : "";
     case OSPREY__OP_GROUP_NORM:
         return i == 3 ? "residual=" : "";
     case OSPREY__OP_LAYER_NORM:

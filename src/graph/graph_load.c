@@ -192,6 +192,7 @@ static role role_of(osprey__op op, size_t i)
     case OSPREY__OP_LINEAR:
     case OSPREY__OP_CONV2D:
         return i == 1 || i == 2 ? CONSTANT : COMPUTED;
+    case OSPREY__OP_DEPTHWISE:
     case OSPREY__OP_GROUP_NORM:
         return i == 1 || i == 2 ? CONSTANT : COMPUTED;
     case OSPREY__OP_LAYER_NORM:

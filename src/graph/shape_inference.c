@@ -70,6 +70,36 @@ static osprey_status infer_conv2d(const inference *in, osprey__shape *out)
     return check_epilogue(in, weight->dims[0], out);
 }
 
+static osprey_status infer_depthwise(const inference *in, osprey__shape *out)
+{
+    const osprey__attributes *a = &in->node->attributes;
+    const osprey__shape *x = input(in, 0), *filter = input(in, 1);
+    if (x->rank != 3 || filter->rank != 4) return wrong(in, "x is no image or weight no filter");
+    if (filter->dims[3] != x->dims[2])
+        return wrong(in, "the filter has another number of channels than x");
+    const size_t padding = a->padding + a->padding_after;
+    const size_t height = x->dims[0] + padding, width = x->dims[1] + padding;
+    if (!a->stride || height < filter->dims[1] || width < filter->dims[2])
+        return wrong(in, "the filter is larger than x");
+    const size_t channels = filter->dims[0] * x->dims[2];
+    *out = (osprey__shape){x->extent,
+                           3,
+                           {(height - filter->dims[1]) / a->stride + 1,
+                            (width - filter->dims[2]) / a->stride + 1, channels}};
+    if (!is_vector(in, 2, channels, false)) return wrong(in, "the bias has another length");
+    return OSPREY_OK;
+}
+
+static osprey_status infer_gate(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *x = input(in, 0), *y = input(in, 1);
+    if (x->rank != 3 || x->extent != OSPREY__PER_SEQUENCE || y->extent != x->extent ||
+        osprey__shape_elements(y) != x->dims[2])
+        return wrong(in, "not an element for each channel of x");
+    *out = *x;
+    return OSPREY_OK;
+}
+
 static osprey_status infer_max_pool(const inference *in, osprey__shape *out)
 {
     const osprey__attributes *a = &in->node->attributes;
@@ -292,7 +322,8 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
         [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,  [OSPREY__OP_TOKEN_MERGE] = 2,
         [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,    [OSPREY__OP_MAX_POOL] = 1,
-        [OSPREY__OP_GROUP_NORM] = 3,  [OSPREY__OP_MULTIPLY] = 2,
+        [OSPREY__OP_GROUP_NORM] = 3,  [OSPREY__OP_MULTIPLY] = 2,     [OSPREY__OP_DEPTHWISE] = 3,
+        [OSPREY__OP_GATE] = 2,
     };
     const inference in = {graph, node, error};
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
@@ -307,6 +338,10 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         return infer_linear(&in, shape);
     case OSPREY__OP_CONV2D:
         return infer_conv2d(&in, shape);
+    case OSPREY__OP_DEPTHWISE:
+        return infer_depthwise(&in, shape);
+    case OSPREY__OP_GATE:
+        return infer_gate(&in, shape);
     case OSPREY__OP_BATCH_NORM:
         return infer_norm(&in, 4, false, shape);
     case OSPREY__OP_LAYER_NORM:

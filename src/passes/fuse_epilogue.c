@@ -22,16 +22,29 @@ static size_t residual_input(osprey__op op)
     }
 }
 
-/*
- * The node with such an input that computes value and whose result only this one use sees; SIZE_MAX
- * if there is none, or if it has an activation already.
- */
+/* Whether the operator's last step can be an activation. */
+static bool takes_activation(osprey__op op)
+{
+    switch (op) {
+    case OSPREY__OP_LINEAR:
+    case OSPREY__OP_CONV2D:
+    case OSPREY__OP_DEPTHWISE:
+    case OSPREY__OP_GROUP_NORM:
+    case OSPREY__OP_GATE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The node that computes value and whose result only this one use sees; SIZE_MAX if there is none,
+ * or if it has an activation already. */
 static size_t fusible_producer(const osprey__graph *graph, osprey__value_id value)
 {
     size_t producer = osprey__graph_producer(graph, value);
     if (producer == SIZE_MAX || osprey__graph_uses(graph, value) != 1) return SIZE_MAX;
     const osprey__node *node = &graph->nodes[producer];
-    return residual_input(node->op) && !node->attributes.activation ? producer : SIZE_MAX;
+    return node->attributes.activation ? SIZE_MAX : producer;
 }
 
 /* A node that is taken out must not count as a use of anything until then. */
@@ -54,7 +67,7 @@ static void fuse_add(osprey__graph *graph, size_t n, bool *remove)
         if (producer == SIZE_MAX || graph->values[residual].shape.extent == OSPREY__ONCE) continue;
         osprey__node fused = graph->nodes[producer];
         size_t input = residual_input(fused.op);
-        if (fused.inputs[input] != OSPREY__NO_VALUE) continue;
+        if (!input || fused.inputs[input] != OSPREY__NO_VALUE) continue;
         fused.inputs[input] = residual;
         fused.output = add->output;
         *add = fused;
@@ -68,7 +81,7 @@ static bool fuse_activation(osprey__graph *graph, size_t n)
 {
     const osprey__node *activation = &graph->nodes[n];
     size_t producer = fusible_producer(graph, activation->inputs[0]);
-    if (producer == SIZE_MAX || graph->nodes[producer].op == OSPREY__OP_TRANSPOSE) return false;
+    if (producer == SIZE_MAX || !takes_activation(graph->nodes[producer].op)) return false;
     graph->nodes[producer].attributes.activation = activation->attributes.activation;
     graph->nodes[producer].output = activation->output;
     return true;

@@ -49,6 +49,18 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
             .out_width = out->dims[1],
         };
         step->winograd = osprey__conv_takes_winograd(step);
+    } else if (node->op == OSPREY__OP_DEPTHWISE) {
+        const osprey__shape *filter = &values[node->inputs[1]].shape;
+        const osprey__shape *out = &values[node->output].shape;
+        step->conv = (osprey__conv_shape){.height = x->dims[0],
+                                          .width = x->dims[1],
+                                          .channels = x->dims[2],
+                                          .kernel_height = filter->dims[1],
+                                          .kernel_width = filter->dims[2],
+                                          .stride = a->stride,
+                                          .padding = a->padding,
+                                          .out_height = out->dims[0],
+                                          .out_width = out->dims[1]};
     } else if (node->op == OSPREY__OP_MAX_POOL) {
         const osprey__shape *out = &values[node->output].shape;
         step->conv = (osprey__conv_shape){.height = x->dims[0],
@@ -232,6 +244,7 @@ static size_t overwritable_input(const osprey__node *node)
     case OSPREY__OP_ADD:
     case OSPREY__OP_MULTIPLY:
     case OSPREY__OP_GROUP_NORM:
+    case OSPREY__OP_GATE:
         return 0;
     default:
         return SIZE_MAX;

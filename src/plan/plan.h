@@ -40,7 +40,8 @@ typedef struct osprey__step {
     const osprey__gemm_kernel *gemm; /* linear, conv2d: the kernel, */
     const void *packed;              /* and the weight in its format */
     bool winograd;                   /* conv2d: by kernels/winograd.h, 16 packed weights */
-    osprey__conv_shape conv;         /* conv2d, max_pool, average_pool (height, width, channels) */
+    osprey__conv_shape conv;         /* conv2d, depthwise, max_pool; average_pool (height, width,
+                                        channels) */
     size_t out_channels;             /* linear, conv2d */
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
     float input_range;               /* int8, int4: as osprey__gemm_input has it */
