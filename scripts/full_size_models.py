@@ -51,7 +51,8 @@ CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
     text_config={"vocab_size": 21128}, vision_config={"patch_size": 16})}
 # SiglipConfig's defaults are those of base-patch16-224.
 SIGLIP = {"siglip-b-16": SiglipConfig}
-OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16"}
+OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "MobileCLIP-S1",
+            "mobileclip-b": "MobileCLIP-B"}
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
           "rn50x4-pt": ("RN50x4.pt", "RN50x4-quickgelu")}
@@ -161,6 +162,8 @@ def make(name, folder):
                   metadata={"format": "pt"})
         preprocessing = {"mean": open_clip.OPENAI_DATASET_MEAN,
                          "std": open_clip.OPENAI_DATASET_STD}
+        if name.startswith("mobileclip"):
+            preprocessing = {"mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bilinear"}
         (folder / "open_clip_config.json").write_text(
             json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing}), "utf-8")
     done.touch()

@@ -266,7 +266,8 @@ def check(name, binary, work, keep):
 def main():
     names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt",
              "eva02-b-16", "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
-             "chinese-clip-b-16", "siglip-b-16", "lit-b-16-b-2", SENTENCE_ENCODER]
+             "chinese-clip-b-16", "siglip-b-16", "lit-b-16-b-2", "mobileclip-s1",
+             "mobileclip-b", SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")

@@ -37,12 +37,18 @@ typedef enum osprey__image_kind {
     OSPREY__IMAGE_HYBRID,          /* a ViT over the feature map of a ResNet with group norms */
     OSPREY__IMAGE_MIXER,           /* MLP-Mixer, whose tokens are pooled by their mean */
     OSPREY__IMAGE_EVA,             /* EVA-CLIP's ViT, as timm has it */
+    OSPREY__IMAGE_CONV_STEM_VIT, /* MobileCLIP-B's: a ViT whose patches three convolutions make, as
+                                    timm has it */
+    OSPREY__IMAGE_FASTVIT,       /* MobileCLIP's: convolutions, and attention in the last stage, as
+                                    timm has it */
 } osprey__image_kind;
 
 typedef enum osprey__text_kind {
     OSPREY__TEXT_CLIP, /* causal, norms before attention and MLP */
     OSPREY__TEXT_BERT,
     OSPREY__TEXT_SIGLIP, /* norms as CLIP's, but every token sees all, those of the padding too */
+    OSPREY__TEXT_CLIP_FILLED, /* as CLIP's, but every token sees all, also those of the padding, id
+                                 0, which fills texts up to the context */
 } osprey__text_kind;
 
 typedef enum osprey__text_pooling {
@@ -59,12 +65,13 @@ typedef struct osprey__image_config {
     size_t trained_height, trained_width; /* that the weights' positions are of, where the input was
                                              set to another size; else 0 */
     size_t width;                         /* of the residual stream; a ResNet's first stage */
-    size_t layers;          /* blocks; a ResNet's bottlenecks in all stages; 0: the model
-                               has no image tower, and the rest is 0 too */
-    size_t stage_layers[4]; /* ResNet, also a hybrid's: bottlenecks of each stage */
-    size_t stem_width;      /* hybrid: of the ResNet's first convolution */
-    size_t heads;           /* ResNet: of the attention pool; 0 in a Mixer */
-    size_t mlp_width;       /* 0 in a ResNet; a Mixer's over channels */
+    size_t layers; /* blocks; a ResNet's bottlenecks in all stages; 0: the model
+                      has no image tower, and the rest is 0 too */
+    size_t
+        stage_layers[4]; /* ResNet, also a hybrid's: bottlenecks of each stage; FastViT: blocks */
+    size_t stem_width;   /* hybrid: of the ResNet's first convolution; of a convolutional stem's */
+    size_t heads;        /* ResNet: of the attention pool; 0 in a Mixer */
+    size_t mlp_width;    /* 0 in a ResNet; a Mixer's over channels */
     size_t token_mlp_width; /* Mixer: of the MLP over tokens */
     size_t patch_size;      /* 0 in a ResNet; a hybrid's on the feature map */
     osprey_activation activation;
@@ -79,10 +86,14 @@ typedef struct osprey__image_config {
                               are turned are meant for; 0: they are not turned */
 } osprey__image_config;
 
-/* Pixels, along a side, of a position that patches are made of: what a hybrid's ResNet reduces. */
+#define OSPREY__CONV_STEM_REDUCTION 8 /* strides of 4 and 2 before the patches */
+
+/* Pixels, along a side, of a position that patches are made of: what a hybrid's ResNet, or a
+ * convolutional stem, reduces. */
 static inline size_t osprey__stem_reduction(const osprey__image_config *image)
 {
     size_t pixels = 4; /* convolution and pool, then every stage but the first */
+    if (image->kind == OSPREY__IMAGE_CONV_STEM_VIT) return OSPREY__CONV_STEM_REDUCTION;
     if (image->kind != OSPREY__IMAGE_HYBRID) return 1;
     for (size_t stage = 1; stage < 4; stage++) pixels <<= image->stage_layers[stage] > 0;
     return pixels;

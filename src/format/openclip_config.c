@@ -80,6 +80,7 @@ static const option text_options[] = {
     {"final_ln_after_pool", ANY},
     {"hf_model_pretrained", ANY},
     {"hf_proj_type", ANY},
+    {"no_causal_mask", ANY},
     {"hf_pooler_type", ANY},
     {"proj_type", "linear"},
     {"block_type", "default"},
@@ -88,7 +89,6 @@ static const option text_options[] = {
     {"tokenizer_kwargs", OFF},
     {"proj_bias", OFF},
     {"embed_cls", OFF},
-    {"no_causal_mask", OFF},
     {"ls_init_value", OFF},
     {"act_kwargs", OFF},
     {"norm_kwargs", OFF},
@@ -289,6 +289,10 @@ static osprey_status read_text(const osprey__config_section *section, bool quick
     OSPREY_TRY(
         osprey__config_dimension(section, "heads", OSPREY__CONFIG_WIDTH_MAX, &text->heads, error));
     OSPREY_TRY(read_mlp_width(section, text->width, &text->mlp_width, error));
+    bool sees_all = false;
+    OSPREY_TRY(
+        osprey__json_bool(section->object, "no_causal_mask", section->label, &sees_all, error));
+    text->kind = sees_all ? OSPREY__TEXT_CLIP_FILLED : OSPREY__TEXT_CLIP;
     OSPREY_TRY(read_pooling(section, text, error));
     return osprey__config_check_heads(section, text->width, text->heads, error);
 }

@@ -36,14 +36,14 @@ static bool is_openai(const osprey__weights *weights)
             has(weights, "vocab_size"));
 }
 
-/* Towers of other families that OpenCLIP has under its names. */
-static osprey_status check_family(const osprey__weights *weights, const char *file,
+/* Towers of other families that OpenCLIP has under its names. is_named: --arch says which. */
+static osprey_status check_family(const osprey__weights *weights, const char *file, bool is_named,
                                   osprey_error *error)
 {
     static const struct {
         const char *prefix, *family;
     } others[] = {
-        /* Unless it is an EVA. */
+        /* Unless it is an EVA, or is named. */
         {"visual.trunk.", "an image tower of timm"},
         {"text_decoder.", "a caption decoder (CoCa)"},
         {"visual.attn_pool", "an attention pooler (CoCa)"},
@@ -61,15 +61,17 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     const osprey__tensor *tensors = osprey__weights_tensors(weights, &count);
     const bool eva = osprey__is_eva(weights);
     for (size_t i = 0; i < count; i++) {
-        for (size_t k = eva; k < sizeof others / sizeof *others; k++) {
+        for (size_t k = eva || is_named; k < sizeof others / sizeof *others; k++) {
             if (strncmp(tensors[i].name, others[k].prefix, strlen(others[k].prefix)) == 0)
-                return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                                    "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
-                                    "has CLIP's own ViT, ResNet and text transformer, and EVA",
-                                    tensors[i].name, others[k].family);
+                return osprey__fail(
+                    error, OSPREY_UNSUPPORTED, file,
+                    "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
+                    "has CLIP's own ViT, ResNet and text transformer, EVA, and those of "
+                    "MobileCLIP, which --arch names",
+                    tensors[i].name, others[k].family);
         }
     }
-    if (eva || has(weights, "visual.conv1.weight")) return OSPREY_OK;
+    if (eva || is_named || has(weights, "visual.conv1.weight")) return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "a file of weights, but of no model that osprey knows: there is neither "
                         "\"visual.conv1.weight\" (OpenAI, OpenCLIP) nor "
@@ -248,7 +250,7 @@ osprey_status osprey__bare_weights_config(const osprey__weights *weights, const 
     const bool prefixed = has(weights, "text.token_embedding.weight");
     const bare_file r = {{weights, osprey__weights_files(weights, &count)[0], error},
                          prefixed ? "text." : ""};
-    OSPREY_TRY(check_family(weights, r.shapes.file, error));
+    OSPREY_TRY(check_family(weights, r.shapes.file, arch, error));
     OSPREY_TRY(check_uniform(&r));
     if (arch) {
         OSPREY_TRY(osprey__zoo_find(arch, config, error));

@@ -97,6 +97,8 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
     }
     model->names =
         config->text_is_prefixed ? &osprey__openclip_prefixed_names : &osprey__openclip_names;
+    if (config->image.kind == OSPREY__IMAGE_CONV_STEM_VIT)
+        model->names = &osprey__openclip_conv_stem_names;
     return OSPREY_OK;
 }
 
@@ -225,9 +227,10 @@ fail:
 static const char *image_architecture(const osprey__image_config *image)
 {
     static const char *const names[] = {
-        [OSPREY__IMAGE_VIT] = "vit",       [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
-        [OSPREY__IMAGE_HYBRID] = "hybrid", [OSPREY__IMAGE_MIXER] = "mixer",
-        [OSPREY__IMAGE_EVA] = "eva",
+        [OSPREY__IMAGE_VIT] = "vit",         [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
+        [OSPREY__IMAGE_HYBRID] = "hybrid",   [OSPREY__IMAGE_MIXER] = "mixer",
+        [OSPREY__IMAGE_EVA] = "eva",         [OSPREY__IMAGE_CONV_STEM_VIT] = "conv_stem_vit",
+        [OSPREY__IMAGE_FASTVIT] = "fastvit",
     };
     return image->layers ? names[image->kind] : NULL;
 }

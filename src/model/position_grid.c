@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "model/engine_model.h"
+#include "model/mobile_weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,6 +66,7 @@ void osprey__grid_weights(osprey__grid_filter filter, size_t from, size_t to, fl
 static size_t cell_of(const osprey__image_config *image)
 {
     if (image->kind == OSPREY__IMAGE_MODIFIED_RESNET) return OSPREY__RESNET_CELL;
+    if (image->kind == OSPREY__IMAGE_FASTVIT) return OSPREY__FASTVIT_CELL;
     return image->patch_size * osprey__stem_reduction(image);
 }
 

@@ -101,21 +101,42 @@ const osprey__layout_names osprey__bert_names = {
         .attention_out = "attn.out_proj.", .mlp_in = "mlp.c_fc.", .mlp_out = "mlp.c_proj."         \
     }
 
+#define OPENCLIP_TEXT(text, prefixes)                                                              \
+    .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK},                                \
+    .text_token = text "token_embedding.weight", .text_position = text "positional_embedding",     \
+    .text_norm = text "ln_final.", .text_projection = text "text_projection",                      \
+    .temperature = "logit_scale", .projections_transposed = true, .tower_prefixes = prefixes
+
 #define OPENCLIP_NAMES(text, prefixes)                                                             \
     {                                                                                              \
         .image_blocks = {"visual.transformer.resblocks.", OPENCLIP_BLOCK},                         \
-        .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK},                            \
         .image_class = "visual.class_embedding", .image_patch = "visual.conv1.weight",             \
         .image_position = "visual.positional_embedding", .image_pre_norm = "visual.ln_pre.",       \
         .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                   \
-        .text_token = text "token_embedding.weight", .text_position = text "positional_embedding", \
-        .text_norm = text "ln_final.", .text_projection = text "text_projection",                  \
-        .temperature = "logit_scale", .projections_transposed = true, .tower_prefixes = prefixes,  \
+        OPENCLIP_TEXT(text, prefixes)                                                              \
     }
 
 const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);
 const osprey__layout_names osprey__openclip_prefixed_names =
     OPENCLIP_NAMES("text.", openclip_prefixed_prefixes);
+
+/* timm's VisionTransformer. */
+const osprey__layout_names osprey__openclip_conv_stem_names = {
+    .image_blocks = {"visual.trunk.blocks.",
+                     {.norm1 = "norm1.",
+                      .norm2 = "norm2.",
+                      .qkv = "attn.qkv.",
+                      .attention_out = "attn.proj.",
+                      .mlp_in = "mlp.fc1.",
+                      .mlp_out = "mlp.fc2."}},
+    .image_class = "visual.trunk.cls_token",
+    .image_patch = "visual.trunk.patch_embed.backbone.2.conv.",
+    .image_position = "visual.trunk.pos_embed",
+    .image_post_norm = "visual.trunk.norm.",
+    .image_projection = "visual.trunk.head.",
+    .batched = true,
+    OPENCLIP_TEXT("text.", openclip_prefixed_prefixes),
+};
 
 static const char *const flax_prefixes[] = {
     "Transformer/", "embedding/", "cls",   "pre_logits/",          "head/", "stem/", "MixerBlock_",
@@ -140,6 +161,7 @@ const osprey__layout_names osprey__flax_names = {
     FLAX_IMAGE("", PRE_LINEN_BLOCK),
     .image_pre_logits = "pre_logits/",
     .head = "head/",
+    .batched = true,
     .flax = true,
     .tower_prefixes = flax_prefixes,
 };
@@ -169,7 +191,7 @@ static const char *const lit_prefixes[] = {"img/", "txt/", NULL};
             .text_position = BERT_ENCODER "embedder/embedders_position_ids/embedding",             \
             .text_token_type = BERT_ENCODER "embedder/embedders_segment_ids/embedding",            \
             .text_norm = BERT_ENCODER "layer_norm/", .text_projection = "txt/head/",               \
-            .temperature = "t", .flax = true, .tower_prefixes = lit_prefixes,                      \
+            .temperature = "t", .batched = true, .flax = true, .tower_prefixes = lit_prefixes,     \
     }
 
 const osprey__layout_names osprey__lit_names[OSPREY__LIT_NAMES] = {LIT_NAMES(PRE_LINEN_BLOCK),

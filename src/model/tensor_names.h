@@ -38,7 +38,8 @@ typedef struct osprey__layout_names {
     const char *image_pre_norm; /* NULL where there is none, as */
     const char *image_post_norm;
     osprey__pool_names image_pool; /* SigLIP */
-    const char *image_projection;  /* NULL: image_pre_logits, where the model has them */
+    const char *image_projection;  /* NULL: image_pre_logits, where the model has them; a prefix
+                                      where it is a linear with a bias */
     const char *image_pre_logits, *head;
     const char *text_token, *text_position;
     const char *text_token_type; /* BERT */
@@ -47,9 +48,10 @@ typedef struct osprey__layout_names {
                                     in SigLIP, whose projection has a bias */
     const char *temperature;     /* the logarithm of what cosines are multiplied by */
     bool projections_transposed; /* stored as [width][embed_dim] */
-    bool flax; /* parameters as flax.linen has them: linears' "kernel" is [in][out], with the heads
-                  of attention as a dimension of its own, filters are [ky][kx][in][out], norms have
-                  a "scale", and what is added to a batch begins with a dimension of 1 */
+    bool batched;                /* what is added to a batch begins with a dimension of 1 */
+    bool flax; /* parameters as flax.linen has them: linears' "kernel" is [in][out], with the
+                  heads of attention as a dimension of its own, filters are [ky][kx][in][out],
+                  norms have a "scale" */
     const char *const *tower_prefixes; /* what begins so is part of a tower; ends with NULL */
 } osprey__layout_names;
 
@@ -58,7 +60,8 @@ extern const osprey__layout_names osprey__chinese_clip_names; /* ChineseCLIPMode
 extern const osprey__layout_names osprey__siglip_names;       /* SiglipModel */
 extern const osprey__layout_names osprey__bert_names;         /* BertModel */
 extern const osprey__layout_names osprey__openclip_names;
-extern const osprey__layout_names osprey__openclip_prefixed_names; /* custom_text */
+extern const osprey__layout_names osprey__openclip_prefixed_names;  /* custom_text */
+extern const osprey__layout_names osprey__openclip_conv_stem_names; /* the same, MobileCLIP-B */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
 /* Its LiT models, with the blocks' names of before flax.linen, and since. */
 #define OSPREY__LIT_NAMES 2u

@@ -33,6 +33,10 @@ struct osprey__timm_entry {
  * et al., 2023). */
 osprey__timm_reader osprey__read_eva;
 
+/* MobileCLIP's (Vasu et al., 2024): FastViT (Vasu et al., 2023), and a ViT with a convolutional
+ * stem. */
+osprey__timm_reader osprey__read_fastvit, osprey__read_conv_stem_vit;
+
 /*
  * Completes a configuration whose trunk has a name. Errors: OSPREY_UNSUPPORTED (an architecture, a
  * pool or a projection that osprey does not have; what it has is named), OSPREY_NOT_FOUND,

@@ -39,13 +39,19 @@ osprey__value_id osprey__build_eva(osprey__tower_builder *builder);
  */
 osprey__value_id osprey__build_attention_pool(osprey__tower_builder *builder, osprey__value_id x);
 
+/* FastViT (Vasu et al., 2023) as MobileCLIP has it (Vasu et al., 2024) and timm builds it. */
+osprey__value_id osprey__build_fastvit(osprey__tower_builder *builder);
+
+/* What stands before the ViT of MobileCLIP-B: two convolutions over pixels. A feature map. */
+osprey__value_id osprey__build_conv_stem(osprey__tower_builder *builder, osprey__value_id pixels);
+
 /* CLIP's modified ResNet (Radford et al., 2021, section 2.4). */
 osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
 
 /* MLP-Mixer (Tolstikhin et al., 2021). */
 osprey__value_id osprey__build_mixer(osprey__tower_builder *builder);
 
-/* CLIP's causal text transformer (the same), and SigLIP's, where every token sees all. */
+/* CLIP's text transformer (the same), causal or not, and SigLIP's, where every token sees all. */
 osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
 
 /* BERT (Devlin et al., 2019): each token sees all of its text, norms stand behind the additions. */

@@ -2,28 +2,31 @@
 #include "model/position_grid.h"
 #include "model/towers.h"
 
+static osprey__value_id build_class_token(osprey__tower_builder *b, osprey__value_id x)
+{
+    const size_t width = b->model->config.image.width;
+    const size_t published[] = {1, 1, width}, row[] = {1, width};
+    const bool batched = b->model->names->batched;
+    osprey__value_id class_token = osprey__build_tensor_as(
+        b, b->model->names->image_class, batched ? 3 : 1, batched ? published : &width, 2, row);
+    return osprey__graph_node(b->graph, OSPREY__OP_CONCAT, "tokens",
+                              (osprey__value_id[]){class_token, x}, 2, NULL);
+}
+
 /* [tokens][width]: the class token before the patches, and the positions added. cell: pixels along
  * a side of a patch. */
-static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id patches_rows,
-                                     size_t cell)
+static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id x, size_t cell)
 {
     const osprey__image_config *config = &b->model->config.image;
     const osprey__layout_names *names = b->model->names;
     const bool has_class = !config->mean_pooled && !config->attention_pooled;
-    const size_t width = config->width, leading = has_class;
-    const bool flax = names->flax;
-    osprey__value_id x = patches_rows;
-    if (has_class) {
-        const size_t published[] = {1, 1, width}, row[] = {1, width};
-        osprey__value_id class_token = osprey__build_tensor_as(b, names->image_class, flax ? 3 : 1,
-                                                               flax ? published : &width, 2, row);
-        x = osprey__graph_node(b->graph, OSPREY__OP_CONCAT, "tokens",
-                               (osprey__value_id[]){class_token, x}, 2, NULL);
-    }
-    osprey__value_id position =
-        osprey__build_positions(b, names->image_position, flax ? 3 : 2, leading, cell, width);
-    return osprey__graph_node(b->graph, OSPREY__OP_ADD, "positioned",
-                              (osprey__value_id[]){x, position}, 2, NULL);
+    const bool placed = has_class && config->kind != OSPREY__IMAGE_CONV_STEM_VIT;
+    if (placed) x = build_class_token(b, x);
+    osprey__value_id position = osprey__build_positions(
+        b, names->image_position, names->batched ? 3 : 2, placed, cell, config->width);
+    x = osprey__graph_node(b->graph, OSPREY__OP_ADD, "positioned",
+                           (osprey__value_id[]){x, position}, 2, NULL);
+    return has_class && !placed ? build_class_token(b, x) : x;
 }
 
 /* One row of all tokens, behind the last norm, as a vector. */
@@ -67,6 +70,7 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *b)
         OSPREY__PER_SEQUENCE, 3, {3, config->image_height, config->image_width}};
     osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
     if (config->kind == OSPREY__IMAGE_HYBRID) x = osprey__build_resnet_stem(b, x);
+    if (config->kind == OSPREY__IMAGE_CONV_STEM_VIT) x = osprey__build_conv_stem(b, x);
     x = osprey__build_patches(b, names->image_patch, x, patches, width, patch);
     x = build_tokens(b, x, reduced);
     if (names->image_pre_norm)

@@ -11,10 +11,11 @@
 #define GELU_AND_QUICK(name) name "-quickgelu"
 #define RESNET_HEAD_WIDTH    64 /* of the attention pool, 32 times as wide as the first stage */
 
-#define TEXT_TOWER(text_width, text_layers)                                                        \
+#define TEXT_TOWER(text_width, text_layers, text_kind)                                             \
     {                                                                                              \
-        .vocabulary = 49408, .context_length = 77, .width = (text_width), .layers = (text_layers), \
-        .heads = (text_width) / 64, .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F,    \
+        .kind = OSPREY__TEXT_##text_kind, .vocabulary = 49408, .context_length = 77,               \
+        .width = (text_width), .layers = (text_layers), .heads = (text_width) / 64,                \
+        .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F,                                \
         .pooling = OSPREY__POOL_HIGHEST_ID,                                                        \
     }
 
@@ -33,7 +34,7 @@
                           .mlp_width = (mlp),                                                      \
                           .patch_size = (patch),                                                   \
                           .layer_norm_epsilon = 1e-5F},                                            \
-                .text = TEXT_TOWER(text_width, text_layers)}},
+                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
 
 #define ZOO_RESNET(name, activations, size, vision_width, stage1, stage2, stage3, stage4,          \
                    embedding, text_width, text_layers)                                             \
@@ -49,7 +50,7 @@
                           .stage_layers = {stage1, stage2, stage3, stage4},                        \
                           .heads = (vision_width)*32 / RESNET_HEAD_WIDTH,                          \
                           .activation = OSPREY_ACTIVATION_RELU},                                   \
-                .text = TEXT_TOWER(text_width, text_layers)}},
+                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
 
 #define ZOO_EVA(name, size, patch, vision_width, vision_layers, head_width, mlp, act, branch,      \
                 rotary, embedding, text_width, text_layers)                                        \
@@ -68,11 +69,58 @@
                           .layer_norm_epsilon = 1e-6F,                                             \
                           .branch_norm = (branch),                                                 \
                           .rotary_side = (rotary)},                                                \
-                .text = TEXT_TOWER(text_width, text_layers)}},
+                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
+
+/* MLPs of FastViT are three times as wide as their stage, and the last stage has heads of 32. */
+#define ZOO_FASTVIT(name, size, vision_width, stage1, stage2, stage3, stage4, embedding,           \
+                    text_width, text_layers)                                                       \
+    {.gelu_name = name,                                                                            \
+     .config = {.layout = "openclip",                                                              \
+                .embed_dim = (embedding),                                                          \
+                .image = {.kind = OSPREY__IMAGE_FASTVIT,                                           \
+                          .image_height = (size),                                                  \
+                          .image_width = (size),                                                   \
+                          .width = (vision_width),                                                 \
+                          .layers = (stage1) + (stage2) + (stage3) + (stage4),                     \
+                          .stage_layers = {stage1, stage2, stage3, stage4},                        \
+                          .heads = (vision_width)*8 / 32,                                          \
+                          .mlp_width = 3 * (vision_width),                                         \
+                          .activation = OSPREY_ACTIVATION_GELU},                                   \
+                .text = TEXT_TOWER(text_width, text_layers, CLIP_FILLED)}},
+
+#define ZOO_CONV_STEM_VIT(name, size, patch, stem, vision_width, vision_layers, head_width, mlp,   \
+                          embedding, text_width, text_layers)                                      \
+    {.gelu_name = name,                                                                            \
+     .config = {.layout = "openclip",                                                              \
+                .embed_dim = (embedding),                                                          \
+                .image = {.kind = OSPREY__IMAGE_CONV_STEM_VIT,                                     \
+                          .image_height = (size),                                                  \
+                          .image_width = (size),                                                   \
+                          .width = (vision_width),                                                 \
+                          .stem_width = (stem),                                                    \
+                          .layers = (vision_layers),                                               \
+                          .heads = (vision_width) / (head_width),                                  \
+                          .mlp_width = (mlp),                                                      \
+                          .patch_size = (patch),                                                   \
+                          .activation = OSPREY_ACTIVATION_GELU,                                    \
+                          .layer_norm_epsilon = 1e-6F},                                            \
+                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
 
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
 };
+
+/* What MobileCLIP was trained with: colours from 0 to 1. */
+static osprey_preprocessing mobile_preprocessing(const osprey__model_config *config)
+{
+    osprey_preprocessing how = config->preprocessing;
+    how.resample = OSPREY_RESAMPLE_BILINEAR;
+    for (size_t i = 0; i < 3; i++) {
+        how.mean[i] = 0;
+        how.std[i] = 1;
+    }
+    return how;
+}
 
 osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool quick_gelu)
 {
@@ -85,6 +133,9 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
     config.preprocessing =
         osprey__clip_preprocessing(config.image.image_height, config.image.image_width);
     config.preprocessing.crop_rounds_half_even = true;
+    const osprey__image_kind kind = config.image.kind;
+    if (kind == OSPREY__IMAGE_FASTVIT || kind == OSPREY__IMAGE_CONV_STEM_VIT)
+        config.preprocessing = mobile_preprocessing(&config);
     return config;
 }
 

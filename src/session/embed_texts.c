@@ -2,8 +2,8 @@
 /*
  * Texts to embeddings: those of a call are sorted and run as tries (text_trie.h), so that what they
  * begin with in common is computed once. What follows the pooled token is left out where it cannot
- * change the result. Texts of a model that was trained on padded ones (SigLIP) are filled up to its
- * context: there the padding's tokens are tokens like others.
+ * change the result. Texts of a model that was trained on padded ones (SigLIP, MobileCLIP-S) are
+ * filled up to its context: there the padding's tokens are tokens like others.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -141,7 +141,8 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
     OSPREY_TRY(check_tower(session, error));
     OSPREY_TRY(osprey__check_form(form, error));
     bool sees_ahead = session->text.plan->sees_ahead;
-    const int32_t pad_id = osprey_tokenizer_get_info(session->model->tokenizer).pad_id;
+    const bool zeros = config->kind == OSPREY__TEXT_CLIP_FILLED;
+    const int32_t pad_id = zeros ? 0 : osprey_tokenizer_get_info(session->model->tokenizer).pad_id;
     const size_t context = config->context_length;
     for (size_t done = 0; done < count;) {
         size_t most = OSPREY__TEXTS_SORTED;

@@ -31,6 +31,8 @@ static const char *const names[] = {
     "hf-siglip",
     "hf-siglip2",
     "openclip-eva02",
+    "openclip-mobileclip-b",
+    "openclip-mobileclip-s",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

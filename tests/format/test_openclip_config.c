@@ -216,7 +216,7 @@ static void test_refuses_wrong_settings(void **state)
         {TEXT("'hf_model_name':'roberta-base'"), OSPREY_UNSUPPORTED, "text_cfg", "roberta-base"},
         {TEXT("'pool_type':'last'"), OSPREY_UNSUPPORTED, "text_cfg", "argmax and eos"},
         {TEXT("'pool_type':'eos','eos_id':49408"), OSPREY_FORMAT, "text_cfg", "\"eos_id\""},
-        {TEXT("'no_causal_mask':true"), OSPREY_UNSUPPORTED, "text_cfg", "no_causal_mask"},
+        {TEXT("'no_causal_mask':3"), OSPREY_FORMAT, "text_cfg", "no_causal_mask"},
         {TEXT("'embed_cls':true"), OSPREY_UNSUPPORTED, "text_cfg", "embed_cls"},
         {TEXT("'proj_type':'none'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" is none"},
         {TEXT("'proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg", "proj_bias"},

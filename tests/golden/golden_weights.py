@@ -27,6 +27,8 @@ def randomise(model, seed, logit_scale):
                     parameter.fill_(math.log(logit_scale))
                 elif isinstance(module, (nn.LayerNorm, nn.BatchNorm2d)):
                     uniform(parameter, *((0.5, 1.5) if leaf == "weight" else (-0.4, 0.4)))
+                elif leaf == "gamma":  # of a layer scale: every block has its say
+                    uniform(parameter, 0.2, 0.6)
                 elif leaf.endswith("bias"):
                     normal(parameter, 0.2)
                 elif isinstance(module, nn.Embedding) or "embed" in leaf or leaf == "cls_token":

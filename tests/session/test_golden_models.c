@@ -34,6 +34,8 @@ static const char *const names[] = {
     "openclip-vit-p16-gelu",
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",
+    "openclip-mobileclip-b",
+    "openclip-mobileclip-s",
     "openclip-eva01",
     "openclip-eva02",
     "openclip-eva02-e",

@@ -19,15 +19,15 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", "hf-chinese-clip", "hf-siglip",
-    "hf-siglip2",           "openclip-vit-p16-gelu",  "openclip-rn",     "openclip-eva01",
-    "openclip-eva02",       "openclip-eva02-e",
+    "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", "hf-chinese-clip",       "hf-siglip",
+    "hf-siglip2",           "openclip-vit-p16-gelu",  "openclip-rn",           "openclip-eva01",
+    "openclip-eva02",       "openclip-eva02-e",       "openclip-mobileclip-s",
 };
 
 /*
  * Least cosine with fp32 of any embedding. The transformers keep what is promised of real models;
- * the ResNet, of channels as few as 4 with random weights, not in bf16. None is promised for int4,
- * which here has every layer.
+ * the ResNet and FastViT, of channels as few as 4 with random weights, not in bf16. None is
+ * promised for int4, which here has every layer.
  */
 static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.9995, 0.9995, 0.995, 0.85},
@@ -41,6 +41,7 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.9995, 0.9995, 0.995, 0.85},
     /* EVA-02 E, whose norms make what each layer adds as large as the sum. */
     {1, 0.998, 0.9995, 0.995, 0.85},
+    {1, 0.998, 0.9995, 0.995, 0.3},
 };
 
 /* int4 would take int8 for weights as small as these. */

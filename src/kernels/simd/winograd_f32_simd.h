@@ -91,11 +91,6 @@ OSPREY__INLINE void transform_output(vec *x, const size_t step)
     x[step] = b - c - d;
 }
 
-OSPREY__INLINE vec load_channels(const float *p, size_t count)
-{
-    return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
-}
-
 /* Of one tile, whose first output is that of position; rows x columns of its outputs are there. */
 OSPREY__INLINE void finish_tile(const osprey__winograd_output_args *args, const float *sums,
                                 size_t position, size_t rows, size_t columns, size_t channel,
@@ -118,10 +113,7 @@ OSPREY__INLINE void finish_tile(const osprey__winograd_output_args *args, const 
             vec out = tile[y * SIZE + x] + bias;
             if (args->residual) out += load_channels(args->residual + at, count);
             out = vec_activate(activation, out, false);
-            if (count >= VEC_FLOATS)
-                vec_store(args->out + at, out);
-            else
-                vec_store_first(args->out + at, count, out);
+            store_channels(args->out + at, count, out);
         }
     }
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MobileCLIP's files: the reparameterised form of the weights, and what is refused. */
+#include "cmocka_all.h"
+#include "npy_read.h"
+#include "test_directory.h"
+
+#include <osprey/osprey.h>
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GOLDEN(name) OSPREY_TEST_DIR "/golden/models/" name
+#define MOBILE_S     GOLDEN("openclip-mobileclip-s")
+#define MOBILE_B     GOLDEN("openclip-mobileclip-b")
+#define SUMS         OSPREY_TEST_DIR "/golden/torch/openclip-mobileclip-s/open_clip_pytorch_model.bin"
+#define CONFIG       "open_clip_config.json"
+#define WEIGHTS      "open_clip_model.safetensors"
+
+static osprey_model *open_model(const char *path, const char *weights)
+{
+    osprey_error error;
+    osprey_model *model = NULL;
+    const osprey_model_options options = {.weights = weights};
+    if (osprey_model_open_with(path, &options, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    return model;
+}
+
+/* What timm's reparameterize_model leaves gives the embeddings of the branches that it added up. */
+static void test_reparameterised_weights(void **state)
+{
+    (void)state;
+    osprey_error error;
+    osprey_session *session = NULL;
+    osprey_model *model = open_model(MOBILE_S, SUMS);
+    const size_t width = osprey_model_get_info(model)->embed_dim;
+    assert_int_equal(osprey_session_create(model, NULL, &session, &error), OSPREY_OK);
+    npy pixels = npy_read(MOBILE_S "/pixels.npy"), wanted = npy_read(MOBILE_S "/image_embeds.npy");
+    const size_t count = pixels.dims[0] * width;
+    float *got = calloc(count, sizeof *got);
+    assert_int_equal(osprey_session_embed_pixels(session, pixels.data, pixels.dims[0],
+                                                 OSPREY_EMBED_UNIT_LENGTH, got, &error),
+                     OSPREY_OK);
+    for (size_t i = 0; i < count; i++) assert_true(fabsf(got[i] - wanted.data[i]) <= 1e-5F);
+    free(got);
+    free(pixels.data);
+    free(wanted.data);
+    osprey_session_free(session);
+    osprey_model_free(model);
+}
+
+static void test_towers_are_described(void **state)
+{
+    (void)state;
+    osprey_model *model = open_model(MOBILE_S, NULL);
+    const osprey_tower_info *image = &osprey_model_get_info(model)->image;
+    assert_string_equal(image->architecture, "fastvit");
+    assert_int_equal(image->width, 8);
+    assert_int_equal(image->layers, 5);
+    assert_int_equal(image->stage_layers[1], 2);
+    assert_int_equal(image->heads, 2);
+    assert_int_equal(image->mlp_width, 24);
+    osprey_model_free(model);
+    model = open_model(MOBILE_B, NULL);
+    image = &osprey_model_get_info(model)->image;
+    assert_string_equal(image->architecture, "conv_stem_vit");
+    assert_int_equal(image->width, 64);
+    assert_int_equal(image->layers, 2);
+    assert_int_equal(image->heads, 1);
+    assert_int_equal(image->patch_size, 2);
+    osprey_model_free(model);
+}
+
+static void link_model(test_directory *d, const char *source)
+{
+    static const char *const files[] = {WEIGHTS, "vocab.json", "merges.txt"};
+    test_directory_create(d);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        test_directory_link(d, source, files[i]);
+}
+
+static void test_contradictions_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *from, *to;
+        osprey_status status;
+        const char *words;
+    } changes[] = {
+        {MOBILE_S, "\"avg\"", "\"max\"", OSPREY_UNSUPPORTED, "\"timm_pool\" is \"max\""},
+        {MOBILE_S, "\"timm_proj\": null", "\"timm_proj\": \"mlp\"", OSPREY_UNSUPPORTED,
+         "\"timm_proj\" \"mlp\""},
+        {MOBILE_S, "\"image_size\": 64", "\"image_size\": 80", OSPREY_FORMAT,
+         "\"image_size\" is 80 x 80; multiples of 32 would be right for fastvit_mci1"},
+        {MOBILE_S, "\"embed_dim\": 24", "\"embed_dim\": 25", OSPREY_FORMAT,
+         "tensor \"visual.trunk.head.fc.weight\" has the shape [24, 128]"},
+        {MOBILE_S, "fastvit_mci1", "fastvit_t8", OSPREY_UNSUPPORTED, "fastvit_mci2"},
+        {MOBILE_S, "fastvit_mci1", "vit_base_mci_224", OSPREY_UNSUPPORTED, "\"token\" and null"},
+        {MOBILE_S, "\"no_causal_mask\": true", "\"no_causal_mask\": 3", OSPREY_FORMAT,
+         "no_causal_mask"},
+        {MOBILE_B, "\"token\"", "\"avg\"", OSPREY_UNSUPPORTED, "\"timm_pool\" is \"avg\""},
+        {MOBILE_B, "\"image_size\": 48", "\"image_size\": 64", OSPREY_FORMAT,
+         "tensor \"visual.trunk.pos_embed\" has the shape [1, 9, 64]"},
+        {MOBILE_B, "\"image_size\": 48", "\"image_size\": 40", OSPREY_FORMAT,
+         "multiples of 16 would be right"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        test_directory d;
+        link_model(&d, changes[i].source);
+        test_directory_replace(&d, changes[i].source, CONFIG, changes[i].from, changes[i].to);
+        osprey_error error = {0};
+        osprey_model *model = NULL;
+        assert_int_equal(osprey_model_open(d.path, &model, &error), changes[i].status);
+        assert_null(model);
+        if (!strstr(error.message, changes[i].words))
+            fail_msg("%s: %s: \"%s\" is missing", error.subject, error.message, changes[i].words);
+        test_directory_free(&d);
+    }
+}
+
+/* The golden weights with every `from` in their header replaced by as long a `to`. */
+static void write_weights(const test_directory *d, const char *from, const char *to)
+{
+    char path[1024];
+    const size_t most = 1 << 20, length = strlen(from);
+    char *bytes = malloc(most);
+    FILE *file = fopen(MOBILE_S "/" WEIGHTS, "rb");
+    assert_non_null(file);
+    const size_t count = fread(bytes, 1, most, file);
+    fclose(file);
+    uint64_t header;
+    memcpy(&header, bytes, sizeof header);
+    assert_true(count < most && length == strlen(to) && header < count - sizeof header);
+    size_t found = 0;
+    for (size_t i = sizeof header; i + length <= sizeof header + header; i++) {
+        if (memcmp(bytes + i, from, length) != 0) continue;
+        memcpy(bytes + i, to, length);
+        found++;
+    }
+    assert_true(found > 0);
+    snprintf(path, sizeof path, "%s/" WEIGHTS, d->path);
+    file = fopen(path, "wb");
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    fclose(file);
+    free(bytes);
+}
+
+/* Tensors under names, and in shapes, that the tower does not have. */
+static void test_hostile_tensors_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        osprey_status status;
+        const char *words;
+    } changes[] = {
+        {"visual.trunk.stages.0.blocks.0.token_mixer.norm.identity.weight",
+         "visual.trunk.stages.0.blocks.0.token_mixer.norm.identity.xeight", OSPREY_NOT_FOUND,
+         "token_mixer.norm.identity.weight"},
+        {"visual.trunk.stages.1.downsample.proj.0.large_conv.bn.running_var",
+         "visual.trunk.stages.1.downsample.proj.0.large_conv.bn.running_vax", OSPREY_NOT_FOUND,
+         "large_conv.bn.running_var"},
+        {"visual.trunk.stem.2.identity.weight", "visual.trunk.stem.2.identity.weighs",
+         OSPREY_NOT_FOUND, "stem.2.identity.weight"},
+        {"visual.trunk.final_conv.se.fc1.weight", "visual.trunk.final_conv.se.fc3.weight",
+         OSPREY_FORMAT, "visual.trunk.final_conv.se."},
+        {"[64,1,7,7]", "[7,1,7,64]", OSPREY_FORMAT, "[7, 1, 7, 64]"},
+        {"[8,1,1]", "[1,8,1]", OSPREY_FORMAT, "asks for [8, 1, 1]"},
+        {"[192,64]", "[64,192]", OSPREY_FORMAT, "token_mixer.qkv.weight"},
+        {"[8,3,3,3]", "[3,8,3,3]", OSPREY_FORMAT, "24 wide, which the heads of fastvit_mci1"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        test_directory d;
+        test_directory_create(&d);
+        test_directory_link(&d, MOBILE_S, "vocab.json");
+        test_directory_link(&d, MOBILE_S, "merges.txt");
+        test_directory_link(&d, MOBILE_S, CONFIG);
+        write_weights(&d, changes[i].from, changes[i].to);
+        osprey_error error = {0};
+        osprey_model *model = NULL;
+        assert_int_equal(osprey_model_open(d.path, &model, &error), changes[i].status);
+        assert_null(model);
+        if (!strstr(error.message, changes[i].words))
+            fail_msg("%s: %s: \"%s\" is missing", error.subject, error.message, changes[i].words);
+        test_directory_free(&d);
+    }
+}
+
+/* Weights alone do not say which trunk they are. */
+static void test_bare_weights_are_named(void **state)
+{
+    (void)state;
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    assert_int_equal(osprey_model_open(SUMS, &model, &error), OSPREY_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "MobileCLIP, which --arch names"));
+    const osprey_model_options options = {.arch = "MobileCLIP-S1"};
+    assert_int_equal(osprey_model_open_with(SUMS, &options, &model, &error), OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, "but MobileCLIP-S1 asks for [64, 3, 3, 3]"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reparameterised_weights),
+        cmocka_unit_test(test_towers_are_described),
+        cmocka_unit_test(test_contradictions_are_named),
+        cmocka_unit_test(test_hostile_tensors_are_named),
+        cmocka_unit_test(test_bare_weights_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
