@@ -28,13 +28,14 @@ from golden_weights import randomise, settle_batch_norms
 logging.disable_progress_bar()
 
 
-def hf_config(embed, act, text, vision):
+def hf_config(embed, act, text, vision, image_size=224):
     def tower(width, layers, heads):
         return {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads,
                 "intermediate_size": 4 * width, "hidden_act": act, "projection_dim": embed}
 
     return CLIPConfig(projection_dim=embed, text_config=tower(*text),
-                      vision_config=tower(*vision[:3]) | {"patch_size": vision[3]})
+                      vision_config=tower(*vision[:3]) | {"patch_size": vision[3],
+                                                          "image_size": image_size})
 
 
 # Text: width, layers, heads. Vision: the same and the patch size.
@@ -44,6 +45,7 @@ HUGGINGFACE = {
     "vit-b-32": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 32)),
     "vit-b-16": lambda: hf_config(512, "quick_gelu", (512, 12, 8), (768, 12, 12, 16)),
     "vit-l-14": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14)),
+    "vit-l-14-336": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14), 336),
     "vit-h-14": lambda: hf_config(1024, "gelu", (1024, 24, 16), (1280, 32, 16, 14)),
 }
 # Its text tower has BERT-base's defaults.
@@ -54,16 +56,31 @@ SIGLIP = {"siglip-b-16": SiglipConfig}
 OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "MobileCLIP-S1",
             "mobileclip-b": "MobileCLIP-B"}
 # TorchScript archives in half precision: name, file, shapes.
-OPENAI = {"vit-b-32-pt": ("ViT-B-32.pt", "ViT-B-32-quickgelu"),
-          "rn50x4-pt": ("RN50x4.pt", "RN50x4-quickgelu")}
+OPENAI = {f"{name.lower()}-pt": (f"{name}.pt", f"{name.removesuffix('px')}-quickgelu")
+          for name in ["ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336px", "RN50", "RN101",
+                       "RN50x4", "RN50x16", "RN50x64"]}
+
+
+def sizes(width, layers, heads):
+    return {"width": width, "layers": layers, "heads": heads, "hidden": 4 * width}
+
+
 # google-research/vision_transformer: file, a class of flax_reference, its fields.
-VIT_B = {"width": 768, "layers": 12, "heads": 12, "hidden": 3072, "classes": 1000}
-FLAX = {"vit-b-16-npz": ("ViT-B_16.npz", "VisionTransformer", {"patch": 16, **VIT_B}),
-        "r50-vit-b-16": ("R50+ViT-B_16.npz", "VisionTransformer",
-                         {"patch": 1, "resnet": (3, 4, 9), **VIT_B}),
-        "r26-vit-s-32": ("R26_S_32.npz", "VisionTransformer",
-                         {"patch": 1, "width": 384, "layers": 12, "heads": 6, "hidden": 1536,
-                          "classes": 1000, "resnet": (2, 2, 2, 2)}),
+VIT_TI, VIT_S, VIT_B = sizes(192, 12, 3), sizes(384, 12, 6), sizes(768, 12, 12)
+VIT_L, VIT_H = sizes(1024, 24, 16), sizes(1280, 32, 16)
+
+
+def npz_vit(file, vit, patch=1, **fields):
+    return file, "VisionTransformer", {"patch": patch, **vit, "classes": 1000, **fields}
+
+
+FLAX = {"vit-ti-16-npz": npz_vit("Ti_16.npz", VIT_TI, 16),
+        "vit-s-16-npz": npz_vit("S_16.npz", VIT_S, 16),
+        "vit-b-16-npz": npz_vit("ViT-B_16.npz", VIT_B, 16),
+        "vit-l-16-npz": npz_vit("ViT-L_16.npz", VIT_L, 16),
+        "vit-h-14-npz": npz_vit("ViT-H_14.npz", VIT_H, 14),
+        "r50-vit-b-16": npz_vit("R50+ViT-B_16.npz", VIT_B, resnet=(3, 4, 9)),
+        "r26-vit-s-32": npz_vit("R26_S_32.npz", VIT_S, resnet=(2, 2, 2, 2)),
         "mixer-b-16": ("Mixer-B_16.npz", "MlpMixer",
                        {"patch": 16, "width": 768, "layers": 12, "token_hidden": 384,
                         "channel_hidden": 3072, "classes": 1000}),
@@ -71,11 +88,17 @@ FLAX = {"vit-b-16-npz": ("ViT-B_16.npz", "VisionTransformer", {"patch": 16, **VI
                        {"patch": 16, "width": 1024, "layers": 24, "token_hidden": 512,
                         "channel_hidden": 4096, "classes": 1000})}
 # LiT: a vocabulary beside it.
-BERT_BASE = {"width": 768, "layers": 12, "heads": 12, "hidden": 3072, "vocabulary": 30522,
-             "positions": 512}
-FLAX["lit-b-16-b-2"] = ("LiT-B16B_2.npz", "Lit",
-                        {"image": {"patch": 16, **VIT_B, "classes": 0}, "text": BERT_BASE,
-                         "classes": 768})
+BERT = {"vocabulary": 30522, "positions": 512}
+
+
+def lit(file, vit, bert, width, image_head=False):
+    image = {"patch": 16, **vit, "classes": width if image_head else 0}
+    return file, "Lit", {"image": image, "text": bert | BERT, "classes": width}
+
+
+FLAX |= {"lit-b-16-b": lit("LiT-B16B.npz", VIT_B, VIT_B, 768, image_head=True),
+         "lit-b-16-b-2": lit("LiT-B16B_2.npz", VIT_B, VIT_B, 768),
+         "lit-l-16-l": lit("LiT-L16L.npz", VIT_L, VIT_L, 1024)}
 NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *SIGLIP, *OPENCLIP, *OPENAI, *FLAX]
 
 
@@ -122,7 +145,9 @@ def make(name, folder):
         with no_init_weights():
             model = CLIPModel(HUGGINGFACE[name]())
         randomise(model, seed=1, logit_scale=100).save_pretrained(folder, max_shard_size="2GB")
-        CLIPImageProcessorPil().save_pretrained(folder)
+        size = model.config.vision_config.image_size
+        CLIPImageProcessorPil(size={"shortest_edge": size},
+                              crop_size={"height": size, "width": size}).save_pretrained(folder)
         golden_vocabulary.save_plain(folder, *golden_vocabulary.builtin())
         golden_vocabulary.save_special_tokens(folder, 77)
     elif name in CHINESE_CLIP:
@@ -150,7 +175,7 @@ def make(name, folder):
         if has_texts(name):
             inputs.append(np.zeros((1, 16), np.int32))
             golden_vocabulary.save_wordpiece(
-                folder, golden_vocabulary.wordpiece(BERT_BASE["vocabulary"]), "vocab.txt")
+                folder, golden_vocabulary.wordpiece(BERT["vocabulary"]), "vocab.txt")
         weights = make_flax_models.weights(flax_model(name), 1, *inputs)
         if "stem/kernel" in weights:
             # What the blocks' biases add to every token would hide the picture from the mean.

@@ -57,7 +57,7 @@ def flax_reference(name, model_dir, work):
     if not full_size_models.has_texts(name):
         images, _ = full_size_models.flax_model(name).apply(model, pixels)
         return given | {"images": np.asarray(images)}
-    size = full_size_models.BERT_BASE["vocabulary"]
+    size = full_size_models.BERT["vocabulary"]
     _, tokens = make_flax_models.lit_tokens(golden_vocabulary.wordpiece(size), TEXTS)
     images, texts, _ = full_size_models.flax_model(name).apply(model, pixels, tokens)
     return given | {"images": np.asarray(images), "texts": np.asarray(texts)}
@@ -264,10 +264,13 @@ def check(name, binary, work, keep):
 
 
 def main():
-    names = ["vit-b-32", "vit-l-14", "vit-h-14", "rn50x4", "vit-b-32-pt", "rn50x4-pt",
-             "eva02-b-16", "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
-             "chinese-clip-b-16", "siglip-b-16", "lit-b-16-b-2", "mobileclip-s1",
-             "mobileclip-b", SENTENCE_ENCODER]
+    names = ["vit-b-32", "vit-b-16", "vit-l-14", "vit-l-14-336", "vit-h-14", "rn50x4",
+             "vit-b-32-pt", "vit-b-16-pt", "vit-l-14-pt", "vit-l-14-336px-pt",
+             "rn50-pt", "rn101-pt", "rn50x4-pt", "rn50x16-pt", "rn50x64-pt",
+             "vit-ti-16-npz", "vit-s-16-npz", "vit-b-16-npz", "vit-l-16-npz", "vit-h-14-npz",
+             "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
+             "lit-b-16-b", "lit-b-16-b-2", "lit-l-16-l", "chinese-clip-b-16", "siglip-b-16",
+             "eva02-b-16", "mobileclip-s1", "mobileclip-b", SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")
