@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
-#include "base/status.h"
 #include "model/towers.h"
 
 #include <math.h>
@@ -9,16 +8,7 @@
 static float *query_floats(osprey__tower_builder *b, const char *name, size_t rank,
                            const size_t *dims)
 {
-    const osprey__value_id id = osprey__build_tensor_part(b, name, 0, 3, rank, dims);
-    if (id == OSPREY__NO_VALUE) return NULL;
-    float *floats = osprey__graph_constant_f32(&b->graph->values[id]);
-    if (!floats) {
-        osprey_error error;
-        osprey__fail_memory(&error,
-                            osprey__shape_elements(&b->graph->values[id].shape) * sizeof *floats);
-        osprey__graph_fail(b->graph, &error);
-    }
-    return floats;
+    return osprey__constant_floats(b, osprey__build_tensor_part(b, name, 0, 3, rank, dims));
 }
 
 /* What the probe becomes, times scale: the same query for every picture, so it is computed here. */

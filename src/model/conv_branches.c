@@ -18,18 +18,6 @@ static void *allocate(osprey__tower_builder *builder, size_t count, size_t size)
     return NULL;
 }
 
-float *osprey__read_floats(osprey__tower_builder *builder, const char *name, size_t rank,
-                           const size_t *dims)
-{
-    osprey__value_id id = osprey__build_tensor(builder, name, rank, dims);
-    if (id == OSPREY__NO_VALUE) return NULL;
-    const osprey__value *value = &builder->graph->values[id];
-    const size_t count = osprey__shape_elements(&value->shape);
-    float *floats = allocate(builder, count, sizeof *floats);
-    if (floats) osprey__to_f32(value->dtype, value->data, count, floats);
-    return floats;
-}
-
 double *osprey__read_batch_norm(osprey__tower_builder *builder, const char *prefix, size_t channels)
 {
     static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
@@ -41,7 +29,7 @@ double *osprey__read_batch_norm(osprey__tower_builder *builder, const char *pref
     for (size_t i = 0; i < PARTS && complete; i++) {
         if (i == MEAN) before_statistics = builder->parameters;
         osprey__tensor_name name = osprey__tensor_name_print("%s%s", prefix, parts[i]);
-        values[i] = osprey__read_floats(builder, name.text, 1, &channels);
+        values[i] = osprey__build_floats(builder, name.text, 1, &channels);
         complete = values[i];
     }
     builder->parameters = before_statistics; /* the running statistics are buffers */
@@ -89,8 +77,8 @@ void osprey__branches_add_conv(osprey__conv_branches *conv, const char *prefix, 
 {
     osprey__tensor_name weight_name = osprey__tensor_name_print("%sconv.weight", prefix);
     osprey__tensor_name norm_name = osprey__tensor_name_print("%sbn.", prefix);
-    float *weight = osprey__read_floats(conv->builder, weight_name.text, 4,
-                                        (size_t[]){conv->out, filter_inputs(conv), size, size});
+    float *weight = osprey__build_floats(conv->builder, weight_name.text, 4,
+                                         (size_t[]){conv->out, filter_inputs(conv), size, size});
     double *norm =
         weight ? osprey__read_batch_norm(conv->builder, norm_name.text, conv->out) : NULL;
     if (norm && begin(conv)) {
@@ -106,9 +94,10 @@ void osprey__branches_add_sum(osprey__conv_branches *conv, const char *prefix)
     osprey__tensor_name weight_name = osprey__tensor_name_print("%sweight", prefix);
     osprey__tensor_name bias_name = osprey__tensor_name_print("%sbias", prefix);
     float *weight =
-        osprey__read_floats(conv->builder, weight_name.text, 4,
-                            (size_t[]){conv->out, filter_inputs(conv), conv->size, conv->size});
-    float *bias = weight ? osprey__read_floats(conv->builder, bias_name.text, 1, &conv->out) : NULL;
+        osprey__build_floats(conv->builder, weight_name.text, 4,
+                             (size_t[]){conv->out, filter_inputs(conv), conv->size, conv->size});
+    float *bias =
+        weight ? osprey__build_floats(conv->builder, bias_name.text, 1, &conv->out) : NULL;
     if (bias && begin(conv)) {
         add_filter(conv, weight, conv->size, NULL);
         for (size_t o = 0; o < conv->out; o++) conv->bias[o] += (double)bias[o];
@@ -133,7 +122,7 @@ void osprey__branches_add_identity(osprey__conv_branches *conv, const char *pref
 
 void osprey__branches_scale(osprey__conv_branches *conv, const char *name)
 {
-    float *gamma = osprey__read_floats(conv->builder, name, 3, (size_t[]){conv->out, 1, 1});
+    float *gamma = osprey__build_floats(conv->builder, name, 3, (size_t[]){conv->out, 1, 1});
     if (gamma && begin(conv)) {
         const size_t taps = filter_inputs(conv) * conv->size * conv->size;
         for (size_t o = 0; o < conv->out; o++) {

@@ -24,11 +24,6 @@ typedef struct osprey__conv_branches {
     double *bias;         /* [out] */
 } osprey__conv_branches;
 
-/* Elements as floats, to be freed with osprey__free; NULL on failure. The tensor counts as used,
- * and as parameters. */
-float *osprey__read_floats(osprey__tower_builder *builder, const char *name, size_t rank,
-                           const size_t *dims);
-
 /* y = x * scale + shift, what a batch norm does at inference: one block of 2 * channels, scales
  * first, to be freed with osprey__free; NULL on failure. */
 double *osprey__read_batch_norm(osprey__tower_builder *builder, const char *prefix,

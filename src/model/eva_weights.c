@@ -4,8 +4,6 @@
 #include "base/status.h"
 #include "model/timm_trunks.h"
 
-#include <string.h>
-
 #define TRUNK "visual.trunk."
 #define BLOCK TRUNK "blocks.0."
 
@@ -47,23 +45,12 @@ osprey_status osprey__eva_shapes(const osprey__shape_reader *shapes, osprey__ima
     return OSPREY_OK;
 }
 
-/* The tower ends with its class token and its own head, as every published EVA-CLIP has it. */
-static osprey_status check_use(const osprey__model_config *config, osprey_error *error)
-{
-    const osprey__timm_trunk *trunk = &config->trunk;
-    if (strcmp(trunk->pool, "token") == 0 && !*trunk->proj) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
-                        "\"timm_pool\" is \"%s\" and \"timm_proj\" \"%s\"; of %s osprey has the "
-                        "published form, \"token\" and null",
-                        trunk->pool, trunk->proj, trunk->name);
-}
-
 osprey_status osprey__read_eva(const osprey__shape_reader *shapes, const osprey__timm_entry *entry,
                                osprey__model_config *config)
 {
     const osprey__image_config said = config->image;
     osprey__image_config *image = &config->image;
-    OSPREY_TRY(check_use(config, shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
     OSPREY_TRY(osprey__eva_shapes(shapes, image));
     if (said.image_height != image->image_height || said.image_width != image->image_width)
         return osprey__fail(shapes->error, OSPREY_FORMAT, config->file,
@@ -71,12 +58,7 @@ osprey_status osprey__read_eva(const osprey__shape_reader *shapes, const osprey_
                             "those of %zu x %zu pixels",
                             said.image_height, said.image_width, image->image_height,
                             image->image_width);
-    if (image->width % entry->head_width)
-        return osprey__fail(shapes->error, OSPREY_FORMAT, shapes->file,
-                            "the image tower is %zu wide, which the heads of %s, %zu wide, do not "
-                            "divide",
-                            image->width, entry->name, entry->head_width);
-    image->heads = image->width / entry->head_width;
+    OSPREY_TRY(osprey__timm_heads(shapes, entry, image->width, &image->heads));
     image->branch_norm = entry->branch_norm;
     image->rotary_side = entry->rotary_side;
     return OSPREY_OK;

@@ -97,7 +97,7 @@ static osprey__value_id build_excitation(osprey__tower_builder *b, const char *b
     const size_t channels = map_of(b, x).channels;
     const osprey__tensor *reduced =
         osprey__weights_find(b->model->weights, in_block(block, "fc1.weight").text);
-    const size_t hidden = reduced && reduced->rank ? reduced->dims[0] : 1;
+    const size_t hidden = reduced && reduced->rank && reduced->dims[0] ? reduced->dims[0] : 1;
     osprey__value_id y = build_mean(b, block, x);
     y = build_pointwise(b, block, "fc1.", channels, hidden, y);
     y = build_activation(b, block, "relu", OSPREY_ACTIVATION_RELU, y);
@@ -214,9 +214,9 @@ static osprey__value_id build_scaled_linear(osprey__tower_builder *b, const char
                         bias_name = in_block(prefix, "bias");
     const size_t dims[] = {out, in, 1, 1};
     osprey__value_id inputs[] = {x, OSPREY__NO_VALUE, OSPREY__NO_VALUE};
-    float *gamma = osprey__read_floats(b, scale, 3, (size_t[]){out, 1, 1});
-    float *weight = gamma ? osprey__read_floats(b, weight_name.text, rank, dims) : NULL;
-    float *bias = weight ? osprey__read_floats(b, bias_name.text, 1, &out) : NULL;
+    float *gamma = osprey__build_floats(b, scale, 3, (size_t[]){out, 1, 1});
+    float *weight = gamma ? osprey__build_floats(b, weight_name.text, rank, dims) : NULL;
+    float *bias = weight ? osprey__build_floats(b, bias_name.text, 1, &out) : NULL;
     float *to;
     if (bias) {
         inputs[1] = osprey__graph_new_constant(b->graph, weight_name.text, 2, dims, &to);
@@ -239,7 +239,7 @@ static osprey__value_id build_mlp(osprey__tower_builder *b, const char *block, c
     const size_t channels = map_of(b, x).channels;
     const osprey__tensor *widened =
         osprey__weights_find(b->model->weights, in_block(mlp.text, "fc1.weight").text);
-    const size_t hidden = widened && widened->rank ? widened->dims[0] : 1;
+    const size_t hidden = widened && widened->rank && widened->dims[0] ? widened->dims[0] : 1;
     const block_shape shape = {.out = channels, .size = 7, .stride = 1, .grouped = true};
     osprey__conv_branches conv = begin_branches(b, &shape, x);
     osprey__branches_add_conv(&conv, in_block(mlp.text, "conv.").text, shape.size);
@@ -288,8 +288,8 @@ static osprey__value_id build_attention(osprey__tower_builder *b, const char *bl
     osprey__tensor_name mixer = in_block(block, "token_mixer."),
                         name = in_block(mixer.text, "qkv.");
     osprey__value_id qkv[3];
-    float *weight =
-        osprey__read_floats(b, in_block(name.text, "weight").text, 2, (size_t[]){3 * width, width});
+    float *weight = osprey__build_floats(b, in_block(name.text, "weight").text, 2,
+                                         (size_t[]){3 * width, width});
     double *norm = weight ? osprey__read_batch_norm(b, in_block(block, "norm.").text, width) : NULL;
     x = build_rows(b, block, x);
     for (size_t part = 0; norm && part < 3; part++)

@@ -5,33 +5,9 @@
 #include "model/timm_trunks.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define TRUNK OSPREY__MOBILE_TRUNK
 #define STEM  TRUNK "patch_embed.backbone."
-
-/* The trunk's own head is the projection, as in every published MobileCLIP. */
-static osprey_status check_use(const osprey__model_config *config, const char *pool,
-                               osprey_error *error)
-{
-    const osprey__timm_trunk *trunk = &config->trunk;
-    if (strcmp(trunk->pool, pool) == 0 && !*trunk->proj) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
-                        "\"timm_pool\" is \"%s\" and \"timm_proj\" \"%s\"; of %s osprey has the "
-                        "published form, \"%s\" and null",
-                        trunk->pool, trunk->proj, trunk->name, pool);
-}
-
-static osprey_status read_heads(const osprey__shape_reader *shapes, const osprey__timm_entry *entry,
-                                size_t width, size_t *heads)
-{
-    *heads = width / entry->head_width;
-    if (width % entry->head_width == 0) return OSPREY_OK;
-    return osprey__fail(shapes->error, OSPREY_FORMAT, shapes->file,
-                        "the image tower is %zu wide, which the heads of %s, %zu wide, do not "
-                        "divide",
-                        width, entry->name, entry->head_width);
-}
 
 /* The sides are those of whole patches, or positions of the last stage. */
 static osprey_status check_size(const osprey__model_config *config, size_t cell,
@@ -49,7 +25,7 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
 {
     osprey__image_config *image = &config->image;
     const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
-    OSPREY_TRY(check_use(config, "avg", shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "avg", shapes->error));
     OSPREY_TRY(check_size(config, OSPREY__FASTVIT_CELL, shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_FASTVIT,
                                     .image_height = image->image_height,
@@ -66,7 +42,8 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
         image->stage_layers[stage] = osprey__shape_blocks(shapes, prefix, 0, ".mlp.fc1.weight");
         image->layers += image->stage_layers[stage];
     }
-    return read_heads(shapes, entry, image->width << (OSPREY__FASTVIT_STAGES - 1), &image->heads);
+    return osprey__timm_heads(shapes, entry, image->width << (OSPREY__FASTVIT_STAGES - 1),
+                              &image->heads);
 }
 
 osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,
@@ -76,7 +53,7 @@ osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,
     static const char patch[] = STEM "2.conv.weight";
     osprey__image_config *image = &config->image;
     const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
-    OSPREY_TRY(check_use(config, "token", shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_CONV_STEM_VIT,
                                     .image_height = image->image_height,
                                     .image_width = image->image_width,
@@ -90,5 +67,5 @@ osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,
                                  &image->mlp_width));
     image->layers = osprey__shape_blocks(shapes, TRUNK "blocks.", 0, ".norm1.weight");
     OSPREY_TRY(check_size(config, OSPREY__CONV_STEM_REDUCTION * image->patch_size, shapes->error));
-    return read_heads(shapes, entry, image->width, &image->heads);
+    return osprey__timm_heads(shapes, entry, image->width, &image->heads);
 }

@@ -20,6 +20,28 @@ static const osprey__timm_entry entries[] = {
 
 #define ENTRIES (sizeof entries / sizeof *entries)
 
+osprey_status osprey__timm_check_use(const osprey__model_config *config, const char *pool,
+                                     osprey_error *error)
+{
+    const osprey__timm_trunk *trunk = &config->trunk;
+    if (strcmp(trunk->pool, pool) == 0 && !*trunk->proj) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
+                        "\"timm_pool\" is \"%s\" and \"timm_proj\" \"%s\"; of %s osprey has the "
+                        "published form, \"%s\" and null",
+                        trunk->pool, trunk->proj, trunk->name, pool);
+}
+
+osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
+                                 const osprey__timm_entry *entry, size_t width, size_t *heads)
+{
+    *heads = width / entry->head_width;
+    if (width % entry->head_width == 0) return OSPREY_OK;
+    return osprey__fail(shapes->error, OSPREY_FORMAT, shapes->file,
+                        "the image tower is %zu wide, which the heads of %s, %zu wide, do not "
+                        "divide",
+                        width, entry->name, entry->head_width);
+}
+
 static osprey_status fail_unknown(const char *name, const char *file, osprey_error *error)
 {
     osprey__buffer names = {0};

@@ -29,6 +29,15 @@ struct osprey__timm_entry {
     size_t rotary_side; /* the same */
 };
 
+/* For the readers. The trunk's own head is the projection, behind this pool, as in every published
+ * model of these families; else OSPREY_UNSUPPORTED. */
+osprey_status osprey__timm_check_use(const osprey__model_config *config, const char *pool,
+                                     osprey_error *error);
+
+/* How many of the entry's heads that width has. Errors: OSPREY_FORMAT. */
+osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
+                                 const osprey__timm_entry *entry, size_t width, size_t *heads);
+
 /* Entries with this reader: EVA (Fang et al., 2022), EVA-02 (Fang et al., 2023) as in EVA-CLIP (Sun
  * et al., 2023). */
 osprey__timm_reader osprey__read_eva;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/tower_builder.h"
 
-#include "base/memory.h"
 #include "base/status.h"
 
 #include <math.h>
@@ -101,21 +100,23 @@ osprey__value_id osprey__build_tensor_part(osprey__tower_builder *builder, const
     return add_constant(builder, name, find(builder, name, rank, all), part * elements, rank, dims);
 }
 
+float *osprey__constant_floats(osprey__tower_builder *builder, osprey__value_id id)
+{
+    if (id == OSPREY__NO_VALUE) return NULL;
+    const osprey__value *value = &builder->graph->values[id];
+    float *floats = osprey__graph_constant_f32(value);
+    if (!floats) {
+        osprey_error error;
+        osprey__fail_memory(&error, osprey__shape_elements(&value->shape) * sizeof *floats);
+        osprey__graph_fail(builder->graph, &error);
+    }
+    return floats;
+}
+
 float *osprey__build_floats(osprey__tower_builder *builder, const char *name, size_t rank,
                             const size_t *dims)
 {
-    const osprey__tensor *tensor = find(builder, name, rank, dims);
-    if (!tensor) return NULL;
-    float *floats = osprey__calloc(tensor->elements, sizeof *floats);
-    if (!floats) {
-        osprey_error error;
-        osprey__fail_memory(&error, tensor->elements * sizeof *floats);
-        osprey__graph_fail(builder->graph, &error);
-        return NULL;
-    }
-    osprey__to_f32(tensor->dtype, tensor->data, tensor->elements, floats);
-    builder->parameters += tensor->elements;
-    return floats;
+    return osprey__constant_floats(builder, osprey__build_tensor(builder, name, rank, dims));
 }
 
 /* What a tensor has besides the elements' order: the dims that it is published with. */

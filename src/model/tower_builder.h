@@ -46,8 +46,12 @@ osprey__value_id osprey__build_tensor_part(osprey__tower_builder *builder, const
                                            size_t part, size_t parts, size_t rank,
                                            const size_t *dims);
 
+/* The elements of a constant, which the caller frees with osprey__free; NULL on failure, and of
+ * OSPREY__NO_VALUE. */
+float *osprey__constant_floats(osprey__tower_builder *builder, osprey__value_id id);
+
 /* The elements of the tensor of that name and exactly those dims, which the caller frees with
- * osprey__free; NULL on failure. Counts as parameters. */
+ * osprey__free; NULL on failure. The tensor counts as used, and as parameters. */
 float *osprey__build_floats(osprey__tower_builder *builder, const char *name, size_t rank,
                             const size_t *dims);
 

@@ -93,6 +93,8 @@ static int create_locked(const char *temporary)
     }
 }
 
+_Static_assert(OSPREY__FILE_WRITER_PATH_BYTES >= PATH_MAX, "realpath writes as much");
+
 /* Fills writer->target. A dangling link would be replaced by the file, unlike any other. */
 static osprey_status find_target(osprey__file_writer *writer, const char *path, osprey_error *error)
 {
