@@ -28,6 +28,7 @@ typedef struct peer {
     const osprey_model_info *info;
     osprey_session *session;
     line_list labels, prompts;
+    bool is_image;
     float *pixels;
     size_t pixel_images;
     float *embeddings; /* of the last run; [batch, D] */
@@ -67,7 +68,7 @@ static const char *job_string(const peer *p, const char *key)
 }
 
 /* A file of the job's folder, with a NUL behind its end. */
-static char *read_file(const peer *p, const char *name, size_t *bytes)
+static char *read_file(const peer *p, const char *name)
 {
     char path[LINE_BYTES];
     snprintf(path, sizeof path, "%s/%s", job_string(p, "folder"), name);
@@ -79,14 +80,12 @@ static char *read_file(const peer *p, const char *name, size_t *bytes)
     if (!data || fread(data, 1, (size_t)size, file) != (size_t)size) stop(path, "cannot be read");
     fclose(file);
     data[size] = '\0';
-    *bytes = (size_t)size;
     return data;
 }
 
 static void read_lines(const peer *p, const char *name, line_list *list)
 {
-    size_t bytes;
-    list->text = read_file(p, name, &bytes);
+    list->text = read_file(p, name);
     for (char *line = list->text, *end; (end = strchr(line, '\n')); line = end + 1) {
         if (list->count == MOST_LINES) stop(name, "has too many lines");
         *end = '\0';
@@ -108,15 +107,26 @@ static void start(peer *p, const char *job)
         .threads = (size_t)json_integer_value(json_object_get(p->job, "threads")),
     };
     check(osprey_session_create(p->model, &options, &p->session, &error), &error);
-    if (image) {
-        size_t bytes;
-        p->pixels = (float *)read_file(p, "pixels.f32", &bytes);
-        p->pixel_images =
-            bytes / (3 * p->info->image_height * p->info->image_width * sizeof *p->pixels);
-    } else {
-        read_lines(p, "labels.txt", &p->labels);
-        read_lines(p, "prompts.txt", &p->prompts);
-    }
+    p->is_image = image;
+    if (image) return;
+    read_lines(p, "labels.txt", &p->labels);
+    read_lines(p, "prompts.txt", &p->prompts);
+}
+
+/* The first photographs, as many as are asked for: a cold start reads one. */
+static void read_pixels(peer *p, size_t images)
+{
+    if (images <= p->pixel_images) return;
+    char path[LINE_BYTES];
+    snprintf(path, sizeof path, "%s/pixels.f32", job_string(p, "folder"));
+    const size_t image_floats = 3 * p->info->image_height * p->info->image_width;
+    FILE *file = fopen(path, "rb");
+    p->pixels = realloc(p->pixels, images * image_floats * sizeof *p->pixels);
+    if (!file || !p->pixels ||
+        fread(p->pixels, image_floats * sizeof *p->pixels, images, file) != images)
+        stop(path, "cannot be read, or has fewer images than the batch");
+    fclose(file);
+    p->pixel_images = images;
 }
 
 static work prepare(peer *p, const json_t *request)
@@ -124,8 +134,10 @@ static work prepare(peer *p, const json_t *request)
     work w = {.peer = p,
               .batch = (size_t)json_integer_value(json_object_get(request, "batch")),
               .template_count = (size_t)json_integer_value(json_object_get(request, "templates"))};
-    size_t most = p->pixels ? p->pixel_images : p->prompts.count;
-    if (w.batch > most) stop("batch", "is larger than what there is to embed");
+    if (p->is_image)
+        read_pixels(p, w.batch);
+    else if (w.batch > p->prompts.count)
+        stop("batch", "is larger than what there is to embed");
     if (w.template_count == 1) {
         static const char *const photo[] = {"a photo of a {}."};
         w.templates = photo;
@@ -162,7 +174,7 @@ static void run(const work *w)
     osprey_error error;
     if (w->templates)
         run_label_set(w);
-    else if (p->pixels)
+    else if (p->is_image)
         check(osprey_session_embed_pixels(p->session, p->pixels, w->batch, OSPREY_EMBED_UNIT_LENGTH,
                                           p->embeddings, &error),
               &error);
