@@ -317,9 +317,10 @@ OSPREY_API osprey_status osprey_engine_plan_memory(const osprey_model *model,
 OSPREY_API const osprey_engine_info *osprey_model_get_engine(const osprey_model *model);
 
 /*
- * Reads the whole engine and holds it against its checksums. Without this call, opening does that
- * for all but the towers' weights and tables, and the first run of each tower for these. Errors:
- * OSPREY_FORMAT (the section is named), OSPREY_INVALID_ARGUMENT (no engine).
+ * Reads the whole engine and holds it against its checksums; what lies between sections has to be
+ * zero. Without this call, opening does that for all but the towers' weights and tables, and the
+ * first run of each tower for these. Errors: OSPREY_FORMAT (the section is named),
+ * OSPREY_INVALID_ARGUMENT (no engine).
  */
 OSPREY_API osprey_status osprey_engine_verify(const osprey_model *model, osprey_error *error);
 

@@ -159,6 +159,7 @@ static osprey_status open_entry(const char *file, osprey_model **model, osprey_e
 {
     bool verify = is_from_before_boot(file);
     OSPREY_TRY(osprey_model_open(file, model, error));
+    if ((*model)->engine) (*model)->engine->is_cached = true;
     osprey_status status = verify ? osprey_engine_verify(*model, error) : OSPREY_OK;
     if (status == OSPREY_OK) {
         utimensat(AT_FDCWD, file, NULL, 0);

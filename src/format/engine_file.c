@@ -140,8 +140,13 @@ const osprey__engine_section *osprey__engine_file_find(const osprey__engine_file
 osprey_status osprey__engine_file_verify(const osprey__engine_file *file, const char *path,
                                          osprey_error *error)
 {
-    for (size_t i = 0; i < file->section_count; i++)
-        OSPREY_TRY(osprey__engine_section_verify(&file->sections[i], path, error));
+    for (size_t i = 0; i < file->section_count; i++) {
+        const osprey__engine_section *section = &file->sections[i];
+        OSPREY_TRY(osprey__engine_section_verify(section, path, error));
+        if (i + 1 == file->section_count) break;
+        for (const uint8_t *at = section->bytes + section->length; at < section[1].bytes; at++)
+            if (*at) return damaged(path, "bytes between two sections are not zero", error);
+    }
     return OSPREY_OK;
 }
 

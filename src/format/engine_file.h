@@ -76,7 +76,7 @@ osprey_status osprey__engine_section_verify(const osprey__engine_section *sectio
 osprey_status osprey__engine_section_damaged(const osprey__engine_section *section,
                                              const char *path, osprey_error *error);
 
-/* Every section. */
+/* Every section, and the zeros between them. */
 osprey_status osprey__engine_file_verify(const osprey__engine_file *file, const char *path,
                                          osprey_error *error);
 

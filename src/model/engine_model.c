@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 bool osprey__is_engine(const char *path)
 {
@@ -302,6 +303,15 @@ osprey_status osprey_engine_verify(const osprey_model *model, osprey_error *erro
     if (!model->engine)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->name, "is no engine");
     return osprey__engine_file_verify(&model->engine->file, model->engine->path, error);
+}
+
+osprey_status osprey__engine_found_damaged(const osprey__engine *engine, osprey_status status,
+                                           osprey_error *error)
+{
+    if (!engine->is_cached || unlink(engine->path) != 0) return status;
+    return osprey__fail(error, status, engine->path,
+                        "the cache's engine was damaged, and has been removed; the next start "
+                        "compiles the model anew");
 }
 
 void osprey__engine_free(osprey__engine *engine)

@@ -31,7 +31,13 @@ struct osprey__engine {
     /* The weights and constants of the image and the text tower are as written: some run has read
      * them and compared. */
     atomic_bool is_verified[2];
+    bool is_cached; /* an entry of the cache's, to be removed when it turns out damaged */
 };
+
+/* What is to be done, and said, after a run found the engine damaged: returns status, an error of
+ * osprey__weight_check's, and where the engine is the cache's, removes it and says so. */
+osprey_status osprey__engine_found_damaged(const osprey__engine *engine, osprey_status status,
+                                           osprey_error *error);
 
 /* Whether the file at path is an engine by its ending or by its first bytes. */
 bool osprey__is_engine(const char *path);

@@ -211,8 +211,11 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
         tower->inputs[tower->input_ids[i]] = batch->inputs[i];
     /* The first run of an engine's tower, in whichever session, checks what it reads. */
     const bool checks = tower->is_verified && !atomic_load(tower->is_verified);
-    const char *path = checks ? session->model->engine->path : NULL;
-    if (checks) OSPREY_TRY(osprey__weight_check_begin(&tower->check, session->pool, path, error));
+    const osprey__engine *engine = session->model->engine;
+    osprey_status status = OSPREY_OK;
+    if (checks)
+        status = osprey__weight_check_begin(&tower->check, session->pool, engine->path, error);
+    if (status != OSPREY_OK) return osprey__engine_found_damaged(engine, status, error);
     osprey__run run = {
         .plan = plan,
         .pool = session->pool,
@@ -231,7 +234,8 @@ osprey_status osprey__tower_run(osprey_session *session, osprey__tower *tower,
     };
     osprey__cpu_run(&run);
     if (checks) {
-        OSPREY_TRY(osprey__weight_check_end(&tower->check, path, error));
+        status = osprey__weight_check_end(&tower->check, engine->path, error);
+        if (status != OSPREY_OK) return osprey__engine_found_damaged(engine, status, error);
         atomic_store(tower->is_verified, true);
     }
     *rows = osprey__run_value(&run, plan->graph->output);

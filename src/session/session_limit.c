@@ -79,8 +79,14 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
         if (bytes > least) least = bytes;
     }
     size_t taken = round_up_mib(osprey__resident_bytes(), 4) + CALLERS_BYTES;
-    session->images_at_once = fewer_images(session, max_bytes > taken ? max_bytes - taken : 0);
-    taken += working_bytes(session, session->images_at_once);
+    const size_t room = max_bytes > taken ? max_bytes - taken : 0;
+    session->images_at_once = fewer_images(session, room);
+    size_t working = working_bytes(session, session->images_at_once);
+    while (session->images_at_once > 1 && room < working + least) {
+        session->images_at_once /= 2;
+        working = working_bytes(session, session->images_at_once);
+    }
+    taken += working;
     if (max_bytes < taken + least)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
                             "a limit of %zuM is too low for %s, which runs in %zuM or more",

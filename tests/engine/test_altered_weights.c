@@ -30,7 +30,7 @@ static int make_engine(void **state)
     return status == OSPREY_OK ? 0 : -1;
 }
 
-/* Changes a bit of the section's byte at that place; doing it again mends it. */
+/* Changes a bit of the byte at that place from the section's beginning; doing it again mends it. */
 static void alter(const char *section, size_t place)
 {
     osprey_error error;
@@ -38,13 +38,13 @@ static void alter(const char *section, size_t place)
     assert_int_equal(osprey__engine_file_open(engine_path(), &file, &error), OSPREY_OK);
     const osprey__engine_section *found = osprey__engine_file_find(&file, section);
     assert_non_null(found);
-    assert_true(place < found->length);
-    const long at = (long)(found->bytes - (const uint8_t *)file.map.bytes + place);
+    const size_t at = (size_t)(found->bytes - (const uint8_t *)file.map.bytes) + place;
+    assert_true(at < file.map.length);
     const int byte = found->bytes[place];
     osprey__engine_file_close(&file);
     FILE *stream = fopen(engine_path(), "r+b");
     assert_non_null(stream);
-    assert_int_equal(fseek(stream, at, SEEK_SET), 0);
+    assert_int_equal(fseek(stream, (long)at, SEEK_SET), 0);
     assert_int_equal(fputc(byte ^ 4, stream), byte ^ 4);
     assert_int_equal(fclose(stream), 0);
 }
@@ -164,12 +164,30 @@ static void test_other_sections_are_checked_at_once(void **state)
     }
 }
 
+/* No result depends on what lies between two sections; whoever asks for every byte is told. */
+static void test_bytes_between_sections_are_verified(void **state)
+{
+    (void)state;
+    osprey_error error;
+    const size_t behind = section_bytes("image.graph");
+    assert_true(behind % OSPREY__ENGINE_PAGE != 0);
+    alter("image.graph", behind);
+    osprey_model *model = open_model(engine_path());
+    assert_int_equal(osprey_engine_verify(model, &error), OSPREY_FORMAT);
+    assert_string_equal(error.subject, engine_path());
+    assert_non_null(strstr(error.message, "not zero"));
+    alter("image.graph", behind);
+    assert_int_equal(osprey_engine_verify(model, &error), OSPREY_OK);
+    osprey_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_altered_weights_are_refused),
         cmocka_unit_test(test_verified_once),
         cmocka_unit_test(test_other_sections_are_checked_at_once),
+        cmocka_unit_test(test_bytes_between_sections_are_verified),
     };
     return cmocka_run_group_tests(tests, make_engine, remove_directory);
 }

@@ -3,6 +3,7 @@
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
+#include "format/engine_file.h"
 
 #include <osprey/osprey.h>
 
@@ -139,6 +140,50 @@ static void test_damaged_entries_are_replaced(void **state)
         osprey_model_free(model);
     }
     free(good);
+    osprey_cache_list_free(list);
+}
+
+/* The cached engine's image tower run on black. */
+static osprey_status run_cached(const char *path, osprey_error *error)
+{
+    osprey_model *model = open_cached(path, 100);
+    const osprey_model_info *info = osprey_model_get_info(model);
+    osprey_session *session = open_session(model, OSPREY_TOWER_IMAGE);
+    float *pixels = calloc(3 * info->image_height * info->image_width, sizeof *pixels);
+    float *embedding = calloc(info->embed_dim, sizeof *embedding);
+    osprey_status status =
+        osprey_session_embed_pixels(session, pixels, 1, OSPREY_EMBED_RAW, embedding, error);
+    free(embedding);
+    free(pixels);
+    osprey_session_free(session);
+    osprey_model_free(model);
+    return status;
+}
+
+/* Damage that the first run finds: the entry goes, so that the next start has a good one. */
+static void test_what_a_run_finds_damaged_is_removed(void **state)
+{
+    (void)state;
+    osprey_error error = {0};
+    const char *path = golden_model(SMALL);
+    assert_true(is_cached(path, 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    const char *entry = list->entries[0].file;
+    size_t length;
+    uint8_t *bytes = read_bytes(entry, &length);
+    osprey__engine_file file;
+    assert_int_equal(osprey__engine_file_parse(bytes, length, entry, &file, &error), OSPREY_OK);
+    const osprey__engine_section *weights = osprey__engine_file_find(&file, "image.weights");
+    bytes[weights->bytes - bytes + (ptrdiff_t)weights->length / 2] ^= 1;
+    assert_int_equal(osprey__file_write(entry, bytes, length, NULL), OSPREY_OK);
+    assert_int_equal(run_cached(path, &error), OSPREY_FORMAT);
+    assert_string_equal(error.subject, entry);
+    assert_non_null(strstr(error.message, "removed"));
+    assert_int_equal(entries(), 0);
+    assert_int_equal(run_cached(path, &error), OSPREY_OK);
+    assert_int_equal(entries(), 1);
+    free(bytes);
     osprey_cache_list_free(list);
 }
 
@@ -339,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup(test_found_again, use_cache),
         cmocka_unit_test_setup(test_a_changed_model_is_compiled_again, use_cache),
         cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
+        cmocka_unit_test_setup(test_what_a_run_finds_damaged_is_removed, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),
         cmocka_unit_test_setup(test_half_written_entries, use_cache),
         cmocka_unit_test_setup(test_a_temporary_name_is_taken_over, use_cache),
