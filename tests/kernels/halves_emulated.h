@@ -11,11 +11,9 @@
 #ifndef OSPREY_TESTS_KERNELS_HALVES_EMULATED_H
 #define OSPREY_TESTS_KERNELS_HALVES_EMULATED_H
 
-OSPREY__INLINE __m512d halves_widen(vec x, const int eighth)
-{
-    __m128i halves = _mm512_extracti32x4_epi32(_mm512_castps_si512(x), eighth);
-    return _mm512_cvtps_pd(_mm256_cvtph_ps(halves));
-}
+/* A macro, for the quarter has to be a constant also where nothing is inlined. */
+#define QUARTER(x, i)                                                                              \
+    _mm512_cvtps_pd(_mm256_cvtph_ps(_mm512_extracti32x4_epi32(_mm512_castps_si512(x), i)))
 
 OSPREY__INLINE __m128i halves_round(__m512d x)
 {
@@ -30,18 +28,19 @@ OSPREY__INLINE __m128i halves_round(__m512d x)
 OSPREY__INLINE vec halves_multiply_add(vec factor, vec columns, vec sum)
 {
     __m512i out = _mm512_setzero_si512();
-#define EIGHTH(i)                                                                                  \
+#define MULTIPLY_ADD(i)                                                                            \
     out = _mm512_inserti32x4(                                                                      \
         out,                                                                                       \
-        halves_round(_mm512_fmadd_pd(halves_widen(factor, i), halves_widen(columns, i),            \
-                                     halves_widen(sum, i))),                                       \
+        halves_round(_mm512_fmadd_pd(QUARTER(factor, i), QUARTER(columns, i), QUARTER(sum, i))),   \
         i)
-    EIGHTH(0);
-    EIGHTH(1);
-    EIGHTH(2);
-    EIGHTH(3);
-#undef EIGHTH
+    MULTIPLY_ADD(0);
+    MULTIPLY_ADD(1);
+    MULTIPLY_ADD(2);
+    MULTIPLY_ADD(3);
+#undef MULTIPLY_ADD
     return _mm512_castsi512_ps(out);
 }
+
+#undef QUARTER
 
 #endif
