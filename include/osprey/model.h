@@ -61,8 +61,8 @@ OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "eva",
-                                 "conv_stem_vit", "fastvit", "clip_text" or "bert"; static
-                                 storage */
+                                 "conv_stem_vit", "fastvit", "clip_text", "bert" or
+                                 "siglip_text"; static storage */
     uint64_t parameters;      /* elements of the tensors that the tower uses */
     size_t width;             /* of the residual stream; a ResNet's or FastViT's first stage */
     size_t layers;            /* transformer blocks; a ResNet's bottlenecks in all stages */

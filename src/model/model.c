@@ -239,6 +239,7 @@ static const char *text_architecture(const osprey__text_config *text)
 {
     static const char *const names[] = {
         [OSPREY__TEXT_CLIP] = "clip_text",
+        [OSPREY__TEXT_CLIP_FILLED] = "clip_text",
         [OSPREY__TEXT_BERT] = "bert",
         [OSPREY__TEXT_SIGLIP] = "siglip_text",
     };
