@@ -80,6 +80,28 @@ def save_reference(work, arrays):
         np.save(work / f"reference-{stem}.npy", np.ascontiguousarray(value))
 
 
+def of_transformers(name):
+    """Classes of the model, its image processor and its tokenizer, and how that pads; None: the
+    model is not one of transformers'."""
+    import transformers
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    import full_size_models as models
+
+    if name in models.HUGGINGFACE:
+        return (transformers.CLIPModel, CLIPImageProcessorPil, transformers.CLIPTokenizer,
+                {"padding": True, "max_length": 77})
+    if name in models.CHINESE_CLIP:
+        return (transformers.ChineseCLIPModel, models.ChineseCLIPImageProcessorPil,
+                transformers.BertTokenizer, {"padding": True, "max_length": 512})
+    if name in models.SIGLIP:
+        # Without a mask: it was trained on its padding.
+        return (transformers.SiglipModel, models.SiglipImageProcessorPil,
+                transformers.SiglipTokenizer,
+                {"padding": "max_length", "max_length": 64, "return_attention_mask": False})
+    return None
+
+
 def reference(name, model_dir, work):
     """What the model's own library answers. Runs in a process of its own to free its memory."""
     import torch
@@ -98,41 +120,14 @@ def reference(name, model_dir, work):
         save_reference(work, flax_reference(name, model_dir, work))
         return
     with torch.inference_mode():
-        if name in full_size_models.HUGGINGFACE:
-            from transformers import CLIPModel, CLIPTokenizer
-            from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-            model = CLIPModel.from_pretrained(model_dir, dtype=torch.float32).eval()
-            processor = CLIPImageProcessorPil.from_pretrained(model_dir)
+        if transformers_classes := of_transformers(name):
+            model_class, processor_class, tokenizer_class, padded = transformers_classes
+            model = model_class.from_pretrained(model_dir, dtype=torch.float32).eval()
+            processor = processor_class.from_pretrained(model_dir)
             seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
-            tokens = CLIPTokenizer.from_pretrained(model_dir)(
-                TEXTS, padding=True, truncation=True, max_length=77, return_tensors="pt")
+            tokens = tokenizer_class.from_pretrained(model_dir)(
+                TEXTS, truncation=True, return_tensors="pt", **padded)
             texts = model.get_text_features(**tokens).pooler_output
-
-            def embed(pixels):
-                return model.get_image_features(pixels).pooler_output
-        elif name in full_size_models.CHINESE_CLIP:
-            from transformers import BertTokenizer, ChineseCLIPModel
-
-            model = ChineseCLIPModel.from_pretrained(model_dir, dtype=torch.float32).eval()
-            processor = full_size_models.ChineseCLIPImageProcessorPil.from_pretrained(model_dir)
-            seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
-            tokens = BertTokenizer.from_pretrained(model_dir)(
-                TEXTS, padding=True, truncation=True, max_length=512, return_tensors="pt")
-            texts = model.get_text_features(**tokens).pooler_output
-
-            def embed(pixels):
-                return model.get_image_features(pixels).pooler_output
-        elif name in full_size_models.SIGLIP:
-            from transformers import SiglipModel, SiglipTokenizer
-
-            model = SiglipModel.from_pretrained(model_dir, dtype=torch.float32).eval()
-            processor = full_size_models.SiglipImageProcessorPil.from_pretrained(model_dir)
-            seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
-            tokens = SiglipTokenizer.from_pretrained(model_dir)(
-                TEXTS, padding="max_length", truncation=True, max_length=64,
-                return_tensors="pt")
-            texts = model.get_text_features(tokens["input_ids"]).pooler_output
 
             def embed(pixels):
                 return model.get_image_features(pixels).pooler_output

@@ -4,6 +4,7 @@
 #include "cmocka_all.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char *golden_model(const char *name)
 {
@@ -19,6 +20,16 @@ osprey_model *open_model(const char *path)
     if (osprey_model_open(path, &model, &error) != OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
     return model;
+}
+
+void refuse_model(const char *path, osprey_status status, const char *words)
+{
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    assert_int_equal(osprey_model_open(path, &model, &error), status);
+    assert_null(model);
+    if (!strstr(error.message, words))
+        fail_msg("%s: %s: \"%s\" is missing", error.subject, error.message, words);
 }
 
 osprey_session *create_session(const osprey_model *model, const osprey_session_options *options)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Models and sessions that have to open: an error ends the running cmocka test, which says it. */
+/* Models and sessions that have to open, or not to: else the running cmocka test ends, and says
+ * why. */
 #ifndef OSPREY_TESTS_OPEN_MODEL_H
 #define OSPREY_TESTS_OPEN_MODEL_H
 
@@ -11,6 +12,9 @@
 const char *golden_model(const char *name);
 
 osprey_model *open_model(const char *path);
+
+/* The model is refused with that status, and the words are in the error's message. */
+void refuse_model(const char *path, osprey_status status, const char *words);
 
 osprey_session *create_session(const osprey_model *model, const osprey_session_options *options);
 

@@ -19,92 +19,58 @@
         .pooling = OSPREY__POOL_HIGHEST_ID,                                                        \
     }
 
-#define ZOO_VIT(name, activations, size, patch, vision_width, vision_layers, head_width, mlp,      \
-                embedding, text_width, text_layers)                                                \
+/* What all families have, and behind it what the image tower's has besides. */
+#define ZOO_ENTRY(name, quick, size, stream_width, embedding, text_tower, ...)                     \
     {.gelu_name = name,                                                                            \
-     .quick_name = activations(name),                                                              \
+     .quick_name = quick,                                                                          \
      .config = {.layout = "openclip",                                                              \
                 .embed_dim = (embedding),                                                          \
-                .image = {.kind = OSPREY__IMAGE_VIT,                                               \
-                          .image_height = (size),                                                  \
+                .image = {.image_height = (size),                                                  \
                           .image_width = (size),                                                   \
-                          .width = (vision_width),                                                 \
-                          .layers = (vision_layers),                                               \
-                          .heads = (vision_width) / (head_width),                                  \
-                          .mlp_width = (mlp),                                                      \
-                          .patch_size = (patch),                                                   \
-                          .layer_norm_epsilon = 1e-5F},                                            \
-                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
+                          .width = (stream_width),                                                 \
+                          __VA_ARGS__},                                                            \
+                .text = text_tower}},
+
+#define ZOO_VIT(name, activations, size, patch, vision_width, vision_layers, head_width, mlp,      \
+                embedding, text_width, text_layers)                                                \
+    ZOO_ENTRY(name, activations(name), size, vision_width, embedding,                              \
+              TEXT_TOWER(text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_VIT,                \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F)
 
 #define ZOO_RESNET(name, activations, size, vision_width, stage1, stage2, stage3, stage4,          \
                    embedding, text_width, text_layers)                                             \
-    {.gelu_name = name,                                                                            \
-     .quick_name = activations(name),                                                              \
-     .config = {.layout = "openclip",                                                              \
-                .embed_dim = (embedding),                                                          \
-                .image = {.kind = OSPREY__IMAGE_MODIFIED_RESNET,                                   \
-                          .image_height = (size),                                                  \
-                          .image_width = (size),                                                   \
-                          .width = (vision_width),                                                 \
-                          .layers = (stage1) + (stage2) + (stage3) + (stage4),                     \
-                          .stage_layers = {stage1, stage2, stage3, stage4},                        \
-                          .heads = (vision_width)*32 / RESNET_HEAD_WIDTH,                          \
-                          .activation = OSPREY_ACTIVATION_RELU},                                   \
-                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
+    ZOO_ENTRY(name, activations(name), size, vision_width, embedding,                              \
+              TEXT_TOWER(text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_MODIFIED_RESNET,    \
+              .layers = (stage1) + (stage2) + (stage3) + (stage4),                                 \
+              .stage_layers = {stage1, stage2, stage3, stage4},                                    \
+              .heads = (vision_width)*32 / RESNET_HEAD_WIDTH,                                      \
+              .activation = OSPREY_ACTIVATION_RELU)
 
 #define ZOO_EVA(name, size, patch, vision_width, vision_layers, head_width, mlp, act, branch,      \
                 rotary, embedding, text_width, text_layers)                                        \
-    {.gelu_name = name,                                                                            \
-     .config = {.layout = "openclip",                                                              \
-                .embed_dim = (embedding),                                                          \
-                .image = {.kind = OSPREY__IMAGE_EVA,                                               \
-                          .image_height = (size),                                                  \
-                          .image_width = (size),                                                   \
-                          .width = (vision_width),                                                 \
-                          .layers = (vision_layers),                                               \
-                          .heads = (vision_width) / (head_width),                                  \
-                          .mlp_width = (mlp),                                                      \
-                          .patch_size = (patch),                                                   \
-                          .activation = OSPREY_ACTIVATION_##act,                                   \
-                          .layer_norm_epsilon = 1e-6F,                                             \
-                          .branch_norm = (branch),                                                 \
-                          .rotary_side = (rotary)},                                                \
-                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              TEXT_TOWER(text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_EVA,                \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_##act,    \
+              .layer_norm_epsilon = 1e-6F, .branch_norm = (branch), .rotary_side = (rotary))
 
 /* MLPs of FastViT are three times as wide as their stage, and the last stage has heads of 32. */
 #define ZOO_FASTVIT(name, size, vision_width, stage1, stage2, stage3, stage4, embedding,           \
                     text_width, text_layers)                                                       \
-    {.gelu_name = name,                                                                            \
-     .config = {.layout = "openclip",                                                              \
-                .embed_dim = (embedding),                                                          \
-                .image = {.kind = OSPREY__IMAGE_FASTVIT,                                           \
-                          .image_height = (size),                                                  \
-                          .image_width = (size),                                                   \
-                          .width = (vision_width),                                                 \
-                          .layers = (stage1) + (stage2) + (stage3) + (stage4),                     \
-                          .stage_layers = {stage1, stage2, stage3, stage4},                        \
-                          .heads = (vision_width)*8 / 32,                                          \
-                          .mlp_width = 3 * (vision_width),                                         \
-                          .activation = OSPREY_ACTIVATION_GELU},                                   \
-                .text = TEXT_TOWER(text_width, text_layers, CLIP_FILLED)}},
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              TEXT_TOWER(text_width, text_layers, CLIP_FILLED), .kind = OSPREY__IMAGE_FASTVIT,     \
+              .layers = (stage1) + (stage2) + (stage3) + (stage4),                                 \
+              .stage_layers = {stage1, stage2, stage3, stage4}, .heads = (vision_width)*8 / 32,    \
+              .mlp_width = 3 * (vision_width), .activation = OSPREY_ACTIVATION_GELU)
 
 #define ZOO_CONV_STEM_VIT(name, size, patch, stem, vision_width, vision_layers, head_width, mlp,   \
                           embedding, text_width, text_layers)                                      \
-    {.gelu_name = name,                                                                            \
-     .config = {.layout = "openclip",                                                              \
-                .embed_dim = (embedding),                                                          \
-                .image = {.kind = OSPREY__IMAGE_CONV_STEM_VIT,                                     \
-                          .image_height = (size),                                                  \
-                          .image_width = (size),                                                   \
-                          .width = (vision_width),                                                 \
-                          .stem_width = (stem),                                                    \
-                          .layers = (vision_layers),                                               \
-                          .heads = (vision_width) / (head_width),                                  \
-                          .mlp_width = (mlp),                                                      \
-                          .patch_size = (patch),                                                   \
-                          .activation = OSPREY_ACTIVATION_GELU,                                    \
-                          .layer_norm_epsilon = 1e-6F},                                            \
-                .text = TEXT_TOWER(text_width, text_layers, CLIP)}},
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              TEXT_TOWER(text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_CONV_STEM_VIT,      \
+              .stem_width = (stem), .layers = (vision_layers),                                     \
+              .heads = (vision_width) / (head_width), .mlp_width = (mlp), .patch_size = (patch),   \
+              .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = 1e-6F)
 
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"

@@ -66,11 +66,6 @@ static osprey_status reserve_run(osprey_session *session, osprey__tower *tower, 
                    threads * scratch_floats * sizeof(float), error);
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static osprey_status create_towers(osprey_session *session, osprey_tower towers,
                                    osprey__cpu_level level, osprey__precision_rules *rules,
                                    const osprey__reductions *reductions, size_t max_resident_bytes,
@@ -94,7 +89,7 @@ static osprey_status create_towers(osprey_session *session, osprey_tower towers,
         OSPREY_TRY(osprey__session_limit(session, max_resident_bytes, error));
     else if (session->image.plan)
         session->images_at_once =
-            smaller(session->images_at_once, osprey__images_near_cores(session));
+            osprey__smaller(session->images_at_once, osprey__images_near_cores(session));
     /* An engine says what will run: then the first run allocates nothing either. */
     if (model->engine && session->image.plan)
         return reserve_run(session, &session->image, session->images_at_once, 0,

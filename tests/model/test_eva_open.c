@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EVA towers whose configuration and weights contradict each other: what is said of them. */
 #include "cmocka_all.h"
+#include "model/openclip_changes.h"
+#include "open_model.h"
 #include "test_directory.h"
 
 #include <osprey/model.h>
@@ -12,24 +14,11 @@
 #define GOLDEN(name) OSPREY_TEST_DIR "/golden/models/" name
 #define EVA01        GOLDEN("openclip-eva01")
 #define EVA02        GOLDEN("openclip-eva02")
-#define CONFIG       "open_clip_config.json"
-
-static void link_model(test_directory *d, const char *source)
-{
-    static const char *const files[] = {"open_clip_model.safetensors", "vocab.json", "merges.txt"};
-    test_directory_create(d);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        test_directory_link(d, source, files[i]);
-}
 
 static void test_contradictions_are_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *source, *from, *to;
-        osprey_status status;
-        const char *words;
-    } changes[] = {
+    static const openclip_change changes[] = {
         {EVA02, "eva02_base_patch16_clip_224", "vit_base_patch16_224", OSPREY_UNSUPPORTED,
          "\"timm_model_name\" is \"vit_base_patch16_224\"; of timm's image towers there are eva_"},
         {EVA02, "\"timm_pool\": \"token\"", "\"timm_pool\": \"avg\"", OSPREY_UNSUPPORTED,
@@ -45,27 +34,13 @@ static void test_contradictions_are_named(void **state)
         {EVA01, "\"custom_text\": true", "\"custom_text\": false", OSPREY_NOT_FOUND,
          "positional_embedding"},
     };
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        test_directory d;
-        link_model(&d, changes[i].source);
-        test_directory_replace(&d, changes[i].source, CONFIG, changes[i].from, changes[i].to);
-        osprey_error error = {0};
-        osprey_model *model = NULL;
-        assert_int_equal(osprey_model_open(d.path, &model, &error), changes[i].status);
-        assert_null(model);
-        if (!strstr(error.message, changes[i].words))
-            fail_msg("%s: %s: \"%s\" is missing", error.subject, error.message, changes[i].words);
-        test_directory_free(&d);
-    }
+    refuse_openclip_changes(changes, sizeof changes / sizeof *changes);
 }
 
 static void test_the_weights_tell_sizes(void **state)
 {
     (void)state;
-    osprey_error error = {0};
-    osprey_model *model = NULL;
-    if (osprey_model_open(EVA02, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
+    osprey_model *model = open_model(EVA02);
     const osprey_tower_info *image = &osprey_model_get_info(model)->image;
     assert_string_equal(image->architecture, "eva");
     assert_int_equal(image->width, 128);
@@ -83,9 +58,9 @@ static void test_bare_weights_need_a_published_shape(void **state)
     (void)state;
     test_directory d;
     test_directory_create(&d);
-    test_directory_link(&d, EVA02, "open_clip_model.safetensors");
+    test_directory_link(&d, EVA02, OPENCLIP_WEIGHTS);
     char path[128];
-    snprintf(path, sizeof path, "%s/open_clip_model.safetensors", d.path);
+    snprintf(path, sizeof path, "%s/" OPENCLIP_WEIGHTS, d.path);
     osprey_error error = {0};
     osprey_model *model = NULL;
     assert_int_equal(osprey_model_open(path, &model, &error), OSPREY_UNSUPPORTED);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MobileCLIP's files: the reparameterised form of the weights, and what is refused. */
 #include "cmocka_all.h"
+#include "model/openclip_changes.h"
 #include "npy_read.h"
+#include "open_model.h"
 #include "test_directory.h"
 
 #include <osprey/osprey.h>
@@ -16,28 +18,18 @@
 #define MOBILE_S     GOLDEN("openclip-mobileclip-s")
 #define MOBILE_B     GOLDEN("openclip-mobileclip-b")
 #define SUMS         OSPREY_TEST_DIR "/golden/torch/openclip-mobileclip-s/open_clip_pytorch_model.bin"
-#define CONFIG       "open_clip_config.json"
-#define WEIGHTS      "open_clip_model.safetensors"
-
-static osprey_model *open_model(const char *path, const char *weights)
-{
-    osprey_error error;
-    osprey_model *model = NULL;
-    const osprey_model_options options = {.weights = weights};
-    if (osprey_model_open_with(path, &options, &model, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return model;
-}
 
 /* What timm's reparameterize_model leaves gives the embeddings of the branches that it added up. */
 static void test_reparameterised_weights(void **state)
 {
     (void)state;
     osprey_error error;
-    osprey_session *session = NULL;
-    osprey_model *model = open_model(MOBILE_S, SUMS);
+    osprey_model *model = NULL;
+    const osprey_model_options options = {.weights = SUMS};
+    if (osprey_model_open_with(MOBILE_S, &options, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    osprey_session *session = create_session(model, NULL);
     const size_t width = osprey_model_get_info(model)->embed_dim;
-    assert_int_equal(osprey_session_create(model, NULL, &session, &error), OSPREY_OK);
     npy pixels = npy_read(MOBILE_S "/pixels.npy"), wanted = npy_read(MOBILE_S "/image_embeds.npy");
     const size_t count = pixels.dims[0] * width;
     float *got = calloc(count, sizeof *got);
@@ -55,7 +47,7 @@ static void test_reparameterised_weights(void **state)
 static void test_towers_are_described(void **state)
 {
     (void)state;
-    osprey_model *model = open_model(MOBILE_S, NULL);
+    osprey_model *model = open_model(MOBILE_S);
     const osprey_tower_info *image = &osprey_model_get_info(model)->image;
     assert_string_equal(image->architecture, "fastvit");
     assert_int_equal(image->width, 8);
@@ -64,7 +56,7 @@ static void test_towers_are_described(void **state)
     assert_int_equal(image->heads, 2);
     assert_int_equal(image->mlp_width, 24);
     osprey_model_free(model);
-    model = open_model(MOBILE_B, NULL);
+    model = open_model(MOBILE_B);
     image = &osprey_model_get_info(model)->image;
     assert_string_equal(image->architecture, "conv_stem_vit");
     assert_int_equal(image->width, 64);
@@ -74,22 +66,10 @@ static void test_towers_are_described(void **state)
     osprey_model_free(model);
 }
 
-static void link_model(test_directory *d, const char *source)
-{
-    static const char *const files[] = {WEIGHTS, "vocab.json", "merges.txt"};
-    test_directory_create(d);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        test_directory_link(d, source, files[i]);
-}
-
 static void test_contradictions_are_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *source, *from, *to;
-        osprey_status status;
-        const char *words;
-    } changes[] = {
+    static const openclip_change changes[] = {
         {MOBILE_S, "\"avg\"", "\"max\"", OSPREY_UNSUPPORTED, "\"timm_pool\" is \"max\""},
         {MOBILE_S, "\"timm_proj\": null", "\"timm_proj\": \"mlp\"", OSPREY_UNSUPPORTED,
          "\"timm_proj\" \"mlp\""},
@@ -107,18 +87,7 @@ static void test_contradictions_are_named(void **state)
         {MOBILE_B, "\"image_size\": 48", "\"image_size\": 40", OSPREY_FORMAT,
          "multiples of 16 would be right"},
     };
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        test_directory d;
-        link_model(&d, changes[i].source);
-        test_directory_replace(&d, changes[i].source, CONFIG, changes[i].from, changes[i].to);
-        osprey_error error = {0};
-        osprey_model *model = NULL;
-        assert_int_equal(osprey_model_open(d.path, &model, &error), changes[i].status);
-        assert_null(model);
-        if (!strstr(error.message, changes[i].words))
-            fail_msg("%s: %s: \"%s\" is missing", error.subject, error.message, changes[i].words);
-        test_directory_free(&d);
-    }
+    refuse_openclip_changes(changes, sizeof changes / sizeof *changes);
 }
 
 /* The golden weights with every `from` in their header replaced by as long a `to`. */
@@ -127,7 +96,7 @@ static void write_weights(const test_directory *d, const char *from, const char 
     char path[1024];
     const size_t most = 1 << 20, length = strlen(from);
     char *bytes = malloc(most);
-    FILE *file = fopen(MOBILE_S "/" WEIGHTS, "rb");
+    FILE *file = fopen(MOBILE_S "/" OPENCLIP_WEIGHTS, "rb");
     assert_non_null(file);
     const size_t count = fread(bytes, 1, most, file);
     fclose(file);
@@ -141,7 +110,7 @@ static void write_weights(const test_directory *d, const char *from, const char 
         found++;
     }
     assert_true(found > 0);
-    snprintf(path, sizeof path, "%s/" WEIGHTS, d->path);
+    snprintf(path, sizeof path, "%s/" OPENCLIP_WEIGHTS, d->path);
     file = fopen(path, "wb");
     assert_int_equal(fwrite(bytes, 1, count, file), count);
     fclose(file);
@@ -177,14 +146,9 @@ static void test_hostile_tensors_are_named(void **state)
         test_directory_create(&d);
         test_directory_link(&d, MOBILE_S, "vocab.json");
         test_directory_link(&d, MOBILE_S, "merges.txt");
-        test_directory_link(&d, MOBILE_S, CONFIG);
+        test_directory_link(&d, MOBILE_S, OPENCLIP_CONFIG);
         write_weights(&d, changes[i].from, changes[i].to);
-        osprey_error error = {0};
-        osprey_model *model = NULL;
-        assert_int_equal(osprey_model_open(d.path, &model, &error), changes[i].status);
-        assert_null(model);
-        if (!strstr(error.message, changes[i].words))
-            fail_msg("%s: %s: \"%s\" is missing", error.subject, error.message, changes[i].words);
+        refuse_model(d.path, changes[i].status, changes[i].words);
         test_directory_free(&d);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/status.h"
 #include "input/text/bpe_merges.h"
+#include "input/text/stored_tokenizer.h"
 #include "input/text/token_map.h"
 
 #define MERGE_BYTES 16
@@ -40,6 +41,5 @@ osprey_status osprey__bpe_merges_load(osprey__bpe_merges *merges, osprey__byte_c
                                       (int32_t)id);
     }
     if (whole) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, file,
-                        "the engine's tokenizer is damaged; compile the model again");
+    return osprey__stored_tokenizer_damaged(file, error);
 }

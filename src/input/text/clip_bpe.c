@@ -130,22 +130,6 @@ static osprey_status encode_normal(encode_job *job, span text)
     return OSPREY_OK;
 }
 
-/* The longest added token of that kind at the front of text, or NULL. */
-static const osprey__added_token *match_added(const osprey__clip_bpe *tokenizer, span text,
-                                              bool normalized)
-{
-    const osprey__added_token *longest = NULL;
-    for (size_t i = 0; i < tokenizer->added_count; i++) {
-        const osprey__added_token *token = &tokenizer->added[i];
-        const osprey__code_points *content = &token->content;
-        if (content->at[0] != text.at[0] || token->normalized != normalized) continue;
-        if (content->count > text.count || (longest && content->count <= longest->content.count))
-            continue;
-        if (memcmp(content->at, text.at, content->count * sizeof *text.at) == 0) longest = token;
-    }
-    return longest;
-}
-
 typedef osprey_status encode_between(encode_job *job, span text);
 
 /* Finds the added tokens of that kind, and gives what lies between them to encode. */
@@ -153,17 +137,14 @@ static osprey_status split_added(encode_job *job, span text, bool normalized,
                                  encode_between *encode)
 {
     size_t begin = 0;
-    for (size_t at = 0; at < text.count && !is_full(job);) {
-        const osprey__added_token *token =
-            match_added(job->tokenizer, (span){text.at + at, text.count - at}, normalized);
-        if (!token) {
-            at++;
-            continue;
-        }
-        OSPREY_TRY(encode(job, (span){text.at + begin, at - begin}));
-        if (!is_full(job)) job->ids[job->count++] = token->id;
-        at += token->content.count;
-        begin = at;
+    while (!is_full(job)) {
+        const osprey__added_match found =
+            osprey__added_tokens_find(job->tokenizer->added, job->tokenizer->added_count, text.at,
+                                      text.count, begin, normalized);
+        if (!found.token) break;
+        OSPREY_TRY(encode(job, (span){text.at + begin, found.begin - begin}));
+        if (!is_full(job)) job->ids[job->count++] = found.token->id;
+        begin = found.end;
     }
     return encode(job, (span){text.at + begin, text.count - begin});
 }

@@ -150,10 +150,10 @@ osprey_status osprey__clip_bpe_add_token(osprey__clip_bpe *tokenizer, const char
                                          const char *file, osprey_error *error)
 {
     if (length == 0) return OSPREY_OK;
-    if (length > OSPREY__TOKEN_BYTES_LIMIT || tokenizer->added_count == OSPREY__CLIP_ADDED_LIMIT)
+    if (length > OSPREY__TOKEN_BYTES_LIMIT || tokenizer->added_count == OSPREY__ADDED_TOKENS_MAX)
         return osprey__fail(error, OSPREY_LIMIT, file,
                             "more than %zu added tokens, or one of more than %zu bytes",
-                            OSPREY__CLIP_ADDED_LIMIT, OSPREY__TOKEN_BYTES_LIMIT);
+                            OSPREY__ADDED_TOKENS_MAX, OSPREY__TOKEN_BYTES_LIMIT);
     osprey__added_token token = {.id = id, .normalized = normalized};
     OSPREY_TRY(read_content(&token.content, content, length, normalized, error));
     for (size_t i = 0; i < tokenizer->added_count; i++) {
@@ -177,9 +177,7 @@ osprey_status osprey__clip_bpe_add_token(osprey__clip_bpe *tokenizer, const char
 void osprey__clip_bpe_free(osprey__clip_bpe *tokenizer)
 {
     if (!tokenizer) return;
-    for (size_t i = 0; i < tokenizer->added_count; i++)
-        osprey__code_points_free(&tokenizer->added[i].content);
-    osprey__free(tokenizer->added);
+    osprey__added_tokens_free(tokenizer->added, tokenizer->added_count);
     osprey__bpe_merges_free(&tokenizer->merges);
     osprey__free(tokenizer);
 }

@@ -7,9 +7,9 @@
 #ifndef OSPREY_INPUT_TEXT_CLIP_BPE_BUILD_H
 #define OSPREY_INPUT_TEXT_CLIP_BPE_BUILD_H
 
+#include "input/text/added_tokens.h"
 #include "input/text/bpe_merges.h"
 #include "input/text/clip_bpe.h"
-#include "input/text/code_points.h"
 #include "input/text/token_map.h"
 
 #include <osprey/error.h>
@@ -18,17 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OSPREY__CLIP_START       "<|startoftext|>"
-#define OSPREY__CLIP_END         "<|endoftext|>"
-#define OSPREY__CLIP_WORD_END    "</w>"
-#define OSPREY__CLIP_ADDED_LIMIT ((size_t)4096)
-
-/* A token that is found in the text as a whole, before anything is split. */
-typedef struct osprey__added_token {
-    osprey__code_points content;
-    int32_t id;
-    bool normalized; /* looked for after normalisation, and itself normalised */
-} osprey__added_token;
+#define OSPREY__CLIP_START    "<|startoftext|>"
+#define OSPREY__CLIP_END      "<|endoftext|>"
+#define OSPREY__CLIP_WORD_END "</w>"
 
 struct osprey__clip_bpe {
     osprey__bpe_merges merges;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "input/text/clip_bpe_build.h"
+#include "input/text/stored_tokenizer.h"
 
 #define CODE_POINT_MAX 0x10ffffu
 
@@ -51,8 +52,7 @@ typedef struct loading {
 
 static osprey_status damaged(const loading *in)
 {
-    return osprey__fail(in->error, OSPREY_FORMAT, in->file,
-                        "the engine's tokenizer is damaged; compile the model again");
+    return osprey__stored_tokenizer_damaged(in->file, in->error);
 }
 
 static osprey_status take(loading *in, size_t bytes, uint64_t most, uint64_t *number)
@@ -104,7 +104,7 @@ static osprey_status load(loading *in)
     for (size_t i = 0; i < 256; i++) OSPREY_TRY(take_id(in, &tokenizer->byte_end_ids[i]));
     OSPREY_TRY(osprey__bpe_merges_load(&tokenizer->merges, &in->at, tokenizer->vocabulary, in->file,
                                        in->error));
-    OSPREY_TRY(take(in, 4, OSPREY__CLIP_ADDED_LIMIT, &added));
+    OSPREY_TRY(take(in, 4, OSPREY__ADDED_TOKENS_MAX, &added));
     tokenizer->added = osprey__calloc((size_t)added, sizeof *tokenizer->added);
     if (!tokenizer->added)
         return osprey__fail_memory(in->error, (size_t)added * sizeof *tokenizer->added);

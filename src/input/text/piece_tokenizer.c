@@ -110,27 +110,6 @@ static osprey_status encode_words(encode_job *job, span text)
     return encode_word(job, (span){text.at + begin, text.count - begin});
 }
 
-/* The longest added token of that kind at the front of text, or NULL. */
-static const osprey__added_piece *match_added(const osprey__piece_tokenizer *tokenizer, span text,
-                                              bool normalized)
-{
-    const osprey__added_piece *longest = NULL;
-    for (size_t i = 0; i < tokenizer->added_count; i++) {
-        const osprey__added_piece *token = &tokenizer->added[i];
-        const osprey__code_points *content = &token->content;
-        if (content->at[0] != text.at[0] || token->normalized != normalized) continue;
-        if (content->count > text.count || (longest && content->count <= longest->content.count))
-            continue;
-        if (memcmp(content->at, text.at, content->count * sizeof *text.at) == 0) longest = token;
-    }
-    return longest;
-}
-
-static bool is_space(int32_t point)
-{
-    return osprey__code_point_classify(point) == OSPREY__SPACE;
-}
-
 typedef osprey_status encode_between(encode_job *job, span text);
 
 /* Finds the added tokens of that kind, and gives what lies between them to encode. */
@@ -138,20 +117,14 @@ static osprey_status split_added(encode_job *job, span text, bool normalized,
                                  encode_between *encode)
 {
     size_t begin = 0;
-    for (size_t at = 0; at < text.count && !is_full(job);) {
-        const osprey__added_piece *token =
-            match_added(job->tokenizer, (span){text.at + at, text.count - at}, normalized);
-        if (!token) {
-            at++;
-            continue;
-        }
-        size_t end = at;
-        while (token->strips_left && end > begin && is_space(text.at[end - 1])) end--;
-        OSPREY_TRY(encode(job, (span){text.at + begin, end - begin}));
-        put(job, &token->id, 1);
-        at += token->content.count;
-        while (token->strips_right && at < text.count && is_space(text.at[at])) at++;
-        begin = at;
+    while (!is_full(job)) {
+        const osprey__added_match found =
+            osprey__added_tokens_find(job->tokenizer->added, job->tokenizer->added_count, text.at,
+                                      text.count, begin, normalized);
+        if (!found.token) break;
+        OSPREY_TRY(encode(job, (span){text.at + begin, found.begin - begin}));
+        put(job, &found.token->id, 1);
+        begin = found.end;
     }
     return encode(job, (span){text.at + begin, text.count - begin});
 }
@@ -203,21 +176,21 @@ osprey_status osprey__piece_tokenizer_encode(const osprey__piece_tokenizer *toke
 }
 
 osprey_status osprey__piece_tokenizer_add(osprey__piece_tokenizer *tokenizer, const char *content,
-                                          const osprey__added_piece *how, const char *file,
+                                          const osprey__added_token *how, const char *file,
                                           osprey_error *error)
 {
     const size_t length = strlen(content);
-    osprey__added_piece token = *how;
+    osprey__added_token token = *how;
     token.content = (osprey__code_points){0};
     if (!length) return OSPREY_OK;
-    if (length > OSPREY__TOKEN_BYTES_LIMIT || tokenizer->added_count == OSPREY__ADDED_PIECES_MAX)
+    if (length > OSPREY__TOKEN_BYTES_LIMIT || tokenizer->added_count == OSPREY__ADDED_TOKENS_MAX)
         return osprey__fail(error, OSPREY_LIMIT, file,
                             "more than %zu added tokens, or one of more than %zu bytes",
-                            OSPREY__ADDED_PIECES_MAX, OSPREY__TOKEN_BYTES_LIMIT);
+                            OSPREY__ADDED_TOKENS_MAX, OSPREY__TOKEN_BYTES_LIMIT);
     if (!tokenizer->added)
-        tokenizer->added = osprey__calloc(OSPREY__ADDED_PIECES_MAX, sizeof *tokenizer->added);
+        tokenizer->added = osprey__calloc(OSPREY__ADDED_TOKENS_MAX, sizeof *tokenizer->added);
     if (!tokenizer->added)
-        return osprey__fail_memory(error, OSPREY__ADDED_PIECES_MAX * sizeof *tokenizer->added);
+        return osprey__fail_memory(error, OSPREY__ADDED_TOKENS_MAX * sizeof *tokenizer->added);
     osprey_status status = osprey__code_points_decode(&token.content, content, length, error);
     if (status == OSPREY_OK && token.normalized)
         status = osprey__text_steps_run(&tokenizer->steps, &token.content, error);
@@ -250,9 +223,7 @@ fail:
 void osprey__piece_tokenizer_free(osprey__piece_tokenizer *tokenizer)
 {
     if (!tokenizer) return;
-    for (size_t i = 0; i < tokenizer->added_count; i++)
-        osprey__code_points_free(&tokenizer->added[i].content);
-    osprey__free(tokenizer->added);
+    osprey__added_tokens_free(tokenizer->added, tokenizer->added_count);
     osprey__text_steps_free(&tokenizer->steps);
     osprey__unigram_free(&tokenizer->unigram);
     osprey__bpe_merges_free(&tokenizer->bpe.merges);

@@ -9,8 +9,8 @@
 #define OSPREY_INPUT_TEXT_PIECE_TOKENIZER_H
 
 #include "base/buffer.h"
+#include "input/text/added_tokens.h"
 #include "input/text/bpe_merges.h"
-#include "input/text/code_points.h"
 #include "input/text/text_steps.h"
 #include "input/text/unigram.h"
 
@@ -19,17 +19,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* A token that is found in the text as a whole. */
-typedef struct osprey__added_piece {
-    osprey__code_points content;
-    int32_t id;
-    bool normalized;  /* looked for behind the steps, and itself went through them */
-    bool strips_left; /* takes the white space before it along, */
-    bool strips_right;
-} osprey__added_piece;
-
-#define OSPREY__ADDED_PIECES_MAX ((size_t)4096)
 
 typedef struct osprey__character_id {
     int32_t character, id;
@@ -51,7 +40,7 @@ typedef struct osprey__piece_tokenizer {
     bool is_unigram;
     osprey__unigram unigram;
     osprey__piece_merges bpe;
-    osprey__added_piece *added;
+    osprey__added_token *added;
     size_t added_count;
     bool splits_words; /* an underline begins a word, and each is cut by itself */
     size_t hidden;  /* pieces of every text's front that are dropped: transformers' SiglipTokenizer
@@ -66,7 +55,7 @@ typedef struct osprey__piece_tokenizer {
 /* Adds a token; of content without characters none. Errors: OSPREY_LIMIT (file is named),
  * OSPREY_OUT_OF_MEMORY. */
 osprey_status osprey__piece_tokenizer_add(osprey__piece_tokenizer *tokenizer, const char *content,
-                                          const osprey__added_piece *how, const char *file,
+                                          const osprey__added_token *how, const char *file,
                                           osprey_error *error);
 
 /* Sets hidden, to the pieces that the steps which are there already, and the unigram model, make of

@@ -208,7 +208,7 @@ static osprey_status read_added(parsing *p, const json_t *token)
     const char *content = NULL;
     size_t id = SIZE_MAX;
     bool single_word = false;
-    osprey__added_piece how = {0};
+    osprey__added_token how = {0};
     OSPREY_TRY(osprey__json_string(token, "content", p->file, &content, p->error));
     OSPREY_TRY(osprey__json_size(token, "id", p->file, &id, p->error));
     OSPREY_TRY(osprey__json_bool(token, "single_word", p->file, &single_word, p->error));

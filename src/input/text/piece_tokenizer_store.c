@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "input/text/piece_tokenizer.h"
+#include "input/text/stored_tokenizer.h"
 #include "input/text/token_map.h"
 
 #include <math.h>
@@ -55,7 +56,7 @@ static osprey_status put_merges(osprey__buffer *out, const osprey__piece_merges 
     return osprey__bpe_merges_store(&bpe->merges, out, error);
 }
 
-static osprey_status put_added(osprey__buffer *out, const osprey__added_piece *token,
+static osprey_status put_added(osprey__buffer *out, const osprey__added_token *token,
                                osprey_error *error)
 {
     OSPREY_TRY(put(out, (uint32_t)token->id, error));
@@ -98,8 +99,7 @@ typedef struct loading {
 
 static osprey_status damaged(const loading *in)
 {
-    return osprey__fail(in->error, OSPREY_FORMAT, in->file,
-                        "the engine's tokenizer is damaged; compile the model again");
+    return osprey__stored_tokenizer_damaged(in->file, in->error);
 }
 
 static osprey_status take(loading *in, uint64_t most, size_t *number)
@@ -193,7 +193,7 @@ static osprey_status take_merges(loading *in)
                                    in->error);
 }
 
-static osprey_status take_added(loading *in, osprey__added_piece *token)
+static osprey_status take_added(loading *in, osprey__added_token *token)
 {
     size_t count, point;
     OSPREY_TRY(take_id(in, false, &token->id));
@@ -225,10 +225,10 @@ static osprey_status load(loading *in)
     OSPREY_TRY(take(in, OSPREY__TOKEN_BYTES_LIMIT, &tokenizer->hidden));
     OSPREY_TRY(osprey__text_steps_load(&tokenizer->steps, &in->at, in->file, in->error));
     OSPREY_TRY(tokenizer->is_unigram ? take_unigram(in) : take_merges(in));
-    OSPREY_TRY(take(in, OSPREY__ADDED_PIECES_MAX, &added));
-    tokenizer->added = osprey__calloc(OSPREY__ADDED_PIECES_MAX, sizeof *tokenizer->added);
+    OSPREY_TRY(take(in, OSPREY__ADDED_TOKENS_MAX, &added));
+    tokenizer->added = osprey__calloc(OSPREY__ADDED_TOKENS_MAX, sizeof *tokenizer->added);
     if (!tokenizer->added)
-        return osprey__fail_memory(in->error, OSPREY__ADDED_PIECES_MAX * sizeof *tokenizer->added);
+        return osprey__fail_memory(in->error, OSPREY__ADDED_TOKENS_MAX * sizeof *tokenizer->added);
     while (tokenizer->added_count < added)
         OSPREY_TRY(take_added(in, &tokenizer->added[tokenizer->added_count++]));
     return in->at.remaining ? damaged(in) : OSPREY_OK;

@@ -245,7 +245,7 @@ static osprey_status add_special(const parsing *p, const char *content,
     if (i == p->vocabulary)
         return osprey__fail(p->error, OSPREY_FORMAT, p->file,
                             "the special token \"%.100s\" is not among its pieces", content);
-    const osprey__added_piece how = {.id = (int32_t)i, .strips_left = true, .strips_right = true};
+    const osprey__added_token how = {.id = (int32_t)i, .strips_left = true, .strips_right = true};
     *id = how.id;
     return osprey__piece_tokenizer_add(tokenizer, content, &how, p->file, p->error);
 }

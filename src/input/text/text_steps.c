@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "input/text/stored_tokenizer.h"
 
 #include <string.h>
 
@@ -342,9 +343,7 @@ osprey_status osprey__text_steps_load(osprey__text_steps *steps, osprey__byte_cu
     const uint8_t *charsmap = NULL;
     if (whole && take(at, UINT32_MAX, &charsmap_bytes))
         charsmap = osprey__cursor_take(at, charsmap_bytes);
-    if (!charsmap)
-        return osprey__fail(error, OSPREY_FORMAT, file,
-                            "the engine's tokenizer is damaged; compile the model again");
+    if (!charsmap) return osprey__stored_tokenizer_damaged(file, error);
     return osprey__charsmap_create(&steps->charsmap, charsmap, charsmap_bytes, file, error);
 }
 

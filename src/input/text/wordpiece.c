@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "input/text/code_points.h"
+#include "input/text/stored_tokenizer.h"
 #include "input/text/token_map.h"
 
 #include <string.h>
@@ -289,8 +290,7 @@ osprey_status osprey__wordpiece_load(const void *bytes, size_t length, const cha
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         uint64_t flag;
         if (!osprey__cursor_number(&at, 1, false, &flag) || flag > 1)
-            return osprey__fail(error, OSPREY_FORMAT, file,
-                                "the engine's tokenizer is damaged; compile the model again");
+            return osprey__stored_tokenizer_damaged(file, error);
         *flags[i] = flag == 1;
     }
     return osprey__wordpiece_create((const char *)at.at, at.remaining, file, &options, tokenizer,

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Golden models in OpenCLIP's layout whose configuration is changed, so that they are refused. */
+#ifndef OSPREY_TESTS_MODEL_OPENCLIP_CHANGES_H
+#define OSPREY_TESTS_MODEL_OPENCLIP_CHANGES_H
+
+#include <osprey/error.h>
+
+#include <stddef.h>
+
+#define OPENCLIP_CONFIG  "open_clip_config.json"
+#define OPENCLIP_WEIGHTS "open_clip_model.safetensors"
+
+typedef struct openclip_change {
+    const char *source, *from, *to; /* a model's directory; what its configuration has instead */
+    osprey_status status;
+    const char *words; /* as refuse_model has them */
+} openclip_change;
+
+void refuse_openclip_changes(const openclip_change *changes, size_t count);
+
+#endif
