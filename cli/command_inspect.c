@@ -37,7 +37,7 @@ static json_t *tower_json(const osprey_tower_info *tower)
     cli_json_set_known_size(object, "patch_size", tower->patch_size);
     if (tower->stage_layers[0]) {
         json_t *stages = json_array();
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; i < OSPREY_STAGES_MAX && tower->stage_layers[i]; i++)
             json_array_append_new(stages, json_integer((json_int_t)tower->stage_layers[i]));
         json_object_set_new(object, "stage_layers", stages);
     }

@@ -54,7 +54,9 @@ CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
 # SiglipConfig's defaults are those of base-patch16-224.
 SIGLIP = {"siglip-b-16": SiglipConfig}
 OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "MobileCLIP-S1",
-            "mobileclip-b": "MobileCLIP-B"}
+            "mobileclip-b": "MobileCLIP-B", "mobileclip2-s0": "MobileCLIP2-S0",
+            "mobileclip2-s2": "MobileCLIP2-S2", "mobileclip2-s3": "MobileCLIP2-S3",
+            "mobileclip2-s4": "MobileCLIP2-S4", "mobileclip2-b": "MobileCLIP2-B"}
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {f"{name.lower()}-pt": (f"{name}.pt", f"{name.removesuffix('px')}-quickgelu")
           for name in ["ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336px", "RN50", "RN101",
@@ -192,7 +194,9 @@ def make(name, folder):
         preprocessing = {"mean": open_clip.OPENAI_DATASET_MEAN,
                          "std": open_clip.OPENAI_DATASET_STD}
         if name.startswith("mobileclip"):
-            preprocessing = {"mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bilinear"}
+            preprocessing["interpolation"] = "bilinear"
+        if name.startswith("mobileclip") and name not in ("mobileclip2-s3", "mobileclip2-s4"):
+            preprocessing |= {"mean": [0, 0, 0], "std": [1, 1, 1]}
         (folder / "open_clip_config.json").write_text(
             json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing}), "utf-8")
     done.touch()

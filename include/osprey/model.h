@@ -58,6 +58,8 @@ typedef enum osprey_precision {
 /* "fp32", "bf16", ... Static storage. */
 OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 
+#define OSPREY_STAGES_MAX 5 /* of a convolutional tower */
+
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "eva",
@@ -67,11 +69,11 @@ typedef struct osprey_tower_info {
     size_t width;             /* of the residual stream; a ResNet's or FastViT's first stage */
     size_t layers;            /* transformer blocks; a ResNet's bottlenecks in all stages */
     size_t heads;
-    size_t mlp_width;       /* a Mixer's over the channels, */
-    size_t token_mlp_width; /* and over the tokens */
-    size_t patch_size;      /* a hybrid's: of its ResNet's feature map */
-    size_t stage_layers[4]; /* bottlenecks of each stage of a ResNet, also of a hybrid's; blocks
-                               of a FastViT's */
+    size_t mlp_width;                       /* a Mixer's over the channels, */
+    size_t token_mlp_width;                 /* and over the tokens */
+    size_t patch_size;                      /* a hybrid's: of its ResNet's feature map */
+    size_t stage_layers[OSPREY_STAGES_MAX]; /* bottlenecks of each stage of a ResNet, also of a
+                                               hybrid's; blocks of a FastViT's */
     osprey_activation activation;
 } osprey_tower_info;
 

@@ -39,7 +39,7 @@ typedef enum osprey__image_kind {
     OSPREY__IMAGE_EVA,             /* EVA-CLIP's ViT, as timm has it */
     OSPREY__IMAGE_CONV_STEM_VIT, /* MobileCLIP-B's: a ViT whose patches three convolutions make, as
                                     timm has it */
-    OSPREY__IMAGE_FASTVIT,       /* MobileCLIP's: convolutions, and attention in the last stage, as
+    OSPREY__IMAGE_FASTVIT,       /* MobileCLIP's: convolutions, and attention in the last stages, as
                                     timm has it */
 } osprey__image_kind;
 
@@ -67,15 +67,15 @@ typedef struct osprey__image_config {
     size_t width;                         /* of the residual stream; a ResNet's first stage */
     size_t layers; /* blocks; a ResNet's bottlenecks in all stages; 0: the model
                       has no image tower, and the rest is 0 too */
-    size_t
-        stage_layers[4]; /* ResNet, also a hybrid's: bottlenecks of each stage; FastViT: blocks */
-    size_t stem_width;   /* hybrid: of the ResNet's first convolution; of a convolutional stem's */
-    size_t heads;        /* ResNet: of the attention pool; 0 in a Mixer */
-    size_t mlp_width;    /* 0 in a ResNet; a Mixer's over channels */
+    size_t stage_layers[OSPREY_STAGES_MAX]; /* ResNet, also a hybrid's: bottlenecks of each stage;
+                                               FastViT: blocks */
+    size_t stem_width; /* hybrid: of the ResNet's first convolution; of a convolutional stem's */
+    size_t heads;      /* ResNet: of the attention pool; 0 in a Mixer */
+    size_t mlp_width;  /* 0 in a ResNet; a Mixer's over channels */
     size_t token_mlp_width; /* Mixer: of the MLP over tokens */
     size_t patch_size;      /* 0 in a ResNet; a hybrid's on the feature map */
     osprey_activation activation;
-    float layer_norm_epsilon; /* 0 in a ResNet */
+    float layer_norm_epsilon; /* 0 in a ResNet, and where a FastViT has batch norms alone */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
     bool has_projection;   /* LiT: a layer to the embedding's width, where the file has one */

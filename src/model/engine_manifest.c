@@ -78,6 +78,7 @@ static const field fields[] = {
     AS_SIZE("image_stage_2", config.image.stage_layers[1], 0, LAYERS),
     AS_SIZE("image_stage_3", config.image.stage_layers[2], 0, LAYERS),
     AS_SIZE("image_stage_4", config.image.stage_layers[3], 0, LAYERS),
+    AS_SIZE("image_stage_5", config.image.stage_layers[4], 0, LAYERS),
     AS_SIZE("image_heads", config.image.heads, 0, WIDTH),
     AS_SIZE("image_mlp_width", config.image.mlp_width, 0, WIDTH),
     AS_SIZE("image_token_mlp_width", config.image.token_mlp_width, 0, WIDTH),

@@ -252,13 +252,14 @@ static osprey__value_id build_mlp(osprey__tower_builder *b, const char *block, c
     return build_add(b, block, "mlp.add", y, x);
 }
 
+static const char *const qkv_names[] = {"q", "k", "v"};
+
 /* Row block `part` of the matrix of queries, keys and values, behind a batch norm. */
 static osprey__value_id build_normed_linear(osprey__tower_builder *b, const char *name, size_t part,
                                             size_t width, const float *weight, const double *norm,
                                             osprey__value_id x)
 {
-    static const char *const parts[] = {"q", "k", "v"};
-    osprey__tensor_name whole = in_block(name, parts[part]);
+    osprey__tensor_name whole = in_block(name, qkv_names[part]);
     const size_t dims[] = {width, width};
     float *to, *bias;
     const osprey__value_id inputs[] = {
@@ -278,25 +279,49 @@ static osprey__value_id build_normed_linear(osprey__tower_builder *b, const char
     return osprey__graph_node(b->graph, OSPREY__OP_LINEAR, whole.text, inputs, 3, NULL);
 }
 
-static osprey__value_id build_attention(osprey__tower_builder *b, const char *block,
-                                        osprey__value_id x)
+static void build_batch_normed(osprey__tower_builder *b, const char *block, size_t width,
+                               osprey__value_id x, osprey__value_id qkv[3])
 {
-    const feature_map map = map_of(b, x);
-    const size_t width = map.channels, heads = b->model->config.image.heads;
-    const size_t head_dim = width / heads;
-    const osprey__shape as_map = {OSPREY__PER_SEQUENCE, 3, {map.height, map.width, width}};
-    osprey__tensor_name mixer = in_block(block, "token_mixer."),
-                        name = in_block(mixer.text, "qkv.");
-    osprey__value_id qkv[3];
+    osprey__tensor_name name = in_block(block, "token_mixer.qkv.");
     float *weight = osprey__build_floats(b, in_block(name.text, "weight").text, 2,
                                          (size_t[]){3 * width, width});
     double *norm = weight ? osprey__read_batch_norm(b, in_block(block, "norm.").text, width) : NULL;
-    x = build_rows(b, block, x);
     for (size_t part = 0; norm && part < 3; part++)
         qkv[part] = build_normed_linear(b, name.text, part, width, weight, norm, x);
-    osprey__free(weight);
-    if (!norm) return OSPREY__NO_VALUE; /* the graph keeps why */
     osprey__free(norm);
+    osprey__free(weight);
+}
+
+static void build_layer_normed(osprey__tower_builder *b, const char *block, size_t width,
+                               osprey__value_id x, osprey__value_id qkv[3])
+{
+    const float epsilon = b->model->config.image.layer_norm_epsilon;
+    osprey__tensor_name name = in_block(block, "token_mixer.qkv.");
+    osprey__tensor_name weight = in_block(name.text, "weight");
+    x = osprey__build_layer_norm(b, in_block(block, "norm.").text, x, width, epsilon);
+    for (size_t part = 0; part < 3; part++) {
+        const osprey__value_id inputs[] = {
+            x, osprey__build_tensor_part(b, weight.text, part, 3, 2, (size_t[]){width, width}),
+            OSPREY__NO_VALUE};
+        qkv[part] = osprey__graph_node(b->graph, OSPREY__OP_LINEAR,
+                                       in_block(name.text, qkv_names[part]).text, inputs, 3, NULL);
+    }
+}
+
+static osprey__value_id build_attention(osprey__tower_builder *b, const char *block,
+                                        osprey__value_id x)
+{
+    const osprey__image_config *config = &b->model->config.image;
+    const feature_map map = map_of(b, x);
+    const size_t width = map.channels;
+    const size_t last = config->width << (osprey__fastvit_stages(config) - 1);
+    const size_t head_dim = last / config->heads, heads = width / head_dim;
+    const osprey__shape as_map = {OSPREY__PER_SEQUENCE, 3, {map.height, map.width, width}};
+    osprey__tensor_name mixer = in_block(block, "token_mixer.");
+    osprey__value_id qkv[3] = {OSPREY__NO_VALUE, OSPREY__NO_VALUE, OSPREY__NO_VALUE};
+    x = build_rows(b, block, x);
+    (config->layer_norm_epsilon > 0 ? build_layer_normed : build_batch_normed)(b, block, width, x,
+                                                                               qkv);
     const osprey__attributes attributes = {
         .heads = heads, .head_dim = head_dim, .scale = 1.0F / sqrtf((float)head_dim)};
     osprey__value_id y =
@@ -315,13 +340,16 @@ static osprey__value_id build_block(osprey__tower_builder *b, const char *block,
     return build_mlp(b, block, "layer_scale_2.gamma", build_attention(b, block, x));
 }
 
-static osprey__value_id build_stem(osprey__tower_builder *b, size_t width, osprey__value_id x)
+/* Trained with layer norms, it has no branches of 1 x 1. */
+static osprey__value_id build_stem(osprey__tower_builder *b, osprey__value_id x)
 {
-    x = build_mobile_one(b, TRUNK "stem.0.",
-                         (block_shape){.out = width, .size = 3, .stride = 2, .scaled = true}, x);
-    x = build_mobile_one(
-        b, TRUNK "stem.1.",
-        (block_shape){.out = width, .size = 3, .stride = 2, .grouped = true, .scaled = true}, x);
+    const osprey__image_config *config = &b->model->config.image;
+    const size_t width = config->width;
+    block_shape shape = {
+        .out = width, .size = 3, .stride = 2, .scaled = config->layer_norm_epsilon <= 0};
+    x = build_mobile_one(b, TRUNK "stem.0.", shape, x);
+    shape.grouped = true;
+    x = build_mobile_one(b, TRUNK "stem.1.", shape, x);
     return build_mobile_one(b, TRUNK "stem.2.", (block_shape){.out = width, .size = 1, .stride = 1},
                             x);
 }
@@ -332,8 +360,8 @@ osprey__value_id osprey__build_fastvit(osprey__tower_builder *b)
     const osprey__shape pixels = {
         OSPREY__PER_SEQUENCE, 3, {3, config->image_height, config->image_width}};
     osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
-    x = build_stem(b, config->width, x);
-    for (size_t i = 0; i < OSPREY__FASTVIT_STAGES; i++) {
+    x = build_stem(b, x);
+    for (size_t i = 0; i < osprey__fastvit_stages(config); i++) {
         osprey__tensor_name stage = osprey__tensor_name_print(TRUNK "stages.%zu.", i);
         /* Each twice as wide as the one before. */
         if (i) x = build_downsample(b, stage.text, config->width << i, x);

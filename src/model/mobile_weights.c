@@ -26,24 +26,33 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
     osprey__image_config *image = &config->image;
     const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
     OSPREY_TRY(osprey__timm_check_use(config, "avg", shapes->error));
-    OSPREY_TRY(check_size(config, OSPREY__FASTVIT_CELL, shapes->error));
+    OSPREY_TRY(check_size(config, osprey__fastvit_cell(entry->stages), shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_FASTVIT,
                                     .image_height = image->image_height,
                                     .image_width = image->image_width,
-                                    .activation = OSPREY_ACTIVATION_GELU};
+                                    .activation = OSPREY_ACTIVATION_GELU,
+                                    .layer_norm_epsilon =
+                                        entry->stages == 5 ? OSPREY__FASTVIT_NORM_EPSILON : 0};
     const char *stem = TRUNK "stem.0.reparam_conv.weight";
     if (!osprey__shape_has(shapes, stem)) stem = TRUNK "stem.0.conv_kxk.0.conv.weight";
     OSPREY_TRY(osprey__shape_dim(shapes, stem, 4, 0, widest, &image->width));
     OSPREY_TRY(osprey__shape_dim(shapes, TRUNK "stages.0.blocks.0.mlp.fc1.weight", 4, 0, widest,
                                  &image->mlp_width));
-    for (size_t stage = 0; stage < OSPREY__FASTVIT_STAGES; stage++) {
+    for (size_t stage = 0; stage < entry->stages; stage++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, TRUNK "stages.%zu.blocks.", stage);
         image->stage_layers[stage] = osprey__shape_blocks(shapes, prefix, 0, ".mlp.fc1.weight");
         image->layers += image->stage_layers[stage];
+        if (!image->stage_layers[stage])
+            return osprey__fail(shapes->error, OSPREY_NOT_FOUND, shapes->file,
+                                "there is no tensor \"%s0.mlp.fc1.weight\", but %s has %zu stages",
+                                prefix, entry->name, entry->stages);
     }
-    return osprey__timm_heads(shapes, entry, image->width << (OSPREY__FASTVIT_STAGES - 1),
-                              &image->heads);
+    /* Those of the first stage with attention divide it; each stage is twice as wide. */
+    OSPREY_TRY(osprey__timm_heads(shapes, entry, image->width << OSPREY__FASTVIT_CONV_STAGES,
+                                  &image->heads));
+    image->heads <<= entry->stages - OSPREY__FASTVIT_CONV_STAGES - 1;
+    return OSPREY_OK;
 }
 
 osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,

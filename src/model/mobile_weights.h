@@ -4,8 +4,26 @@
 #ifndef OSPREY_MODEL_MOBILE_WEIGHTS_H
 #define OSPREY_MODEL_MOBILE_WEIGHTS_H
 
-#define OSPREY__MOBILE_TRUNK   "visual.trunk."
-#define OSPREY__FASTVIT_STAGES 4
-#define OSPREY__FASTVIT_CELL   32 /* pixels, along a side, of a position of the last stage */
+#include "format/model_config.h"
+
+#define OSPREY__MOBILE_TRUNK        "visual.trunk."
+#define OSPREY__FASTVIT_CONV_STAGES 3 /* the stages behind them have attention */
+
+/* Of the layer norms before attention, which towers of five stages have. */
+#define OSPREY__FASTVIT_NORM_EPSILON 1e-5F
+
+static inline size_t osprey__fastvit_stages(const osprey__image_config *image)
+{
+    size_t stages = 0;
+    while (stages < OSPREY_STAGES_MAX && image->stage_layers[stages]) stages++;
+    return stages;
+}
+
+/* Pixels, along a side, of a position of the last of so many stages: the stem and each stage but
+ * the first halve twice, and once. */
+static inline size_t osprey__fastvit_cell(size_t stages)
+{
+    return (size_t)2 << stages;
+}
 
 #endif

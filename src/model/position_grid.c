@@ -66,7 +66,8 @@ void osprey__grid_weights(osprey__grid_filter filter, size_t from, size_t to, fl
 static size_t cell_of(const osprey__image_config *image)
 {
     if (image->kind == OSPREY__IMAGE_MODIFIED_RESNET) return OSPREY__RESNET_CELL;
-    if (image->kind == OSPREY__IMAGE_FASTVIT) return OSPREY__FASTVIT_CELL;
+    if (image->kind == OSPREY__IMAGE_FASTVIT)
+        return osprey__fastvit_cell(osprey__fastvit_stages(image));
     return image->patch_size * osprey__stem_reduction(image);
 }
 

@@ -8,10 +8,11 @@
 
 static const osprey__timm_entry entries[] = {
 #define OSPREY__TIMM_EVA(name, head_width, branch_norm, rotary_side)                               \
-    {name, osprey__read_eva, head_width, branch_norm, rotary_side},
-#define OSPREY__TIMM_FASTVIT(name, head_width) {name, osprey__read_fastvit, head_width, false, 0},
+    {name, osprey__read_eva, head_width, branch_norm, rotary_side, 0},
+#define OSPREY__TIMM_FASTVIT(name, head_width, stages)                                             \
+    {name, osprey__read_fastvit, head_width, false, 0, stages},
 #define OSPREY__TIMM_CONV_STEM_VIT(name, head_width)                                               \
-    {name, osprey__read_conv_stem_vit, head_width, false, 0},
+    {name, osprey__read_conv_stem_vit, head_width, false, 0, 0},
 #include "model/timm_trunks.def"
 #undef OSPREY__TIMM_EVA
 #undef OSPREY__TIMM_FASTVIT

@@ -27,6 +27,7 @@ struct osprey__timm_entry {
     size_t head_width;
     bool branch_norm;   /* as in osprey__image_config */
     size_t rotary_side; /* the same */
+    size_t stages;      /* of a FastViT */
 };
 
 /* For the readers. The trunk's own head is the projection, behind this pool, as in every published
@@ -42,8 +43,8 @@ osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
  * et al., 2023). */
 osprey__timm_reader osprey__read_eva;
 
-/* MobileCLIP's (Vasu et al., 2024): FastViT (Vasu et al., 2023), and a ViT with a convolutional
- * stem. */
+/* MobileCLIP's (Vasu et al., 2024; MobileCLIP2: Faghri et al., 2025): FastViT (Vasu et al., 2023),
+ * and a ViT with a convolutional stem. */
 osprey__timm_reader osprey__read_fastvit, osprey__read_conv_stem_vit;
 
 /*

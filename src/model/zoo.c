@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "format/config_values.h"
+#include "model/mobile_weights.h"
 
 #include <string.h>
 
@@ -55,14 +56,18 @@
               .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_##act,    \
               .layer_norm_epsilon = 1e-6F, .branch_norm = (branch), .rotary_side = (rotary))
 
-/* MLPs of FastViT are three times as wide as their stage, and the last stage has heads of 32. */
-#define ZOO_FASTVIT(name, size, vision_width, stage1, stage2, stage3, stage4, embedding,           \
+/* MLPs of FastViT are three times as wide as their stage, or four times where there are five, and
+ * the last stage has heads of 32. */
+#define ZOO_FASTVIT(name, size, vision_width, stage1, stage2, stage3, stage4, stage5, embedding,   \
                     text_width, text_layers)                                                       \
     ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
               TEXT_TOWER(text_width, text_layers, CLIP_FILLED), .kind = OSPREY__IMAGE_FASTVIT,     \
-              .layers = (stage1) + (stage2) + (stage3) + (stage4),                                 \
-              .stage_layers = {stage1, stage2, stage3, stage4}, .heads = (vision_width)*8 / 32,    \
-              .mlp_width = 3 * (vision_width), .activation = OSPREY_ACTIVATION_GELU)
+              .layers = (stage1) + (stage2) + (stage3) + (stage4) + (stage5),                      \
+              .stage_layers = {stage1, stage2, stage3, stage4, stage5},                            \
+              .heads = (vision_width) * ((stage5) ? 16 : 8) / 32,                                  \
+              .mlp_width = ((stage5) ? 4 : 3) * (vision_width),                                    \
+              .activation = OSPREY_ACTIVATION_GELU,                                                \
+              .layer_norm_epsilon = (stage5) ? OSPREY__FASTVIT_NORM_EPSILON : 0)
 
 #define ZOO_CONV_STEM_VIT(name, size, patch, stem, vision_width, vision_layers, head_width, mlp,   \
                           embedding, text_width, text_layers)                                      \
@@ -76,11 +81,12 @@ const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
 };
 
-/* What MobileCLIP was trained with: colours from 0 to 1. */
+/* What MobileCLIP was trained with: colours from 0 to 1, or of five stages OpenAI's. */
 static osprey_preprocessing mobile_preprocessing(const osprey__model_config *config)
 {
     osprey_preprocessing how = config->preprocessing;
     how.resample = OSPREY_RESAMPLE_BILINEAR;
+    if (config->image.stage_layers[4]) return how;
     for (size_t i = 0; i < 3; i++) {
         how.mean[i] = 0;
         how.std[i] = 1;

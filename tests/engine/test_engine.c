@@ -33,6 +33,7 @@ static const char *const names[] = {
     "openclip-eva02",
     "openclip-mobileclip-b",
     "openclip-mobileclip-s",
+    "openclip-mobileclip-s3",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

@@ -28,6 +28,8 @@ from make_models import HERE, SMALL, VOCABULARY, save_weights, write_json
 
 PREPROCESSING = {"mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bilinear",
                  "resize_mode": "shortest"}
+PREPROCESSING_2 = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD,
+                   "interpolation": "bilinear", "resize_mode": "shortest"}
 
 
 def config(name, size, pool, sees_all):
@@ -42,6 +44,10 @@ def config(name, size, pool, sees_all):
 
 def tiny_fastvit(create, name, **options):
     return create(name, embed_dims=(8, 16, 32, 64), layers=(1, 2, 1, 1), **options)
+
+
+def tiny_five_stages(create, name, **options):
+    return create(name, embed_dims=(4, 8, 16, 32, 64), layers=(1, 1, 2, 1, 1), **options)
 
 
 def tiny_vit(create, name, num_classes, global_pool, **options):
@@ -65,7 +71,7 @@ def build(cfg):
     return open_clip.CustomTextCLIP(**parts)
 
 
-def write(name, seed, cfg, make, dtype):
+def write(name, seed, cfg, make, preprocessing=PREPROCESSING, dtype=torch.float16):
     folder = HERE / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -75,7 +81,7 @@ def write(name, seed, cfg, make, dtype):
         settle_batch_norms(model.visual, size, seed)
         save_weights(folder / "open_clip_model.safetensors", model.state_dict(), dtype)
         write_json(folder / "open_clip_config.json",
-                   {"model_cfg": cfg, "preprocess_cfg": PREPROCESSING})
+                   {"model_cfg": cfg, "preprocess_cfg": preprocessing})
         golden_vocabulary.save_plain(folder, *SMALL)
         golden_vocabulary.save_fast(folder, *SMALL)
         golden_vocabulary.save_special_tokens(folder, 32)
@@ -86,14 +92,15 @@ def write(name, seed, cfg, make, dtype):
 def main():
     torch.set_num_threads(1)
     model = write("openclip-mobileclip-s", 57, config("fastvit_mci1", 64, "avg", True),
-                  tiny_fastvit, torch.float16)
+                  tiny_fastvit)
     model.visual = reparameterize_model(model.visual)
     folder = HERE / "torch" / "openclip-mobileclip-s"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
-    write("openclip-mobileclip-b", 35, config("vit_base_mci_224", 48, "token", False), tiny_vit,
-          torch.float16)
+    write("openclip-mobileclip-s3", 58, config("fastvit_mci3", 128, "avg", True),
+          tiny_five_stages, PREPROCESSING_2)
+    write("openclip-mobileclip-b", 35, config("vit_base_mci_224", 48, "token", False), tiny_vit)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@
 
 #define GOLDEN(name) OSPREY_TEST_DIR "/golden/models/" name
 #define MOBILE_S     GOLDEN("openclip-mobileclip-s")
+#define MOBILE_S3    GOLDEN("openclip-mobileclip-s3")
 #define MOBILE_B     GOLDEN("openclip-mobileclip-b")
 #define SUMS         OSPREY_TEST_DIR "/golden/torch/openclip-mobileclip-s/open_clip_pytorch_model.bin"
 
@@ -56,6 +57,15 @@ static void test_towers_are_described(void **state)
     assert_int_equal(image->heads, 2);
     assert_int_equal(image->mlp_width, 24);
     osprey_model_free(model);
+    model = open_model(MOBILE_S3);
+    image = &osprey_model_get_info(model)->image;
+    assert_string_equal(image->architecture, "fastvit");
+    assert_int_equal(image->width, 4);
+    assert_int_equal(image->layers, 6);
+    assert_int_equal(image->stage_layers[4], 1);
+    assert_int_equal(image->heads, 2);
+    assert_int_equal(image->mlp_width, 16);
+    osprey_model_free(model);
     model = open_model(MOBILE_B);
     image = &osprey_model_get_info(model)->image;
     assert_string_equal(image->architecture, "conv_stem_vit");
@@ -81,6 +91,12 @@ static void test_contradictions_are_named(void **state)
         {MOBILE_S, "fastvit_mci1", "vit_base_mci_224", OSPREY_UNSUPPORTED, "\"token\" and null"},
         {MOBILE_S, "\"no_causal_mask\": true", "\"no_causal_mask\": 3", OSPREY_FORMAT,
          "no_causal_mask"},
+        {MOBILE_S, "fastvit_mci1", "fastvit_mci3", OSPREY_NOT_FOUND,
+         "\"visual.trunk.stages.4.blocks.0.mlp.fc1.weight\", but fastvit_mci3 has 5 stages"},
+        {MOBILE_S3, "fastvit_mci3", "fastvit_mci2", OSPREY_NOT_FOUND,
+         "visual.trunk.stem.0.conv_scale.conv.weight"},
+        {MOBILE_S3, "\"image_size\": 128", "\"image_size\": 96", OSPREY_FORMAT,
+         "multiples of 64 would be right for fastvit_mci3"},
         {MOBILE_B, "\"token\"", "\"avg\"", OSPREY_UNSUPPORTED, "\"timm_pool\" is \"avg\""},
         {MOBILE_B, "\"image_size\": 48", "\"image_size\": 64", OSPREY_FORMAT,
          "tensor \"visual.trunk.pos_embed\" has the shape [1, 9, 64]"},
@@ -161,9 +177,12 @@ static void test_bare_weights_are_named(void **state)
     osprey_model *model = NULL;
     assert_int_equal(osprey_model_open(SUMS, &model, &error), OSPREY_UNSUPPORTED);
     assert_non_null(strstr(error.message, "MobileCLIP, which --arch names"));
-    const osprey_model_options options = {.arch = "MobileCLIP-S1"};
+    osprey_model_options options = {.arch = "MobileCLIP-S1"};
     assert_int_equal(osprey_model_open_with(SUMS, &options, &model, &error), OSPREY_FORMAT);
     assert_non_null(strstr(error.message, "but MobileCLIP-S1 asks for [64, 3, 3, 3]"));
+    options.arch = "MobileCLIP2-S4";
+    assert_int_equal(osprey_model_open_with(SUMS, &options, &model, &error), OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, "but MobileCLIP2-S4 asks for [128, 3, 3, 3]"));
 }
 
 int main(void)

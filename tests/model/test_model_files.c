@@ -251,13 +251,20 @@ static void test_towers_of_others_are_named(void **state)
     }
 }
 
+/* MobileCLIP's towers, whose names are not found by shapes: two have two names. */
+static bool is_named_alone(const osprey__image_config *image)
+{
+    return image->kind == OSPREY__IMAGE_FASTVIT || image->kind == OSPREY__IMAGE_CONV_STEM_VIT;
+}
+
 /* Each published shape is told from every other; both names of it lead to it. */
 static void test_zoo(void **state)
 {
     (void)state;
     for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
         const osprey__zoo_entry *entry = &osprey__zoo[i];
-        assert_ptr_equal(osprey__zoo_fit(&entry->config), entry);
+        if (!is_named_alone(&entry->config.image))
+            assert_ptr_equal(osprey__zoo_fit(&entry->config), entry);
         osprey__model_config config;
         assert_int_equal(osprey__zoo_find(entry->gelu_name, &config, NULL), OSPREY_OK);
         assert_int_equal(config.text.activation, OSPREY_ACTIVATION_GELU);
@@ -275,6 +282,14 @@ static void test_zoo(void **state)
     assert_int_equal(config.image.activation, OSPREY_ACTIVATION_RELU);
     assert_int_equal(osprey__zoo_find("ViT-H-14", &config, NULL), OSPREY_OK);
     assert_int_equal(config.image.heads, 16);
+    assert_int_equal(osprey__zoo_find("MobileCLIP2-S2", &config, NULL), OSPREY_OK);
+    assert_int_equal(config.image.heads, 20);
+    assert_true(config.preprocessing.mean[0] <= 0);
+    assert_int_equal(osprey__zoo_find("MobileCLIP2-S3", &config, NULL), OSPREY_OK);
+    assert_int_equal(config.image.heads, 48);
+    assert_int_equal(config.image.mlp_width, 384);
+    assert_int_equal(config.preprocessing.resample, OSPREY_RESAMPLE_BILINEAR);
+    assert_true(config.preprocessing.mean[0] > 0.48F);
 }
 
 int main(void)

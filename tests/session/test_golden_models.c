@@ -36,6 +36,7 @@ static const char *const names[] = {
     "openclip-rn",
     "openclip-mobileclip-b",
     "openclip-mobileclip-s",
+    "openclip-mobileclip-s3",
     "openclip-eva01",
     "openclip-eva02",
     "openclip-eva02-e",

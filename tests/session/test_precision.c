@@ -19,9 +19,18 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", "hf-chinese-clip",       "hf-siglip",
-    "hf-siglip2",           "openclip-vit-p16-gelu",  "openclip-rn",           "openclip-eva01",
-    "openclip-eva02",       "openclip-eva02-e",       "openclip-mobileclip-s",
+    "hf-vit-p32-quickgelu",
+    "hf-vit-p14-bf16-sparse",
+    "hf-chinese-clip",
+    "hf-siglip",
+    "hf-siglip2",
+    "openclip-vit-p16-gelu",
+    "openclip-rn",
+    "openclip-eva01",
+    "openclip-eva02",
+    "openclip-eva02-e",
+    "openclip-mobileclip-s",
+    "openclip-mobileclip-s3",
 };
 
 /*
@@ -41,6 +50,7 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.9995, 0.9995, 0.995, 0.85},
     /* EVA-02 E, whose norms make what each layer adds as large as the sum. */
     {1, 0.998, 0.9995, 0.995, 0.85},
+    {1, 0.998, 0.9995, 0.995, 0.3},
     {1, 0.998, 0.9995, 0.995, 0.3},
 };
 
