@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json and preprocessor_config.json. Wanted values are those of transformers 5.23. */
+/* config.json. Wanted values are those of transformers 5.23. */
 #include "cmocka_all.h"
-#include "format/format_files.h"
-#include "format/model_config.h"
+#include "format/config_texts.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static osprey_status parse(const char *text, osprey__model_config *config, osprey_error *error)
-{
-    json_t *root = json_of(text);
-    osprey_status status = osprey__hf_config_parse(root, "config.json", config, error);
-    json_decref(root);
-    return status;
-}
+static const config_kind kind = {"config.json", osprey__hf_config_parse, osprey__hf_config_read};
 
-static void parse_well(const char *text, osprey__model_config *config)
+static osprey__model_config parse_well(const char *text)
 {
-    osprey_error error;
-    if (parse(text, config, &error) != OSPREY_OK) fail_msg("%s: %s", error.subject, error.message);
+    return parse_config(&kind, text);
 }
 
 static void test_sparse_file_is_vit_b_32(void **state)
 {
     (void)state;
-    osprey__model_config config;
-    parse_well("{'model_type':'clip'}", &config);
+    osprey__model_config config = parse_well("{'model_type':'clip'}");
     assert_string_equal(config.layout, "huggingface");
     assert_int_equal(config.embed_dim, 512);
     assert_int_equal(config.image.kind, OSPREY__IMAGE_VIT);
@@ -53,8 +44,7 @@ static void test_sparse_file_is_vit_b_32(void **state)
 static void test_sparse_siglip(void **state)
 {
     (void)state;
-    osprey__model_config config;
-    parse_well("{'model_type':'siglip'}", &config);
+    osprey__model_config config = parse_well("{'model_type':'siglip'}");
     assert_int_equal(config.embed_dim, 768);
     assert_int_equal(config.image.patch_size, 16);
     assert_int_equal(config.image.activation, OSPREY_ACTIVATION_GELU_TANH);
@@ -70,12 +60,12 @@ static void test_sparse_siglip(void **state)
     assert_true(config.preprocessing.mean[0] == 0.5F && config.preprocessing.std[2] == 0.5F);
 
     /* so400m-patch14-384, as published. */
-    parse_well("{'model_type':'siglip','text_config':{'hidden_size':1152,'intermediate_size':4304,"
-               "'model_type':'siglip_text_model','num_attention_heads':16,'num_hidden_layers':27},"
-               "'vision_config':{'hidden_size':1152,'image_size':384,'intermediate_size':4304,"
-               "'model_type':'siglip_vision_model','num_attention_heads':16,"
-               "'num_hidden_layers':27,'patch_size':14}}",
-               &config);
+    config = parse_well(
+        "{'model_type':'siglip','text_config':{'hidden_size':1152,'intermediate_size':4304,"
+        "'model_type':'siglip_text_model','num_attention_heads':16,'num_hidden_layers':27},"
+        "'vision_config':{'hidden_size':1152,'image_size':384,'intermediate_size':4304,"
+        "'model_type':'siglip_vision_model','num_attention_heads':16,"
+        "'num_hidden_layers':27,'patch_size':14}}");
     assert_int_equal(config.embed_dim, 1152);
     assert_int_equal(config.image.mlp_width, 4304);
     assert_int_equal(config.image.image_height, 384);
@@ -84,14 +74,13 @@ static void test_sparse_siglip(void **state)
 static void test_full_file_is_vit_h_14(void **state)
 {
     (void)state;
-    osprey__model_config config;
-    parse_well("{'model_type':'clip','projection_dim':1024,'text_config':{'hidden_size':1024,"
-               "'intermediate_size':4096,'num_hidden_layers':24,'num_attention_heads':16,"
-               "'hidden_act':'gelu','eos_token_id':2,'projection_dim':512,'layer_norm_eps':1e-6},"
-               "'vision_config':{'hidden_size':1280,'intermediate_size':5120,'patch_size':14,"
-               "'num_hidden_layers':32,'num_attention_heads':16,'hidden_act':'gelu',"
-               "'num_channels':3,'image_size':336,'projection_dim':512}}",
-               &config);
+    osprey__model_config config = parse_well(
+        "{'model_type':'clip','projection_dim':1024,'text_config':{'hidden_size':1024,"
+        "'intermediate_size':4096,'num_hidden_layers':24,'num_attention_heads':16,"
+        "'hidden_act':'gelu','eos_token_id':2,'projection_dim':512,'layer_norm_eps':1e-6},"
+        "'vision_config':{'hidden_size':1280,'intermediate_size':5120,'patch_size':14,"
+        "'num_hidden_layers':32,'num_attention_heads':16,'hidden_act':'gelu',"
+        "'num_channels':3,'image_size':336,'projection_dim':512}}");
     assert_int_equal(config.embed_dim, 1024);
     assert_int_equal(config.image.width, 1280);
     assert_int_equal(config.image.layers, 32);
@@ -112,11 +101,10 @@ static void test_full_file_is_vit_h_14(void **state)
 static void test_legacy_sections_win_with_their_defaults(void **state)
 {
     (void)state;
-    osprey__model_config config;
-    parse_well("{'model_type':'clip','text_config':{'num_hidden_layers':3,'eos_token_id':2},"
-               "'text_config_dict':{'hidden_size':64},"
-               "'vision_config':{'hidden_size':96},'vision_config_dict':null}",
-               &config);
+    osprey__model_config config =
+        parse_well("{'model_type':'clip','text_config':{'num_hidden_layers':3,'eos_token_id':2},"
+                   "'text_config_dict':{'hidden_size':64},"
+                   "'vision_config':{'hidden_size':96},'vision_config_dict':null}");
     assert_int_equal(config.text.width, 64);
     assert_int_equal(config.text.layers, 12);
     assert_int_equal(config.text.end_id, 49407);
@@ -144,8 +132,7 @@ static void test_activations(void **state)
         char text[200];
         snprintf(text, sizeof text, "{'model_type':'clip','text_config':{'hidden_act':'%s'}}",
                  names[i].name);
-        osprey__model_config config;
-        parse_well(text, &config);
+        const osprey__model_config config = parse_well(text);
         assert_int_equal(config.text.activation, names[i].wanted);
         assert_int_equal(config.image.activation, OSPREY_ACTIVATION_QUICK_GELU);
     }
@@ -156,11 +143,7 @@ static void test_refuses_wrong_settings(void **state)
     (void)state;
 #define TEXT(members)  "{'model_type':'clip','text_config':{" members "}}"
 #define IMAGE(members) "{'model_type':'clip','vision_config':{" members "}}"
-    static const struct {
-        const char *text;
-        osprey_status status;
-        const char *subject_part, *message_part;
-    } refusals[] = {
+    static const config_refusal refusals[] = {
         {"[]", OSPREY_FORMAT, "config.json", "JSON object"},
         {"{}", OSPREY_FORMAT, "config.json", "no \"model_type\""},
         {"{'model_type':7}", OSPREY_FORMAT, "config.json", "\"model_type\" has to be a string"},
@@ -200,158 +183,7 @@ static void test_refuses_wrong_settings(void **state)
         {IMAGE("'patch_size':225"), OSPREY_LIMIT, "vision_config", "between 1 and 224"},
         {IMAGE("'num_attention_heads':7"), OSPREY_FORMAT, "vision_config", "7 attention heads"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        osprey__model_config config;
-        osprey_error error;
-        osprey_status got = parse(refusals[i].text, &config, &error);
-        assert_refused(got, &error, refusals[i].status, refusals[i].subject_part,
-                       refusals[i].message_part);
-    }
-}
-
-static osprey_status preprocess(size_t image_size, const char *text, osprey_preprocessing *how,
-                                osprey_error *error)
-{
-    osprey__model_config config = {
-        .image = {.image_height = image_size, .image_width = image_size}};
-    json_t *root = json_of(text);
-    osprey_status status = osprey__preprocessor_config_parse(root, "preprocessor_config.json",
-                                                             "config.json", &config, error);
-    json_decref(root);
-    *how = config.preprocessing;
-    return status;
-}
-
-static osprey_preprocessing preprocess_well(size_t image_size, const char *text)
-{
-    osprey_preprocessing how;
-    osprey_error error;
-    if (preprocess(image_size, text, &how, &error) != OSPREY_OK)
-        fail_msg("%s: %s", error.subject, error.message);
-    return how;
-}
-
-static void test_old_and_new_preprocessing_agree(void **state)
-{
-    (void)state;
-    const char *const same[] = {
-        "{}",
-        "{'crop_size':224,'do_center_crop':true,'do_normalize':true,'do_resize':true,"
-        "'feature_extractor_type':'CLIPFeatureExtractor','image_mean':[0.48145466,0.4578275,"
-        "0.40821073],'image_std':[0.26862954,0.26130258,0.27577711],'resample':3,'size':224}",
-        "{'crop_size':{'height':224,'width':224},'do_convert_rgb':true,'do_rescale':true,"
-        "'image_processor_type':'CLIPImageProcessor','rescale_factor':0.00392156862745098,"
-        "'size':{'shortest_edge':224},'do_pad':null,'processor_class':'CLIPProcessor'}",
-    };
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        const osprey_preprocessing how = preprocess_well(224, same[i]);
-        assert_int_equal(how.resize, OSPREY_RESIZE_SHORTEST);
-        assert_int_equal(how.resize_height, 224);
-        assert_int_equal(how.resample, OSPREY_RESAMPLE_BICUBIC);
-        assert_true(how.center_crop && how.rescale && how.normalize);
-        assert_false(how.crop_rounds_half_even);
-        assert_int_equal(how.crop_height, 224);
-        assert_int_equal(how.crop_width, 224);
-        assert_true(how.rescale_factor == 1.0F / 255);
-        assert_true(how.mean[0] == 0.48145466F && how.mean[2] == 0.40821073F);
-        assert_true(how.std[0] == 0.26862954F && how.std[2] == 0.27577711F);
-    }
-}
-
-static void test_preprocessing_steps(void **state)
-{
-    (void)state;
-    osprey_preprocessing how = preprocess_well(
-        64, "{'size':{'height':64,'width':64},'do_center_crop':null,'resample':2,'do_rescale':"
-            "false,'do_normalize':false,'image_std':0,'image_mean':0.5,'rescale_factor':2}");
-    assert_int_equal(how.resize, OSPREY_RESIZE_EXACT);
-    assert_int_equal(how.resize_width, 64);
-    assert_int_equal(how.resample, OSPREY_RESAMPLE_BILINEAR);
-    assert_false(how.center_crop || how.rescale || how.normalize);
-    assert_int_equal(how.crop_height, 64);
-    assert_true(how.mean[1] == 0.5F && how.rescale_factor == 2);
-
-    how = preprocess_well(64, "{'do_resize':false,'do_center_crop':false}");
-    assert_int_equal(how.resize, OSPREY_RESIZE_NONE);
-    assert_int_equal(how.crop_width, 64);
-    how = preprocess_well(64, "{'size':72,'crop_size':64}");
-    assert_int_equal(how.resize_height, 72);
-    assert_int_equal(how.crop_height, 64);
-}
-
-static void test_refuses_wrong_preprocessing(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        osprey_status status;
-        const char *message_part;
-    } refusals[] = {
-        {"[]", OSPREY_FORMAT, "JSON object"},
-        {"{'size':336,'crop_size':336}", OSPREY_FORMAT,
-         "\"crop_size\" gives pictures of 336x336, but the model in config.json takes 224x224"},
-        {"{'size':224,'do_center_crop':false}", OSPREY_UNSUPPORTED, "\"do_center_crop\" is false"},
-        {"{'size':{'height':256,'width':256},'do_center_crop':false}", OSPREY_FORMAT,
-         "\"size\" gives pictures of 256"},
-        {"{'size':{'height':224,'width':200},'do_center_crop':false}", OSPREY_FORMAT, "200x224"},
-        {"{'size':'224'}", OSPREY_FORMAT, "\"size\""},
-        {"{'size':0}", OSPREY_FORMAT, "\"size\" is 0"},
-        {"{'size':1e3}", OSPREY_FORMAT, "\"size\""},
-        {"{'size':{'longest_edge':224}}", OSPREY_UNSUPPORTED, "\"shortest_edge\""},
-        {"{'size':{'shortest_edge':224,'longest_edge':500}}", OSPREY_UNSUPPORTED, "\"size\""},
-        {"{'crop_size':{'shortest_edge':224}}", OSPREY_UNSUPPORTED, "\"crop_size\""},
-        {"{'crop_size':{'height':224,'width':-1}}", OSPREY_FORMAT, "\"width\""},
-        {"{'crop_size':100000}", OSPREY_LIMIT, "\"crop_size\""},
-        {"{'resample':6}", OSPREY_FORMAT, "\"resample\" is 6"},
-        {"{'do_resize':1}", OSPREY_FORMAT, "\"do_resize\""},
-        {"{'do_pad':true}", OSPREY_UNSUPPORTED, "\"do_pad\""},
-        {"{'image_mean':[1,2]}", OSPREY_FORMAT, "\"image_mean\""},
-        {"{'image_mean':[1,2,'3']}", OSPREY_FORMAT, "\"image_mean\""},
-        {"{'image_std':[1,1e39,1]}", OSPREY_FORMAT, "\"image_std\""},
-        {"{'image_std':[1,0,1]}", OSPREY_FORMAT, "\"image_std\" has a standard deviation of 0"},
-        {"{'image_std':[-1,1,1]}", OSPREY_FORMAT, "\"image_std\" has a standard deviation of -1"},
-        {"{'image_processor_type':'ViTImageProcessor'}", OSPREY_UNSUPPORTED, "ViTImageProcessor"},
-    };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        osprey_preprocessing how;
-        osprey_error error;
-        osprey_status got = preprocess(224, refusals[i].text, &how, &error);
-        assert_refused(got, &error, refusals[i].status, "preprocessor_config.json",
-                       refusals[i].message_part);
-    }
-}
-
-static void test_directory_says_where_preprocessing_is(void **state)
-{
-    (void)state;
-    osprey__model_config config;
-    osprey_error error;
-    char directory[512];
-    snprintf(directory, sizeof directory, "%s", in_directory("."));
-    assert_refused(osprey__hf_config_read(directory, &config, &error), &error, OSPREY_NOT_FOUND,
-                   "config.json", "cannot open");
-
-    write_text("config.json", "{'model_type':'clip','vision_config':{'image_size':64}}");
-    write_text("processor_config.json", "{'processor_class':'CLIPProcessor'}");
-    assert_refused(osprey__hf_config_read(directory, &config, &error), &error, OSPREY_NOT_FOUND,
-                   directory, "preprocessor_config.json is missing");
-
-    write_text("preprocessor_config.json", "{'size':72,'crop_size':64}");
-    assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
-    assert_string_equal(config.preprocessing_file, "preprocessor_config.json");
-    assert_int_equal(config.preprocessing.resize_height, 72);
-
-    write_text("processor_config.json", "{'image_processor':{'size':80,'crop_size':64}}");
-    assert_int_equal(osprey__hf_config_read(directory, &config, &error), OSPREY_OK);
-    assert_string_equal(config.preprocessing_file, "processor_config.json");
-    assert_int_equal(config.preprocessing.resize_height, 80);
-
-    write_text("processor_config.json", "{'image_processor':{'size':64}}");
-    osprey_status got = osprey__hf_config_read(directory, &config, &error);
-    assert_refused(got, &error, OSPREY_FORMAT, "processor_config.json", "/config.json takes 64x64");
-    write_text("processor_config.json", "{'a':1,'a':2}");
-    got = osprey__hf_config_read(directory, &config, &error);
-    assert_refused(got, &error, OSPREY_FORMAT, "processor_config.json", "duplicate");
+    assert_configs_refused(&kind, refusals, sizeof refusals / sizeof *refusals);
 }
 
 static void test_reads_the_golden_models(void **state)
@@ -373,12 +205,7 @@ static void test_reads_the_golden_models(void **state)
          OSPREY__POOL_FIRST_END},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/golden/models/%s", OSPREY_TEST_DIR, models[i].name);
-        osprey__model_config config;
-        osprey_error error;
-        if (osprey__hf_config_read(path, &config, &error) != OSPREY_OK)
-            fail_msg("%s: %s", error.subject, error.message);
+        const osprey__model_config config = read_golden_config(&kind, models[i].name);
         assert_int_equal(config.embed_dim, models[i].embed_dim);
         assert_int_equal(config.image.image_height, models[i].image_size);
         assert_int_equal(config.image.patch_size, models[i].patch_size);
@@ -399,11 +226,6 @@ int main(void)
         cmocka_unit_test(test_legacy_sections_win_with_their_defaults),
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_refuses_wrong_settings),
-        cmocka_unit_test(test_old_and_new_preprocessing_agree),
-        cmocka_unit_test(test_preprocessing_steps),
-        cmocka_unit_test(test_refuses_wrong_preprocessing),
-        cmocka_unit_test_setup_teardown(test_directory_says_where_preprocessing_is, make_directory,
-                                        remove_directory),
         cmocka_unit_test(test_reads_the_golden_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open_clip_config.json. Wanted values are those of open_clip 3.3. */
 #include "cmocka_all.h"
-#include "format/format_files.h"
-#include "format/model_config.h"
+#include "format/config_texts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A configuration with these members, some of them empty. */
@@ -15,21 +13,12 @@
 #define TEXT(members)       MODEL("", "", members, "")
 #define PREPROCESS(members) MODEL("", "", "", members)
 
-static osprey_status parse(const char *text, osprey__model_config *config, osprey_error *error)
-{
-    json_t *root = json_of(text);
-    osprey_status status =
-        osprey__openclip_config_parse(root, "open_clip_config.json", config, error);
-    json_decref(root);
-    return status;
-}
+static const config_kind kind = {"open_clip_config.json", osprey__openclip_config_parse,
+                                 osprey__openclip_config_read};
 
 static osprey__model_config parse_well(const char *text)
 {
-    osprey__model_config config;
-    osprey_error error;
-    if (parse(text, &config, &error) != OSPREY_OK) fail_msg("%s: %s", error.subject, error.message);
-    return config;
+    return parse_config(&kind, text);
 }
 
 static void test_defaults(void **state)
@@ -156,11 +145,7 @@ static void test_options_without_effect_are_accepted(void **state)
 static void test_refuses_wrong_settings(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        osprey_status status;
-        const char *subject_part, *message_part;
-    } refusals[] = {
+    static const config_refusal refusals[] = {
         {"[]", OSPREY_FORMAT, "open_clip_config.json", "JSON object"},
         {"{}", OSPREY_FORMAT, "open_clip_config.json", "it has no \"model_cfg\""},
         {"{'model_cfg':{}}", OSPREY_FORMAT, "model_cfg", "no \"embed_dim\""},
@@ -232,13 +217,7 @@ static void test_refuses_wrong_settings(void **state)
         {MODEL("", "'image_size':[224,288]", "", ""), OSPREY_UNSUPPORTED, "preprocess_cfg",
          "not square"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        osprey__model_config config;
-        osprey_error error;
-        osprey_status got = parse(refusals[i].text, &config, &error);
-        assert_refused(got, &error, refusals[i].status, refusals[i].subject_part,
-                       refusals[i].message_part);
-    }
+    assert_configs_refused(&kind, refusals, sizeof refusals / sizeof *refusals);
 }
 
 static void test_reads_the_golden_models(void **state)
@@ -254,12 +233,7 @@ static void test_reads_the_golden_models(void **state)
         {"openclip-vit-p16-gelu", 20, 32, 2, 3, 96, 674, true},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/golden/models/%s", OSPREY_TEST_DIR, models[i].name);
-        osprey__model_config config;
-        osprey_error error;
-        if (osprey__openclip_config_read(path, &config, &error) != OSPREY_OK)
-            fail_msg("%s: %s", error.subject, error.message);
+        const osprey__model_config config = read_golden_config(&kind, models[i].name);
         assert_int_equal(config.embed_dim, models[i].embed_dim);
         assert_int_equal(config.image.image_height, models[i].image_size);
         assert_int_equal(config.image.layers, models[i].layers);
