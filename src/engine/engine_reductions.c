@@ -16,19 +16,13 @@ static osprey_status check_fraction(const char *what, float fraction, osprey_err
                         (double)fraction);
 }
 
-static osprey_status check_token_merge(const osprey_model *model,
-                                       const osprey_engine_options *options, osprey_error *error)
+/* Whether the tower can merge any, its graph tells. */
+static osprey_status check_token_merge(const osprey_engine_options *options, osprey_error *error)
 {
     bool has_image = !options->towers || options->towers & OSPREY_TOWER_IMAGE;
-    if (!options->token_merge) return OSPREY_OK;
-    if (!has_image)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
-                            "merges tokens of the image tower, which is left out of this engine");
-    if (model->config.image.kind != OSPREY__IMAGE_VIT)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
-                            "merges tokens of a vision transformer as CLIP has it, and the image "
-                            "tower of this model is another");
-    return OSPREY_OK;
+    if (!options->token_merge || has_image) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
+                        "merges tokens of the image tower, which is left out of this engine");
 }
 
 static bool prunes(const osprey__reductions *how)
@@ -47,7 +41,7 @@ osprey_status osprey__engine_reductions_init(const osprey_model *model,
                                                       .merged_tokens = options->token_merge}};
     OSPREY_TRY(check_fraction("heads", options->prune_heads, error));
     OSPREY_TRY(check_fraction("mlp", options->prune_mlp, error));
-    OSPREY_TRY(check_token_merge(model, options, error));
+    OSPREY_TRY(check_token_merge(options, error));
     if (!prunes(&reductions->how) || options->calibration.method == OSPREY_CALIBRATION_NONE)
         return OSPREY_OK;
     OSPREY_TRY(osprey__activities_measure(model, towers, &options->calibration,

@@ -3,8 +3,7 @@
  * Token merging (Bolya et al., "Token Merging: Your ViT But Faster", ICLR 2023): behind each
  * layer's attention, before its MLP, tokens whose keys are alike become one, their average. From
  * then on attention counts a token by its size, as published: it adds the size's logarithm to the
- * scores. The first token, whose row the tower is about, stays itself. Texts keep all tokens, and
- * a tower without such layers stays as it is.
+ * scores. The first token, whose row the tower is about, stays itself. Texts keep all tokens.
  */
 #include "base/status.h"
 #include "passes/passes.h"
@@ -158,6 +157,11 @@ osprey_status osprey__merge_tokens(osprey__graph *graph, const osprey__reduction
     merging m = {
         .graph = graph, .wanted = how->merged_tokens, .sizes = OSPREY__NO_VALUE, .error = error};
     for (size_t n = 0; n < graph->node_count; n++) OSPREY_TRY(visit(&m, n));
+    if (!m.layers)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "token_merge",
+                            "the %s tower has no attention that adds to each of its tokens, behind "
+                            "which a vision transformer merges them",
+                            graph->name);
     if (how->reduced) how->reduced->tokens += m.merged;
     /* The sizes behind the last attention. */
     return osprey__remove_dead_nodes(graph, error);

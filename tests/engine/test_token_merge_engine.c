@@ -15,6 +15,8 @@
 
 #define DEEP   "hf-vit-p8-deep" /* 4 layers, 26 tokens */
 #define RESNET "openclip-rn"
+#define ROTARY "openclip-eva02"
+#define EVA    "openclip-eva01" /* the same layers without turns */
 
 static npy read_golden(const char *file)
 {
@@ -114,6 +116,29 @@ static void test_the_cost_is_measured_on_samples(void **state)
     free(pixels.data);
 }
 
+/* Towers of such layers that are not built as CLIP's are. */
+static void test_other_transformers_merge(void **state)
+{
+    (void)state;
+    char path[512];
+    snprintf(path, sizeof path, OSPREY_TEST_DIR "/golden/models/" EVA "/pixels.npy");
+    npy pixels = npy_read(path);
+    const osprey_engine_options options = {.towers = OSPREY_TOWER_IMAGE,
+                                           .token_merge = 2,
+                                           .sample_pixels = pixels.data,
+                                           .sample_count = pixels.dims[0]};
+    const char *engine = in_directory("eva.osprey");
+    compile_golden(EVA, &options, engine);
+    osprey_model *model = open_model(engine);
+    const osprey_engine_reduction *cost = osprey_model_get_engine(model)->image.reduction;
+    assert_int_equal(cost->token_merge, 2);
+    /* As make_token_merge.py prints them. */
+    assert_true(fabsf(cost->least_cosine - 0.73293631F) < 1e-4F);
+    assert_true(fabsf(cost->mean_cosine - (0.73293631F + 0.92603558F) / 2) < 1e-4F);
+    osprey_model_free(model);
+    free(pixels.data);
+}
+
 static void assert_refused(const char *name, osprey_engine_options options, const char *message)
 {
     osprey_error error;
@@ -132,7 +157,8 @@ static void test_what_cannot_be_merged_is_refused(void **state)
     const osprey_engine_options many = {.token_merge = 13};
     assert_refused(DEEP, many, "at most 12 of the image tower's 26 tokens");
     const osprey_engine_options some = {.token_merge = 1};
-    assert_refused(RESNET, some, "as CLIP has it");
+    assert_refused(RESNET, some, "has no attention that adds to each of its tokens");
+    assert_refused(ROTARY, some, "turns queries and keys by the place of their token");
     const osprey_engine_options text = {.towers = OSPREY_TOWER_TEXT, .token_merge = 1};
     assert_refused(DEEP, text, "left out of this engine");
 }
@@ -173,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embeddings_are_those_of_the_paper),
         cmocka_unit_test(test_batch_and_threads_change_nothing),
+        cmocka_unit_test(test_other_transformers_merge),
         cmocka_unit_test(test_the_cost_is_measured_on_samples),
         cmocka_unit_test(test_what_cannot_be_merged_is_refused),
         cmocka_unit_test(test_changed_engines_do_no_harm),

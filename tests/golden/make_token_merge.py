@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes token_merge_R.npy beside a golden model: its image embeddings with R tokens merged by each
 layer, computed in NumPy as Bolya et al. write it ("Token Merging: Your ViT But Faster", ICLR 2023,
-section 3 and appendix D), in doubles.
+section 3 and appendix D), in doubles. Of EVA-01 it prints what merging costs.
 
     python tests/golden/make_token_merge.py
 """
@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-FOLDER = Path(__file__).resolve().parent / "models" / "hf-vit-p8-deep"
+MODELS = Path(__file__).resolve().parent / "models"
+FOLDER = MODELS / "hf-vit-p8-deep"
+EVA = MODELS / "openclip-eva01"
 MERGED = (3, 12)  # the second more than the later layers have
 ACTIVATIONS = {"quick_gelu": lambda x: x / (1 + np.exp(-1.702 * x)),
                "gelu": lambda x: x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2)))}
@@ -42,7 +44,7 @@ def bipartite_soft_matching(metric, r):
     scores[0] = -np.inf  # the class token
     edges = np.argsort(-scores.max(-1), kind="stable")
     best = np.sort(scores.max(-1))
-    assert np.diff(best[1:]).min() > 1e-4, "two cosines are too near for float to tell apart"
+    assert (np.diff(best[1:]) > 1e-4).all(), "two cosines are too near for float to tell apart"
     return np.sort(edges[r:]), edges[:r], scores.argmax(-1)[edges[:r]]
 
 
@@ -53,41 +55,95 @@ def merge(x, stay, source, target):
     return np.concatenate([kept, other])
 
 
-def attention(tower, name, x, size):
-    heads = tower.config["num_attention_heads"]
-    q, k, v = (tower.linear(f"{name}.{part}_proj", x).reshape(len(x), heads, -1).swapaxes(0, 1)
-               for part in "qkv")
+def mix(tower, qkv, size):
+    """Attention's result before its last linear, and the keys that tell what is alike."""
+    rows = len(size)
+    q, k, v = (part.reshape(rows, tower.config["num_attention_heads"], -1).swapaxes(0, 1)
+               for part in qkv)
     scores = q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1]) + np.log(size)[None, None, :, 0]
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     mixed = weights / weights.sum(-1, keepdims=True) @ v
-    return tower.linear(name + ".out_proj", mixed.swapaxes(0, 1).reshape(len(x), -1)), k.mean(0)
+    return mixed.swapaxes(0, 1).reshape(rows, -1), k.mean(0)
+
+
+def merge_alike(x, size, metric, r):
+    merged = min(r, (len(x) - 1) // 2)
+    if not merged:
+        return x, size
+    match = bipartite_soft_matching(metric, merged)
+    sums, size = merge(x * size, *match), merge(size, *match)
+    return sums / size, size
+
+
+def cut(pixels, side, patch):
+    patches = pixels.reshape(3, side, patch, side, patch).transpose(1, 3, 0, 2, 4)
+    return patches.reshape(side * side, -1)
 
 
 def embed(tower, pixels, r):
     config, weights = tower.config, tower.weights
     patch, side = config["patch_size"], config["image_size"] // config["patch_size"]
-    patches = pixels.reshape(3, side, patch, side, patch).transpose(1, 3, 0, 2, 4)
     filters = weights["vision_model.embeddings.patch_embedding.weight"]
-    x = patches.reshape(side * side, -1) @ filters.reshape(len(filters), -1).T
+    x = cut(pixels, side, patch) @ filters.reshape(len(filters), -1).T
     x = np.concatenate([weights["vision_model.embeddings.class_embedding"][None], x])
     x = tower.norm("vision_model.pre_layrnorm",
                    x + weights["vision_model.embeddings.position_embedding.weight"])
     size = np.ones((len(x), 1))
     for layer in range(config["num_hidden_layers"]):
         name = f"vision_model.encoder.layers.{layer}"
-        mixed, metric = attention(tower, name + ".self_attn",
-                                  tower.norm(name + ".layer_norm1", x), size)
-        x = x + mixed
-        merged = min(r, (len(x) - 1) // 2)
-        if merged:
-            match = bipartite_soft_matching(metric, merged)
-            sums, size = merge(x * size, *match), merge(size, *match)
-            x = sums / size
+        y = tower.norm(name + ".layer_norm1", x)
+        mixed, metric = mix(tower, [tower.linear(f"{name}.self_attn.{part}_proj", y)
+                                    for part in "qkv"], size)
+        x = x + tower.linear(name + ".self_attn.out_proj", mixed)
+        x, size = merge_alike(x, size, metric, r)
         hidden = tower.activation(tower.linear(name + ".mlp.fc1",
                                                tower.norm(name + ".layer_norm2", x)))
         x = x + tower.linear(name + ".mlp.fc2", hidden)
     pooled = tower.norm("vision_model.post_layernorm", x[0])
     return pooled @ weights["visual_projection.weight"].T
+
+
+class EvaTower(Tower):
+    def __init__(self, folder):
+        self.config = {"num_attention_heads": 1, "layer_norm_eps": 1e-6}
+        prefix = "visual.trunk."
+        self.weights = {name.removeprefix(prefix): tensor.astype(np.float64) for name, tensor
+                        in load_file(folder / "open_clip_model.safetensors").items()
+                        if name.startswith(prefix)}
+        self.activation = ACTIVATIONS["gelu"]
+
+
+def embed_eva(tower, pixels, r):
+    weights = tower.weights
+    filters = weights["patch_embed.proj.weight"]
+    patch = filters.shape[-1]
+    x = cut(pixels, pixels.shape[-1] // patch, patch) @ filters.reshape(len(filters), -1).T
+    x = np.concatenate([weights["cls_token"][0], x + weights["patch_embed.proj.bias"]])
+    x = x + weights["pos_embed"][0]
+    size = np.ones((len(x), 1))
+    for layer in range(2):
+        name = f"blocks.{layer}."
+        q_bias, v_bias = weights[name + "attn.q_bias"], weights[name + "attn.v_bias"]
+        qkv = tower.norm(name + "norm1", x) @ weights[name + "attn.qkv.weight"].T
+        qkv = qkv + np.concatenate([q_bias, np.zeros(len(q_bias)), v_bias])
+        mixed, metric = mix(tower, np.split(qkv, 3, axis=1), size)
+        x = x + tower.linear(name + "attn.proj", mixed)
+        x, size = merge_alike(x, size, metric, r)
+        hidden = tower.activation(tower.linear(name + "mlp.fc1", tower.norm(name + "norm2", x)))
+        x = x + tower.linear(name + "mlp.fc2", hidden)
+    return tower.linear("head", tower.norm("norm", x[0]))
+
+
+def cosines_with(whole, rows):
+    return (rows * whole).sum(1) / np.linalg.norm(whole, axis=1) / np.linalg.norm(rows, axis=1)
+
+
+def tell_of_eva():
+    tower = EvaTower(EVA)
+    pixels = np.load(EVA / "pixels.npy").astype(np.float64)
+    whole, rows = (np.stack([embed_eva(tower, image, r) for image in pixels]) for r in (0, 2))
+    assert np.abs(whole - np.load(EVA / "image_embeds_raw.npy")).max() < 1e-4
+    print(f"{EVA.name}, 2: cosines with the whole {cosines_with(whole, rows)}")
 
 
 def main():
@@ -97,11 +153,12 @@ def main():
     assert np.abs(whole - np.load(FOLDER / "image_embeds_raw.npy")).max() < 1e-4
     for r in MERGED:
         rows = np.stack([embed(tower, image, r) for image in pixels])
+        cosines = cosines_with(whole, rows)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        cosines = (rows * whole).sum(1) / np.linalg.norm(whole, axis=1)
         print(f"token_merge_{r}.npy: cosines with the whole {cosines}")
         assert cosines.max() < 0.9995, "merging hardly shows, so the file tests nothing"
         np.save(FOLDER / f"token_merge_{r}.npy", rows.astype(np.float32))
+    tell_of_eva()
 
 
 if __name__ == "__main__":
