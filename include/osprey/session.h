@@ -66,7 +66,9 @@ typedef struct osprey_session_options {
     /*
      * What the process may hold in memory while the session runs; 0: no limit. Weights of an engine
      * that do not fit are read from its file as they are used, and given back. What the process
-     * takes already counts, and 32 MiB are left for what the caller takes later.
+     * takes already counts, and 32 MiB are left for what the caller takes later. The least that
+     * will do is these two, the work space of one image or of the texts that run at once, and
+     * the weights that have to be in memory at once.
      */
     size_t max_resident_bytes;
     /*

@@ -78,7 +78,8 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
         size_t bytes = osprey__weight_stream_least(towers[i]->stream);
         if (bytes > least) least = bytes;
     }
-    size_t taken = round_up_mib(osprey__resident_bytes(), 4) + CALLERS_BYTES;
+    const size_t resident = round_up_mib(osprey__resident_bytes(), 4);
+    size_t taken = resident + CALLERS_BYTES;
     const size_t room = max_bytes > taken ? max_bytes - taken : 0;
     session->images_at_once = fewer_images(session, room);
     size_t working = working_bytes(session, session->images_at_once);
@@ -89,9 +90,13 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
     taken += working;
     if (max_bytes < taken + least)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
-                            "a limit of %zuM is too low for %s, which runs in %zuM or more",
+                            "a limit of %zuM is too low for %s, which runs in %zuM or more: %zuM "
+                            "that the process has already, %zuM kept free for the caller's "
+                            "pictures and results, the rest for the work space and the weights "
+                            "that a layer needs",
                             (max_bytes - 1) / MIB + 1, session->model->engine->path,
-                            round_up_mib(taken + least, 1) / MIB);
+                            round_up_mib(taken + least, 1) / MIB, resident / MIB,
+                            CALLERS_BYTES / MIB);
     for (size_t i = 0; i < 2; i++)
         if (towers[i]->stream)
             OSPREY_TRY(osprey__weight_stream_start(towers[i]->stream, max_bytes - taken, error));
