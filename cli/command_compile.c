@@ -6,6 +6,7 @@
 #include "compile_verify.h"
 #include "loaded_model.h"
 #include "output.h"
+#include "precision_text.h"
 #include "progress.h"
 #include "stopwatch.h"
 #include "templates.h"
@@ -14,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* In the first line; --auto-keep may find many. */
+#define EXCEPTIONS_SHOWN 3
 
 static const osprey_tower towers[] = {
     [CLI_TOWER_IMAGE] = OSPREY_TOWER_IMAGE,
@@ -172,6 +176,15 @@ static const char *storage_note(const osprey_engine_info *engine)
     return is_stored_only ? " (storage only: products are fp32)" : "";
 }
 
+/* The precision with the layers that have another, which may be all of them. The caller frees. */
+static char *precision_in_full(const osprey_engine_info *engine)
+{
+    if (engine->keep_count <= EXCEPTIONS_SHOWN)
+        return cli_precision_text(engine->precision, engine->keep, engine->keep_count);
+    return cli_print("%s with %zu exceptions, which osprey inspect has", engine->precision,
+                     engine->keep_count);
+}
+
 /* What tuning brought to all products of the tower that it timed. */
 static void write_tuning(cli_output *output, const char *name, const osprey_engine_tower *tower)
 {
@@ -204,9 +217,12 @@ static cli_exit report(const char *path, double ms)
     cli_output output;
     cli_exit code = cli_output_open(&output, NULL);
     if (code == CLI_DONE) {
-        cli_output_print(&output, "%s: %.2f MiB, %s%s, for %s%s, in %.1f s\n", path,
-                         (double)file.st_size / (1 << 20), engine->precision, storage_note(engine),
+        char *precision = precision_in_full(engine);
+        cli_output_print(&output, "%s: %.2f MiB, ", path, (double)file.st_size / (1 << 20));
+        cli_output_visible(&output, precision);
+        cli_output_print(&output, "%s, for %s%s, in %.1f s\n", storage_note(engine),
                          engine->instruction_set, engine->portable ? " and others" : "", ms / 1000);
+        cli_free(precision);
         write_tower(&output, "image", &engine->image, engine->portable);
         write_tower(&output, "text", &engine->text, engine->portable);
         const osprey_model_info *info = osprey_model_get_info(model);

@@ -5,6 +5,7 @@
 #include "cli_memory.h"
 #include "image_job.h"
 #include "output.h"
+#include "precision_text.h"
 
 #include <string.h>
 
@@ -103,26 +104,11 @@ static void print_layers(cli_output *output, const osprey_precision_report *repo
                          "and largest may be of different tokens\n");
 }
 
-/* --keep '...', as a shell takes it. */
-static char *keep_argument(const char *exception)
-{
-    char *text = cli_print("--keep '");
-    for (; *exception; exception++) {
-        char *longer =
-            *exception == '\'' ? cli_print("%s'\\''", text) : cli_print("%s%c", text, *exception);
-        cli_free(text);
-        text = longer;
-    }
-    char *closed = cli_print("%s'", text);
-    cli_free(text);
-    return closed;
-}
-
 static void print_found(cli_output *output, const osprey_precision_report *report)
 {
     cli_output_print(output, "  kept to reach the limit:");
     for (size_t i = report->keep_count - report->found_count; i < report->keep_count; i++) {
-        char *argument = keep_argument(report->keep[i]);
+        char *argument = cli_keep_argument(report->keep[i]);
         cli_output_print(output, " ");
         cli_output_visible(output, argument);
         cli_free(argument);
@@ -130,18 +116,11 @@ static void print_found(cli_output *output, const osprey_precision_report *repor
     cli_output_print(output, report->found_count ? "\n" : " nothing\n");
 }
 
-/* The precision, with the exceptions that were asked for. The caller frees. */
+/* With the exceptions that were asked for. The caller frees. */
 static char *compiled_as(const osprey_precision_report *report)
 {
-    char *text = cli_print("%s", osprey_precision_name(report->precision));
-    for (size_t i = 0; i < report->keep_count - report->found_count; i++) {
-        char *argument = keep_argument(report->keep[i]);
-        char *longer = cli_print("%s%s %s", text, i ? "" : " with", argument);
-        cli_free(argument);
-        cli_free(text);
-        text = longer;
-    }
-    return text;
+    return cli_precision_text(osprey_precision_name(report->precision), report->keep,
+                              report->keep_count - report->found_count);
 }
 
 static void print_report(cli_output *output, const osprey_precision_report *report,
@@ -187,7 +166,7 @@ static cli_exit fail_limit(const osprey_precision_report *report)
                  "--force writes the engine nonetheless",
                  tower, least, report->limit);
     } else {
-        char *keep = keep_argument(report->advice);
+        char *keep = cli_keep_argument(report->advice);
         cli_fail(CLI_INPUTS_FAILED, precision,
                  "the %s tower's least cosine with fp32 is %.6f, below %g: the layer to keep "
                  "first is %s (--auto-keep finds all; --force writes the engine nonetheless)",

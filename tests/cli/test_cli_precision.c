@@ -192,6 +192,8 @@ static void test_exceptions_are_kept(void **state)
     const char *engine = temporary_path("kept.osprey");
     cli_run run = succeed(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
                                   "--keep", "*.mlp.*=fp32", "--keep", "visual_projection*=fp32"));
+    assert_non_null(strstr(run.out, " MiB, int8 with --keep '*.mlp.*=fp32' --keep "
+                                    "'visual_projection*=fp32', for "));
     cli_run_free(&run);
     json_t *facts = inspect(engine);
     assert_string_equal(json_string_value(json_object_get(facts, "precision")), "int8");
