@@ -109,7 +109,10 @@ cli_exit cli_image_inputs_find(cli_image_inputs *inputs, const cli_strings *name
     *inputs = (cli_image_inputs){0};
     cli_exit code = CLI_DONE;
     for (size_t i = 0; i < named->count && code == CLI_DONE; i++) {
-        if (is_list(named->items[i]))
+        if (!named->items[i][0])
+            code = cli_fail(CLI_WRONG_USE, NULL,
+                            "input %zu is empty: name a file, a directory or a list", i + 1);
+        else if (is_list(named->items[i]))
             code = add_list(inputs, named->items[i]);
         else
             add_named(inputs, named->items[i], strlen(named->items[i]));

@@ -36,7 +36,7 @@ const cli_option_spec cli_option_table[] = {
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
              "@- is standard input). Without it: the classes of the model's own head."},
     {"template", 0, CLI_STRINGS, CLI_CLASSIFY | CLI_COMPILE, FIELD(template), .value = "TEXT",
-     .rivals = CLI_RIVAL_PROMPTS,
+     .may_be_empty = true, .rivals = CLI_RIVAL_PROMPTS,
      .help = "Prompt with {} or {label} where the label goes. May be given several times: the "
              "templates are averaged. Without any: those that the model brings, or that its engine "
              "was compiled with; else \"a photo of a {}.\", to SigLIP \"This is a photo of {}.\"."},
@@ -64,8 +64,8 @@ const cli_option_spec cli_option_table[] = {
      .rivals = CLI_RIVAL_INPUTS,
      .help = "Embeddings to rate: float32 [N,D], as osprey embed --format npy writes them. May be "
              "given several times."},
-    {"text", 0, CLI_STRINGS, CLI_EMBED, FIELD(text), .value = "TEXT", .rivals = CLI_RIVAL_INPUTS,
-     .help = "A text to embed. May be given several times."},
+    {"text", 0, CLI_STRINGS, CLI_EMBED, FIELD(text), .value = "TEXT", .may_be_empty = true,
+     .rivals = CLI_RIVAL_INPUTS, .help = "A text to embed. May be given several times."},
     {"texts", 0, CLI_STRING, CLI_EMBED | CLI_TOKENIZE, FIELD(texts), .value = "@FILE",
      .rivals = CLI_RIVAL_INPUTS, .help = "Texts from a file, one a line (@- is standard input)."},
     {"pixels", 0, CLI_STRING, CLI_EMBED, FIELD(pixels), .value = "FILE.npy",
@@ -172,7 +172,8 @@ const cli_option_spec cli_option_table[] = {
      .most = SIZE_MAX,
      .help =
          "Stay below that much memory (K, M, G and T are 2^10, 2^20, 2^30 and 2^40): weights of an "
-         "engine that do not fit are read from its file as they are used. A model that is no "
+         "engine that do not fit are read from its file as they are used. 32 MiB are kept "
+         "free for pictures and results. A model that is no "
          "engine is compiled into the cache first, without the limit. 0: no limit."},
     {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear), .help = "Remove all of them first."},
     {"json", 0, CLI_FLAG,

@@ -3,6 +3,7 @@
 
 #include "cli_memory.h"
 #include "spelling.h"
+#include "variables.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -304,8 +305,9 @@ static cli_exit take_option(parser *p, int count, char **arguments, int *next)
         return cli_fail(CLI_WRONG_USE, name,
                         "needs a value: %s; \"%s\" is a flag, and ./%s would be a file",
                         spec->value, value, value);
-    /* A text may be empty, a name may not. */
-    if (!value || (!*value && spec->kind == CLI_STRING))
+    const bool is_name =
+        spec->kind == CLI_STRING || (spec->kind == CLI_STRINGS && !spec->may_be_empty);
+    if (!value || (!*value && is_name))
         return cli_fail(CLI_WRONG_USE, name, "needs a value: %s", spec->value);
     if (*given && spec->kind != CLI_STRINGS)
         return cli_fail(CLI_WRONG_USE, name, "can be given only once");
@@ -350,6 +352,7 @@ cli_exit cli_options_parse(cli_command_bit command, const char *command_name, in
     p.given = cli_calloc(cli_option_count, sizeof *p.given);
     options->given = cli_calloc(cli_option_count, sizeof *options->given);
     cli_exit code = read_arguments(&p, count, arguments);
+    if (code == CLI_DONE) cli_variables_check();
     if (code == CLI_DONE) code = fill_in(&p);
     if (code == CLI_DONE) code = check_needs(&p);
     cli_free(p.given);

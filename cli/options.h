@@ -6,7 +6,8 @@
  * A flag's value is, by falling priority, what stands on the command line, what OSPREY_<FLAG>
  * holds (dashes become underscores; an empty variable is none), and the table's default. Only
  * --help and --version are no variables. What stands on the command line
- * also goes before a variable that contradicts it, such as OSPREY_CSV beside --json.
+ * also goes before a variable that contradicts it, such as OSPREY_CSV beside --json. A variable of
+ * a flag that the command lacks says nothing to it: it may be set for the others.
  */
 #ifndef OSPREY_CLI_OPTIONS_H
 #define OSPREY_CLI_OPTIONS_H
@@ -110,6 +111,7 @@ typedef struct cli_option_spec {
     const char *const *choices; /* ends with NULL */
     bool only_here;             /* not an environment variable too */
     bool of_files;              /* says nothing where no input files are named */
+    bool may_be_empty;          /* CLI_STRINGS: texts, not names */
     const char *needs;          /* another flag, without which it says nothing; or NULL */
     cli_rivals rivals;
     const char *help;

@@ -2,9 +2,9 @@
 #include "report.h"
 
 #include "progress.h"
+#include "variables.h"
 #include "visible.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,12 +14,6 @@
 /* The flags that variables gave; there are fewer flags than this. */
 static const char *from_variables[128];
 static size_t variable_count;
-
-void cli_variable_name(const char *flag, char name[CLI_NAME_BYTES])
-{
-    snprintf(name, CLI_NAME_BYTES, "OSPREY_%s", flag);
-    for (char *c = name; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-}
 
 void cli_blame_variable(const char *flag)
 {

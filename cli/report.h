@@ -16,10 +16,6 @@ typedef enum cli_exit {
 cli_exit cli_fail(cli_exit code, const char *subject, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The environment's name of a flag without its dashes: OSPREY_ and the flag in capitals. */
-#define CLI_NAME_BYTES 64
-void cli_variable_name(const char *flag, char name[CLI_NAME_BYTES]);
-
 /* From now on what is said of that flag, "--" and its name, is said of the variable, which gave its
  * value. flag has to live as long as the program. */
 void cli_blame_variable(const char *flag);

@@ -75,6 +75,15 @@ static void test_wrong_values(void **state)
     assert_cli_fails(run_cli("classify", "--labels"), 2, "--labels: needs a value: A,B,C|@FILE");
     assert_cli_fails(run_cli("embed", "--pixels", ""), 2, "--pixels: needs a value: FILE.npy");
     assert_cli_fails(run_cli("embed", "-o", ""), 2, "--output: needs a value: FILE");
+    static const char *const names[] = {"--verify", "--calibrate", "--keep", "--prune"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char said[64];
+        snprintf(said, sizeof said, "%s: needs a value: ", names[i]);
+        assert_cli_fails(run_cli("compile", "-o", "x", names[i], ""), 2, said);
+    }
+    assert_cli_fails(run_cli("score", "--embeddings="), 2, "--embeddings: needs a value: FILE.npy");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, PICTURE, ""), 2,
+                     "input 2 is empty: name a file");
     assert_cli_fails(run_cli("classify", "--labels=a", "--labels=b"), 2,
                      "--labels: can be given only once");
     assert_cli_fails(run_cli("inspect", "-hx"), 2, "--help: takes no value");
@@ -156,6 +165,28 @@ static void test_environment(void **state)
     assert_int_equal(cli_line_count(&run), 1);
     assert_non_null(strstr(run.out, "dog"));
     cli_run_free(&run);
+
+    /* A flag of other commands says nothing to this one, whatever its value. */
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_TOP=x"}, "tokenize", "-m", MODEL, "dog",
+                     NULL);
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.err, "");
+    cli_run_free(&run);
+
+    run = run_cli_in((cli_surroundings){.variable = "OSPREY_THREDS=2"}, "tokenize", "-m", MODEL,
+                     "dog", NULL);
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.err, "osprey: OSPREY_THREDS: there is no such variable; the nearest is "
+                                 "OSPREY_THREADS\n");
+    cli_run_free(&run);
+    static const char *const others[] = {"OSPREY_CPU=portable", "OSPREY_CPU=", "OSPREY_VERSION=1",
+                                         "OSPREY_DOCUMENTATION=there", "OSPREY_=1"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        run = run_cli_in((cli_surroundings){.variable = others[i]}, "tokenize", "-m", MODEL, "dog",
+                         NULL);
+        assert_string_equal(run.err, "");
+        cli_run_free(&run);
+    }
 
     assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_NO_EXIF=perhaps"},
                                 "classify", "-m", MODEL, "--labels=a", PICTURE, NULL),
