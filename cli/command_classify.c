@@ -15,7 +15,19 @@ typedef struct classification {
     const char *measure;  /* what goes with a score: "cosine", or "logit" of the model's classes */
     osprey_score *scores; /* [labels], work space */
     cli_output *output;
+    bool begun; /* the line above the results is written */
 } classification;
+
+/* Not before there is a result: a model may be found damaged first. */
+static void write_header(classification *c)
+{
+    if (c->begun) return;
+    c->begun = true;
+    if (c->options->csv)
+        cli_output_print(c->output, "input,rank,label,score,%s\n", c->measure);
+    else if (!c->options->json)
+        cli_output_print(c->output, "   score  %7s  label\n", c->measure);
+}
 
 static void write_json(const classification *c, const char *path, size_t count,
                        const osprey_error *failure)
@@ -67,7 +79,7 @@ static void write_table(const classification *c, const char *path, size_t count)
 static cli_exit classify_row(void *context, const char *path, const float *row,
                              const osprey_error *failure)
 {
-    const classification *c = context;
+    classification *c = context;
     static const osprey_score_kind kinds[] = {
         [CLI_ACTIVATION_AS_TRAINED] = OSPREY_SCORE_AS_TRAINED,
         [CLI_ACTIVATION_SOFTMAX] = OSPREY_SCORE_SOFTMAX,
@@ -79,6 +91,7 @@ static cli_exit classify_row(void *context, const char *path, const float *row,
         if (osprey_label_set_score(c->set, row, kinds[c->options->activation], c->scores, &error) !=
             OSPREY_OK)
             return cli_fail_error(CLI_INPUTS_FAILED, &error);
+        write_header(c);
         count = osprey_scores_rank(c->scores, osprey_label_set_count(c->set), c->options->top,
                                    c->options->threshold);
     }
@@ -101,9 +114,6 @@ static cli_exit classify_images(const cli_options *options, const cli_image_inpu
     classification c = {
         .options = options, .set = set, .measure = own ? "logit" : "cosine", .output = &output};
     c.scores = cli_calloc(osprey_label_set_count(set), sizeof *c.scores);
-    if (options->csv) cli_output_print(&output, "input,rank,label,score,%s\n", c.measure);
-    if (!options->csv && !options->json)
-        cli_output_print(&output, "   score  %7s  label\n", c.measure);
     cli_image_job job = {.options = options,
                          .inputs = inputs,
                          .loaded = loaded,
@@ -112,6 +122,7 @@ static cli_exit classify_images(const cli_options *options, const cli_image_inpu
                          .row = classify_row,
                          .context = &c};
     code = cli_image_job_run(&job);
+    if (!output.abandoned) write_header(&c);
     cli_free(c.scores);
     return cli_output_close(&output, code);
 }

@@ -211,8 +211,8 @@ static cli_exit run(const cli_options *options)
     cli_exit code = options->pixels ? embed_pixels(&run)
                     : has_texts     ? embed_texts(&run)
                                     : embed_images(&run);
-    code = cli_output_close(&run.output, code);
     cli_embedding_end(&run.writer);
+    code = cli_output_close(&run.output, code);
     cli_model_unload(&run.loaded);
     return code;
 }

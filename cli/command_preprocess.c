@@ -32,8 +32,9 @@ static cli_exit preprocess_images(preprocessing_run *run, const cli_options *opt
                         "has no image tower, and so sees no pictures");
     size_t shape[] = {inputs->count, 3, how->crop_height, how->crop_width};
     cli_exit code = cli_output_open(&run->output, options->output);
-    if (code == CLI_DONE) code = cli_npy_begin(&run->output, 4, shape);
+    if (code == CLI_DONE) code = cli_npy_check_output(&run->output);
     if (code != CLI_DONE) return code;
+    cli_npy_begin(&run->output, 4, shape);
     run->image_elems = shape[1] * shape[2] * shape[3];
     run->failed_pixels = cli_calloc(run->image_elems, sizeof *run->failed_pixels);
     for (size_t i = 0; i < run->image_elems; i++) run->failed_pixels[i] = NAN;

@@ -11,18 +11,31 @@
 cli_exit cli_embedding_begin(cli_embedding_writer *writer, cli_output *output, cli_format format,
                              const char *columns, size_t rows, size_t embed_dim)
 {
-    *writer = (cli_embedding_writer){output, format, embed_dim, NULL};
+    cli_exit code = format == CLI_FORMAT_NPY ? cli_npy_check_output(output) : CLI_DONE;
+    if (code != CLI_DONE) return code;
+    *writer = (cli_embedding_writer){.output = output,
+                                     .format = format,
+                                     .columns = columns,
+                                     .rows = rows,
+                                     .embed_dim = embed_dim};
     if (format == CLI_FORMAT_NPY) {
-        cli_exit code = cli_npy_begin(output, 2, (const size_t[]){rows, embed_dim});
-        if (code != CLI_DONE) return code;
         writer->failed_row = cli_calloc(embed_dim, sizeof *writer->failed_row);
         for (size_t d = 0; d < embed_dim; d++) writer->failed_row[d] = NAN;
-    } else if (format == CLI_FORMAT_CSV) {
-        cli_output_print(output, "%s", columns);
-        for (size_t d = 0; d < embed_dim; d++) cli_output_print(output, ",e%zu", d);
-        cli_output_print(output, "\n");
     }
     return CLI_DONE;
+}
+
+static void write_header(cli_embedding_writer *writer)
+{
+    if (writer->begun) return;
+    writer->begun = true;
+    if (writer->format == CLI_FORMAT_NPY) {
+        cli_npy_begin(writer->output, 2, (const size_t[]){writer->rows, writer->embed_dim});
+    } else if (writer->format == CLI_FORMAT_CSV) {
+        cli_output_print(writer->output, "%s", writer->columns);
+        for (size_t d = 0; d < writer->embed_dim; d++) cli_output_print(writer->output, ",e%zu", d);
+        cli_output_print(writer->output, "\n");
+    }
 }
 
 static void write_json(const cli_embedding_writer *writer, const cli_embedding_name *name,
@@ -53,9 +66,10 @@ static void write_csv(const cli_embedding_writer *writer, const cli_embedding_na
     cli_output_print(writer->output, "\n");
 }
 
-void cli_embedding_write(const cli_embedding_writer *writer, const cli_embedding_name *name,
+void cli_embedding_write(cli_embedding_writer *writer, const cli_embedding_name *name,
                          const float *row, const osprey_error *failure)
 {
+    if (row || writer->format == CLI_FORMAT_NPY) write_header(writer);
     switch (writer->format) {
     case CLI_FORMAT_NPY:
         cli_output_write(writer->output, row ? row : writer->failed_row,
@@ -72,5 +86,6 @@ void cli_embedding_write(const cli_embedding_writer *writer, const cli_embedding
 
 void cli_embedding_end(cli_embedding_writer *writer)
 {
+    if (writer->output && !writer->output->abandoned) write_header(writer);
     cli_free(writer->failed_row);
 }

@@ -166,11 +166,15 @@ void cli_npy_close(cli_npy *npy)
     npy->file = NULL;
 }
 
-cli_exit cli_npy_begin(cli_output *output, size_t rank, const size_t *shape)
+cli_exit cli_npy_check_output(const cli_output *output)
 {
-    if (!output->path && isatty(STDOUT_FILENO))
-        return cli_fail(CLI_WRONG_USE, NULL,
-                        "an .npy is not for a terminal: name a file with -o, or use a pipe");
+    if (output->path || !isatty(STDOUT_FILENO)) return CLI_DONE;
+    return cli_fail(CLI_WRONG_USE, NULL,
+                    "an .npy is not for a terminal: name a file with -o, or use a pipe");
+}
+
+void cli_npy_begin(cli_output *output, size_t rank, const size_t *shape)
+{
     char text[256];
     size_t used =
         (size_t)snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
@@ -185,5 +189,4 @@ cli_exit cli_npy_begin(cli_output *output, size_t rank, const size_t *shape)
     start[MAGIC_BYTES + 3] = (unsigned char)(padded >> 8);
     cli_output_write(output, start, sizeof start);
     cli_output_print(output, "%-*s\n", (int)padded - 1, text);
-    return CLI_DONE;
 }

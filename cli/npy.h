@@ -28,10 +28,10 @@ cli_exit cli_npy_read(cli_npy *npy, float *elements, size_t count);
 
 void cli_npy_close(cli_npy *npy);
 
-/*
- * Writes the header for a rank of at least 2; the elements follow through cli_output_write.
- * CLI_WRONG_USE where the bytes would go to a terminal.
- */
-cli_exit cli_npy_begin(cli_output *output, size_t rank, const size_t *shape);
+/* CLI_WRONG_USE where the bytes would go to a terminal. */
+cli_exit cli_npy_check_output(const cli_output *output);
+
+/* Writes the header for a rank of at least 2; the elements follow through cli_output_write. */
+void cli_npy_begin(cli_output *output, size_t rank, const size_t *shape);
 
 #endif

@@ -166,6 +166,21 @@ size_t cli_line_count(const cli_run *run)
     return count;
 }
 
+void assert_same_cli_output(cli_run a, cli_run b)
+{
+    assert_int_equal(a.code, 0);
+    assert_int_equal(b.code, 0);
+    assert_string_equal(a.out, b.out);
+    cli_run_free(&a);
+    cli_run_free(&b);
+}
+
+void assert_json_has(const json_t *object, const char *const *keys)
+{
+    for (; *keys; keys++)
+        if (!json_object_get(object, *keys)) fail_msg("\"%s\" is missing", *keys);
+}
+
 json_t *cli_json_line(const cli_run *run, size_t index)
 {
     const char *line = run->out;

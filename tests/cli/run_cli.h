@@ -35,6 +35,12 @@ void cli_run_free(cli_run *run);
 /* The exit code and, where not NULL, a part of standard error; frees the run. */
 void assert_cli_fails(cli_run run, int code, const char *complaint);
 
+/* Both did what they should and said the same; frees them. */
+void assert_same_cli_output(cli_run a, cli_run b);
+
+/* keys end with NULL. */
+void assert_json_has(const json_t *object, const char *const *keys);
+
 /* Line `index` of the output as JSON; the test fails where it is none. The caller decrefs it. */
 json_t *cli_json_line(const cli_run *run, size_t index);
 size_t cli_line_count(const cli_run *run);

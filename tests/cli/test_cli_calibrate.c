@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compile --calibrate with all that hangs on it: --prune by activation, and what --verify says of
- * static ranges; of a ResNet and of a ViT, both beside a text tower. */
+/* compile --calibrate with all that hangs on it: static ranges, --prune by activation, and what
+ * --verify says of static ranges; of a ResNet and of a ViT, both beside a text tower. */
 #include "cmocka_all.h"
 #include "run_cli.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RESNET OSPREY_TEST_DIR "/golden/models/openclip-rn"
 #define BERT   OSPREY_TEST_DIR "/golden/models/hf-bert-mean"
-#define PHOTO  OSPREY_TEST_DIR "/golden/images/411.jpg"
-#define FLAT   OSPREY_TEST_DIR "/golden/images/size_1x1.png" /* one colour all over */
+#define IMAGES OSPREY_TEST_DIR "/golden/images"
+#define PHOTO  IMAGES "/411.jpg"
+#define FLAT   IMAGES "/size_1x1.png" /* one colour all over */
 
 static cli_run succeed(cli_run run)
 {
@@ -137,6 +141,93 @@ static void test_verify_measures_static_ranges(void **state)
     cli_run_free(&run);
 }
 
+/* Ranges come with the engine, are told by inspect, and change what --static gives. */
+static void test_calibrate(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("static.osprey"), *list = temporary_path("list.txt");
+    char value[600];
+    write_text(list, IMAGES "/411.jpg\n" IMAGES "/420.jpg\n");
+    snprintf(value, sizeof value, "@%s", list);
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
+                          "--calibrate", value, "--calibrate", PICTURE, "--method", "entropy");
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "static ranges by entropy, from 3 images"));
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine, "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    const json_t *compiled = json_object_get(facts, "engine");
+    assert_string_equal(json_string_value(json_object_get(compiled, "calibration")), "entropy");
+    assert_int_equal(json_integer_value(json_object_get(compiled, "calibration_images")), 3);
+    json_decref(facts);
+    cli_run_free(&run);
+    cli_run dynamic = run_cli("embed", "-m", engine, PICTURE);
+    run = run_cli("embed", "-m", engine, "--static", PICTURE);
+    assert_int_equal(run.code, 0);
+    assert_string_not_equal(run.out, dynamic.out);
+    cli_run_free(&run);
+    cli_run_free(&dynamic);
+    run = run_cli("bench", "-m", engine, "--static", "--tower", "text", "--batch", "1", "--json");
+    json_t *line = cli_json_line(&run, 0);
+    assert_true(json_is_true(json_object_get(line, "static_ranges")));
+    json_decref(line);
+    cli_run_free(&run);
+    run = run_cli("classify", "-m", engine, "--static", "--labels", "cat,dog", PICTURE);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+}
+
+/* Of too many images some are taken, and the user is told. */
+static void test_many_images_to_calibrate(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("many.osprey"), *list = temporary_path("many.txt");
+    char value[600];
+    FILE *file = fopen(list, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < 600; i++) fputs(PICTURE "\n", file);
+    fclose(file);
+    snprintf(value, sizeof value, "@%s", list);
+    cli_run run =
+        run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8", "--calibrate", value);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.err, "600 images; 512 of them"));
+    assert_non_null(strstr(run.out, "static ranges by minmax, from 512 images"));
+    cli_run_free(&run);
+}
+
+static void test_wrong_calibrations(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("uncalibrated.osprey"), *empty = temporary_path("empty");
+    size_t length;
+    assert_int_equal(mkdir(empty, 0777), 0);
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--method", "entropy"), 2,
+                     "--method says nothing without --calibrate");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--calibrate", PICTURE), 2,
+                     "static ranges are of layers in int8 or int4");
+    assert_cli_fails(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8", "--calibrate", empty),
+        1, "there is no .jpg, .jpeg, .png or .webp in it");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
+                             "--calibrate", PICTURE, "--calibrate", "/nonexistent.jpg"),
+                     1, "/nonexistent.jpg: ");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
+                             "--calibrate", "@/nonexistent.txt"),
+                     2, "the list @/nonexistent.txt: cannot open it");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--precision", "int8",
+                             "--calibrate", PICTURE, "--method", "median"),
+                     2, "is none of: minmax, entropy");
+    assert_null(read_file(engine, &length));
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--static", PICTURE), 2,
+                     "--static: " MODEL " has no static ranges");
+    cli_run run =
+        run_cli_in((cli_surroundings){.variable = "OSPREY_CALIBRATE=" PICTURE}, "compile", "-m",
+                   MODEL, "-o", engine, "--precision", "int8", "--method", "entropy", NULL);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +235,9 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_calibrated),
         cmocka_unit_test(test_a_text_tower_needs_no_images),
         cmocka_unit_test(test_verify_measures_static_ranges),
+        cmocka_unit_test(test_calibrate),
+        cmocka_unit_test(test_many_images_to_calibrate),
+        cmocka_unit_test(test_wrong_calibrations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
