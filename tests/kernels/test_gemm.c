@@ -5,57 +5,12 @@
  */
 #include "base/memory.h"
 #include "cmocka_all.h"
-#include "kernels/guarded.h"
+#include "kernels/gemm_problem.h"
 #include "kernels/half_product.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
-
-/* One product with everything it reads and writes; `result` belongs to the call. */
-typedef struct problem {
-    size_t m, n, k, lda, ldc;
-    guarded a, weight, bias, residual;
-    osprey_activation activation;
-    bool has_bias, has_residual;
-    float input_range; /* int8, int4: of all rows, or 0 */
-    bool weight_is_k_by_n;
-} problem;
-
-static problem problem_new(size_t m, size_t n, size_t k)
-{
-    problem p = {.m = m, .n = n, .k = k};
-    /* Rows 4 KiB apart are those that kernels would rather have prepared. */
-    p.lda = k <= 1024 && !random_below(3) ? 1024 : k + random_below(3) * 5;
-    p.ldc = n + random_below(3) * 7;
-    p.activation = (osprey_activation)random_below(OSPREY_ACTIVATION_SILU + 1);
-    p.has_bias = random_below(2);
-    p.input_range = random_below(2) ? 0 : 0.25F + 0.25F * (float)random_below(5);
-    p.has_residual = random_below(2);
-    p.weight_is_k_by_n = random_below(2);
-    p.a = guarded_random((m - 1) * p.lda + k, 1);
-    p.weight = guarded_random(n * k, 1);
-    p.bias = guarded_random(n, 1);
-    p.residual = guarded_random((m - 1) * p.ldc + n, 1);
-    return p;
-}
-
-static void problem_free(problem *p)
-{
-    guarded_free(&p->a);
-    guarded_free(&p->weight);
-    guarded_free(&p->bias);
-    guarded_free(&p->residual);
-}
-
-static guarded pack(const problem *p, const osprey__gemm_kernel *kernel)
-{
-    size_t bytes = osprey__gemm_packed_bytes(kernel, p->n, p->k);
-    guarded packed = guarded_random(bytes / sizeof(float), 1);
-    kernel->pack(kernel, p->n, p->k, p->weight.floats, p->weight_is_k_by_n ? 1 : p->k,
-                 p->weight_is_k_by_n ? p->n : 1, packed.floats);
-    return packed;
-}
 
 /* How a product gets its rows and gives its result. */
 typedef struct row_form {
@@ -107,135 +62,9 @@ static void run_part(const problem *p, const osprey__gemm_kernel *kernel, const 
 /* The residual is the output itself: what lies between the rows has to stay. */
 static guarded run_in_place(const problem *p, const osprey__gemm_kernel *kernel)
 {
-    guarded packed = pack(p, kernel), c = guarded_copy(&p->residual);
+    guarded packed = problem_pack(p, kernel), c = guarded_copy(&p->residual);
     run_part(p, kernel, &packed, floats, 0, p->m, 0, p->n, c.floats, c.floats);
     guarded_free(&packed);
-    return c;
-}
-
-static double activate(osprey_activation activation, double x)
-{
-    switch (activation) {
-    case OSPREY_ACTIVATION_NONE:
-        break;
-    case OSPREY_ACTIVATION_RELU:
-        return x < 0 ? 0 : x;
-    case OSPREY_ACTIVATION_GELU:
-        return x * 0.5 * erfc(-x * sqrt(0.5));
-    case OSPREY_ACTIVATION_GELU_TANH:
-        return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case OSPREY_ACTIVATION_QUICK_GELU:
-        return x / (1 + exp(-1.702 * x));
-    case OSPREY_ACTIVATION_TANH:
-        return tanh(x);
-    case OSPREY_ACTIVATION_SILU:
-        return x / (1 + exp(-x));
-    }
-    return x;
-}
-
-/* What the format makes of the numbers that it multiplies; a's padding is left as it is. */
-typedef struct operands {
-    guarded a, weight; /* as in the problem */
-} operands;
-
-/* range 0: the largest magnitude; of another, what is larger is cut off. */
-static void round_int8(float *x, size_t count, size_t stride, float range)
-{
-    float largest = range;
-    for (size_t i = 0; i < count && range == 0; i++) largest = fmaxf(largest, fabsf(x[i * stride]));
-    if (largest == 0) return;
-    float inverse = 127 / largest;
-    for (size_t i = 0; i < count; i++) {
-        float integer = rintf(x[i * stride] * inverse);
-        integer = integer < -127 ? -127 : integer > 127 ? 127 : integer;
-        x[i * stride] = integer * (largest / 127);
-    }
-}
-
-/* To `bits` significant ones, and to a multiple of 2^least. */
-static void round_floats(guarded *array, int bits, int least)
-{
-    for (size_t i = 0; i < array->count; i++) {
-        int exponent;
-        frexpf(array->floats[i], &exponent);
-        int unit = exponent - bits < least ? least : exponent - bits;
-        array->floats[i] = ldexpf(rintf(ldexpf(array->floats[i], -unit)), unit);
-    }
-}
-
-/* The weights that a portable panel of int4 holds, and that they are near those packed. */
-static void read_int4(const problem *p, guarded *weight)
-{
-    const osprey__gemm_kernel *kernel =
-        &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY_PRECISION_INT4];
-    guarded packed = pack(p, kernel);
-    size_t record_bytes = kernel->columns * 18, panel_bytes = kernel->panel_bytes(kernel, p->k);
-    for (size_t n = 0; n < p->n; n++)
-        for (size_t i = 0; i < p->k; i++) {
-            const unsigned char *record = (const unsigned char *)packed.floats +
-                                          n / kernel->columns * panel_bytes + i / 32 * record_bytes;
-            size_t column = n % kernel->columns;
-            unsigned byte = record[i % 32 / 2 * kernel->columns + column];
-            const unsigned char *half = record + 16 * kernel->columns + 2 * column;
-            uint32_t bits = (uint32_t)(half[0] | half[1] << 8) << 16;
-            float scale;
-            memcpy(&scale, &bits, sizeof scale);
-            float *x = &weight->floats[p->weight_is_k_by_n ? i * p->n + n : n * p->k + i];
-            float read = (float)((int)(i % 2 ? byte >> 4 : byte & 15) - 8) * scale;
-            /* Weights are from -1 to 1: half a step of the largest scale, and what is cut off. */
-            if (fabsf(read - *x) > 0.18F) fail_msg("%g became %g", (double)*x, (double)read);
-            *x = read;
-        }
-    guarded_free(&packed);
-}
-
-static operands round_operands(const problem *p, osprey_precision format)
-{
-    operands o = {guarded_copy(&p->a), guarded_copy(&p->weight)};
-    switch (format) {
-    case OSPREY_PRECISION_FP32:
-        return o;
-    case OSPREY_PRECISION_BF16:
-        round_floats(&o.a, 8, -200);
-        round_floats(&o.weight, 8, -200);
-        return o;
-    case OSPREY_PRECISION_FP16:
-        round_floats(&o.weight, 11, -24);
-        return o;
-    case OSPREY_PRECISION_INT8:
-    case OSPREY_PRECISION_INT4:
-        break;
-    }
-    for (size_t row = 0; row < p->m; row++)
-        round_int8(o.a.floats + row * p->lda, p->k, 1, p->input_range);
-    if (format == OSPREY_PRECISION_INT4) {
-        read_int4(p, &o.weight);
-        return o;
-    }
-    for (size_t n = 0; n < p->n; n++) {
-        float *first = o.weight.floats + (p->weight_is_k_by_n ? n : n * p->k);
-        round_int8(first, p->k, p->weight_is_k_by_n ? p->n : 1, 0);
-    }
-    return o;
-}
-
-static guarded exact_result(const problem *p, osprey_precision format)
-{
-    operands o = round_operands(p, format);
-    guarded c = guarded_copy(&p->residual);
-    for (size_t row = 0; row < p->m; row++)
-        for (size_t column = 0; column < p->n; column++) {
-            double sum = p->has_bias ? (double)p->bias.floats[column] : 0;
-            for (size_t i = 0; i < p->k; i++) {
-                size_t at = p->weight_is_k_by_n ? i * p->n + column : column * p->k + i;
-                sum += (double)o.a.floats[row * p->lda + i] * (double)o.weight.floats[at];
-            }
-            float *out = &c.floats[row * p->ldc + column];
-            *out = (float)activate(p->activation, sum + (p->has_residual ? (double)*out : 0));
-        }
-    guarded_free(&o.a);
-    guarded_free(&o.weight);
     return c;
 }
 
@@ -263,7 +92,7 @@ static void compare_with_halves(const problem *p, const guarded *portable, const
                                      p->weight_is_k_by_n ? p->n : 1) +
                         (p->has_bias ? p->bias.floats[column] : 0);
             if (p->has_residual) sum += *out;
-            *out = (float)activate(p->activation, (double)sum);
+            *out = (float)exact_activation(p->activation, (double)sum);
         }
     /* That takes k in one piece up to here. */
     if (p->k <= 2048 && p->activation <= OSPREY_ACTIVATION_RELU)
@@ -280,7 +109,7 @@ static void compare_levels(const problem *p, osprey_precision format, bool with_
     double tolerance = 1.5e-7 * (10 + (double)p->k);
     guarded portable = run_in_place(p, &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[format]);
     if (with_exact) {
-        guarded exact = exact_result(p, format);
+        guarded exact = problem_exact_result(p, format);
         assert_near(exact.floats, portable.floats, exact.count, tolerance);
         guarded_free(&exact);
     }
@@ -330,7 +159,7 @@ static void test_large_shapes(void **state)
 /* Bit for bit: rows alone, rows in random groups, and panels apart. */
 static void check_parts(const problem *p, const osprey__gemm_kernel *kernel)
 {
-    guarded packed = pack(p, kernel);
+    guarded packed = problem_pack(p, kernel);
     guarded whole = guarded_copy(&p->residual), parts = guarded_copy(&p->residual);
     run_part(p, kernel, &packed, floats, 0, p->m, 0, p->n, p->residual.floats, whole.floats);
     for (size_t row = 0; row < p->m;) {
@@ -507,7 +336,7 @@ static void test_rows_and_results_in_bfloat16(void **state)
         for (int format = 0; kernels && format < OSPREY_PRECISIONS; format++)
             for (size_t repeat = 0; repeat < 60; repeat++) {
                 problem p = problem_new(random_size(64), random_size(140), random_size(100));
-                guarded packed = pack(&p, &kernels->gemm[format]);
+                guarded packed = problem_pack(&p, &kernels->gemm[format]);
                 check_rounded_result(&p, &kernels->gemm[format], &packed);
                 check_rounded_rows(&p, &kernels->gemm[format], &packed);
                 guarded_free(&packed);
@@ -523,7 +352,7 @@ static void test_padding_is_zero(void **state)
         const osprey__gemm_kernel *kernel =
             &osprey__kernels_for((osprey__cpu_level)level)->gemm[OSPREY_PRECISION_FP32];
         problem p = problem_new(1, kernel->columns + 1, 3);
-        guarded packed = pack(&p, kernel);
+        guarded packed = problem_pack(&p, kernel);
         size_t panel_floats = kernel->panel_bytes(kernel, p.k) / sizeof(float);
         assert_int_equal(packed.count, 2 * panel_floats);
         for (size_t i = 0; i < 3; i++)
