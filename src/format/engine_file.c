@@ -3,6 +3,7 @@
 
 #include "base/byte_cursor.h"
 #include "base/memory.h"
+#include "base/os/resident.h"
 #include "base/status.h"
 
 #include <inttypes.h>
@@ -125,6 +126,7 @@ osprey_status osprey__engine_file_open(const char *path, osprey__engine_file *fi
     OSPREY_TRY(osprey__file_map_open(path, &map, error));
     osprey_status status = osprey__engine_file_parse(map.bytes, map.length, path, file, error);
     file->map = map;
+    osprey__pages_are_large(map.bytes, map.length);
     if (status != OSPREY_OK) osprey__engine_file_close(file);
     return status;
 }

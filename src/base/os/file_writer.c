@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/os/file_writer.h"
 
+#include "base/memory.h"
 #include "base/status.h"
 
 #include <dirent.h>
@@ -14,6 +15,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * Written at once, on its own boundary in the file: the system then caches it as one huge page
+ * where it can, and a map of the file has one fault instead of 32 or 512.
+ */
+#define BLOCK_BYTES ((size_t)2 << 20)
 
 static osprey_status write_failed(const osprey__file_writer *writer, osprey_error *error)
 {
@@ -114,6 +121,8 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
                                        osprey_error *error)
 {
     writer->path = NULL;
+    writer->block = NULL;
+    writer->gathered = 0;
     struct stat info;
     /* A device or a pipe would be replaced by a file. */
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -134,6 +143,20 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
     if (writer->file < 0)
         return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
     writer->path = path;
+    writer->block = osprey__calloc(1, BLOCK_BYTES);
+    return writer->block ? OSPREY_OK : osprey__fail_memory(error, BLOCK_BYTES);
+}
+
+/* Writes what has gathered. */
+static osprey_status flush(osprey__file_writer *writer, osprey_error *error)
+{
+    for (size_t at = 0; at < writer->gathered;) {
+        ssize_t written = write(writer->file, writer->block + at, writer->gathered - at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return write_failed(writer, error);
+        at += (size_t)written;
+    }
+    writer->gathered = 0;
     return OSPREY_OK;
 }
 
@@ -141,11 +164,12 @@ osprey_status osprey__file_writer_write(osprey__file_writer *writer, const void 
                                         size_t length, osprey_error *error)
 {
     for (const char *at = bytes; length;) {
-        ssize_t written = write(writer->file, at, length);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return write_failed(writer, error);
-        at += written;
-        length -= (size_t)written;
+        const size_t taken = osprey__smaller(length, BLOCK_BYTES - writer->gathered);
+        memcpy(writer->block + writer->gathered, at, taken);
+        writer->gathered += taken;
+        if (writer->gathered == BLOCK_BYTES) OSPREY_TRY(flush(writer, error));
+        at += taken;
+        length -= taken;
     }
     return OSPREY_OK;
 }
@@ -153,14 +177,17 @@ osprey_status osprey__file_writer_write(osprey__file_writer *writer, const void 
 osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const void *bytes,
                                               size_t length, osprey_error *error)
 {
+    OSPREY_TRY(flush(writer, error));
     if (lseek(writer->file, 0, SEEK_SET) < 0) return write_failed(writer, error);
     OSPREY_TRY(osprey__file_writer_write(writer, bytes, length, error));
+    OSPREY_TRY(flush(writer, error));
     return lseek(writer->file, 0, SEEK_END) < 0 ? write_failed(writer, error) : OSPREY_OK;
 }
 
 osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__durability durability,
                                          osprey_error *error)
 {
+    OSPREY_TRY(flush(writer, error));
     if (durability == OSPREY__SYNCED && fsync(writer->file) != 0)
         return write_failed(writer, error);
     int file = writer->file;
@@ -175,6 +202,8 @@ osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__du
 
 void osprey__file_writer_close(osprey__file_writer *writer)
 {
+    osprey__free(writer->block);
+    writer->block = NULL;
     if (!writer->path) return;
     if (writer->file >= 0) close(writer->file);
     unlink(writer->temporary);

@@ -29,19 +29,21 @@ typedef struct osprey__file_writer {
     char target[OSPREY__FILE_WRITER_PATH_BYTES]; /* the file's name: the path, its links followed */
     char temporary[OSPREY__FILE_WRITER_PATH_BYTES];
     int file;
+    char *block; /* what was appended last, and is not written yet */
+    size_t gathered;
 } osprey__file_writer;
 
 /*
  * path has to outlive the writer; a link is written through to the file that it leads to. The
  * temporary file, "PATH.PID.tmp" beside that file, is locked as long as its
  * writer lives, and those of that path whose writer is gone are removed first. Errors of all of
- * these: OSPREY_IO, OSPREY_LIMIT; of this one OSPREY_INVALID_ARGUMENT too (what is there is no
- * regular file).
+ * these: OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; of this one OSPREY_INVALID_ARGUMENT too
+ * (what is there is no regular file).
  */
 osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *path,
                                        osprey_error *error);
 
-/* Appends. */
+/* Appends. An error may show only in a later call, the commit at the latest. */
 osprey_status osprey__file_writer_write(osprey__file_writer *writer, const void *bytes,
                                         size_t length, osprey_error *error);
 
@@ -56,7 +58,8 @@ osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__du
 /* Removes what writers that were killed have left in directory of files whose name ends so. */
 void osprey__file_writer_remove_stale(const char *directory, const char *ending);
 
-/* Removes the temporary file unless it was committed. Takes a zeroed writer. */
+/* Removes the temporary file unless it was committed. Takes a zeroed writer, and one whose opening
+ * failed. */
 void osprey__file_writer_close(osprey__file_writer *writer);
 
 #endif

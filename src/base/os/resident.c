@@ -73,6 +73,13 @@ void osprey__pages_bring(const void *begin, size_t bytes, const atomic_bool *sto
         (void)*((const volatile char *)begin + at);
 }
 
+void osprey__pages_are_large(const void *begin, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    advise(begin, bytes, MADV_HUGEPAGE);
+#endif
+}
+
 void osprey__pages_give_back(const void *begin, size_t bytes)
 {
     advise(begin, bytes, MADV_DONTNEED);

@@ -34,6 +34,9 @@ void osprey__pages_pass_once(const void *begin, size_t bytes);
 /* Begins to read all of it, without waiting. */
 void osprey__pages_read_ahead(const void *begin, size_t bytes);
 
+/* Read from the disk, huge pages are wanted for it, which are read and mapped as one. */
+void osprey__pages_are_large(const void *begin, size_t bytes);
+
 /* Waits until all of it is there; gives up as soon as *stop. */
 void osprey__pages_bring(const void *begin, size_t bytes, const atomic_bool *stop);
 
