@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conv2d by Winograd's transforms (kernels/winograd.h). A task is a block of tiles, with a share of
- * the output channels where there are fewer blocks than threads: it transforms the inputs,
- * multiplies tap after tap, and transforms the sums, all in the thread's scratch.
+ * the output channels where there are fewer blocks than threads: it transforms the inputs and, a
+ * few channels at a time, multiplies tap after tap and transforms the sums, all in the thread's
+ * scratch.
  */
 #include "backend/cpu_internal.h"
 
 /* Tiles of a task, at most: the more, the less often weights are read. */
 #define TASK_TILES 84
+
+/* What of the scratch is written and read again soon stays in the first-level cache (the few tiles
+ * whose taps are transformed and prepared together), or in the second (sums of all taps). */
+#define NEAR_BYTES ((size_t)24 << 10)
+#define SUM_BYTES  ((size_t)384 << 10)
 
 typedef struct blocks {
     const osprey__run *run;
@@ -30,12 +36,36 @@ static size_t tap_floats(size_t rows, size_t channels)
     return (rows % 2 ? bytes : bytes + OSPREY__ALIGNMENT) / sizeof(float);
 }
 
-/* Floats that a tap's rows are prepared in; 0 where the kernel takes them as they are. */
-static size_t prepared_floats(const osprey__step *step, size_t rows)
+/* The kernel reads transformed inputs as they are. */
+static bool takes_floats(const osprey__step *step)
 {
     size_t channels = step->conv.channels;
-    if (osprey__gemm_takes(step->gemm, OSPREY__F32, row_bytes(channels), channels)) return 0;
-    return rows * step->gemm->row_bytes(channels) / sizeof(float);
+    return osprey__gemm_takes(step->gemm, OSPREY__F32, row_bytes(channels), channels);
+}
+
+/* Tiles whose taps are prepared together. */
+static size_t near_tiles(const osprey__step *step)
+{
+    size_t fit = NEAR_BYTES / (OSPREY__WINOGRAD_TAPS * row_bytes(step->conv.channels));
+    return fit ? fit : 1;
+}
+
+/* Floats of the transformed inputs of a task of so many tiles. */
+static size_t input_floats(const osprey__step *step, size_t tiles)
+{
+    size_t channels = step->conv.channels;
+    if (takes_floats(step)) return OSPREY__WINOGRAD_TAPS * tap_floats(tiles, channels);
+    size_t prepared = tiles * step->gemm->row_bytes(channels) / sizeof(float);
+    return OSPREY__WINOGRAD_TAPS * (tap_floats(near_tiles(step), channels) + prepared);
+}
+
+/* Of n output channels, those whose sums are computed before they are transformed: whole panels. */
+static size_t sum_channels(const osprey__gemm_kernel *gemm, size_t tiles, size_t n)
+{
+    size_t panels = osprey__divide_up(n, gemm->columns);
+    size_t panel_bytes = OSPREY__WINOGRAD_TAPS * tap_floats(tiles, gemm->columns) * sizeof(float);
+    size_t groups = osprey__divide_up(panels * panel_bytes, SUM_BYTES);
+    return osprey__divide_up(panels, osprey__smaller(groups, panels)) * gemm->columns;
 }
 
 /* Where tile block i begins: at a register tile, or at the end. */
@@ -52,13 +82,15 @@ static size_t count_in_image(const osprey__conv_shape *conv, size_t first, size_
     return osprey__smaller(count, tiles - first % tiles);
 }
 
-static void transform_inputs(const blocks *b, size_t first, size_t count, float *out)
+/* Tap t of tile i to out + t * taps_apart + i * row_bytes(channels) / sizeof(float). */
+static void transform_inputs(const blocks *b, size_t first, size_t count, float *out,
+                             size_t taps_apart)
 {
     const osprey__conv_shape *conv = &b->step->conv;
     const float *images = osprey__step_input(b->run, b->step, 0);
     size_t tiles = osprey__winograd_tiles(conv);
     osprey__winograd_input_args args = {.shape = conv,
-                                        .tap_floats = tap_floats(count, conv->channels),
+                                        .tap_floats = taps_apart,
                                         .row_floats = row_bytes(conv->channels) / sizeof(float)};
     for (size_t done = 0; done < count; done += args.count) {
         size_t tile = first + done;
@@ -67,6 +99,24 @@ static void transform_inputs(const blocks *b, size_t first, size_t count, float 
         args.count = count_in_image(conv, tile, count - done);
         args.out = out + done * args.row_floats;
         b->run->plan->kernels->winograd_input_f32(&args);
+    }
+}
+
+/* The same as the kernel takes them, a few tiles at a time: tap t of tile i to prepared +
+ * (t * count + i) * gemm->row_bytes(channels). */
+static void prepare_inputs(const blocks *b, size_t first, size_t count, float *near, char *prepared)
+{
+    const osprey__gemm_kernel *gemm = b->step->gemm;
+    size_t channels = b->step->conv.channels, prepared_bytes = gemm->row_bytes(channels);
+    size_t most = near_tiles(b->step), taps_apart = tap_floats(most, channels);
+    osprey__gemm_input rows = {.k = channels, .dtype = OSPREY__F32, .stride = row_bytes(channels)};
+    for (size_t done = 0; done < count; done += rows.m) {
+        rows.m = osprey__smaller(most, count - done);
+        transform_inputs(b, first + done, rows.m, near, taps_apart);
+        for (size_t tap = 0; tap < OSPREY__WINOGRAD_TAPS; tap++) {
+            rows.x = near + tap * taps_apart;
+            gemm->prepare(&rows, prepared + (tap * count + done) * prepared_bytes);
+        }
     }
 }
 
@@ -110,33 +160,35 @@ static void winograd_task(void *context, size_t task, size_t thread)
     size_t n = osprey__smaller(b->channels, step->out_channels - channel);
     size_t panel_bytes = gemm->panel_bytes(gemm, channels);
     size_t tap_bytes = osprey__gemm_packed_bytes(gemm, step->out_channels, channels);
-    const char *packed = (const char *)step->packed + channel / gemm->columns * panel_bytes;
-    float *inputs = b->run->scratch + thread * b->run->scratch_floats;
-    float *sums = inputs + OSPREY__WINOGRAD_TAPS * tap_floats(count, channels);
-    float *prepared = sums + OSPREY__WINOGRAD_TAPS * tap_floats(count, n);
-    transform_inputs(b, first, count, inputs);
-    for (size_t tap = 0; tap < OSPREY__WINOGRAD_TAPS; tap++) {
-        osprey__gemm_args args = {.m = count,
-                                  .n = n,
-                                  .k = channels,
-                                  .a = inputs + tap * tap_floats(count, channels),
-                                  .a_stride = row_bytes(channels),
-                                  .packed = packed + tap * tap_bytes,
-                                  .c = sums + tap * tap_floats(count, n),
-                                  .ldc = row_bytes(n) / sizeof(float)};
-        if (prepared_floats(step, count)) {
-            gemm->prepare(&(osprey__gemm_input){.m = count,
-                                                .k = channels,
-                                                .dtype = OSPREY__F32,
-                                                .x = args.a,
-                                                .stride = args.a_stride},
-                          prepared);
-            args.a = prepared;
-            args.a_stride = gemm->row_bytes(channels);
-        }
-        gemm->run(&args);
+    char *inputs = (char *)(b->run->scratch + thread * b->run->scratch_floats);
+    float *sums = (float *)inputs + input_floats(step, count);
+    osprey__gemm_args args = {.m = count, .k = channels};
+    size_t taps_apart;
+    if (takes_floats(step)) {
+        args.a_stride = row_bytes(channels);
+        taps_apart = tap_floats(count, channels) * sizeof(float);
+        transform_inputs(b, first, count, (float *)inputs, taps_apart / sizeof(float));
+    } else {
+        float *near = (float *)inputs;
+        inputs += OSPREY__WINOGRAD_TAPS * tap_floats(near_tiles(step), channels) * sizeof(float);
+        args.a_stride = gemm->row_bytes(channels);
+        taps_apart = count * args.a_stride;
+        prepare_inputs(b, first, count, near, inputs);
     }
-    transform_sums(b, first, count, channel, n, sums);
+    size_t group = sum_channels(gemm, count, n);
+    for (size_t done = 0; done < n; done += group) {
+        args.n = osprey__smaller(group, n - done);
+        args.ldc = row_bytes(args.n) / sizeof(float);
+        const char *packed =
+            (const char *)step->packed + (channel + done) / gemm->columns * panel_bytes;
+        for (size_t tap = 0; tap < OSPREY__WINOGRAD_TAPS; tap++) {
+            args.a = inputs + tap * taps_apart;
+            args.packed = packed + tap * tap_bytes;
+            args.c = sums + tap * tap_floats(count, args.n);
+            gemm->run(&args);
+        }
+        transform_sums(b, first, count, channel + done, args.n, sums);
+    }
 }
 
 void osprey__cpu_winograd(const osprey__run *run, const osprey__step *step)
@@ -161,9 +213,11 @@ size_t osprey__cpu_winograd_scratch_floats(const osprey__plan *plan)
         const osprey__step *step = &plan->steps[s];
         if (!step->winograd) continue;
         size_t rows = step->gemm->rows > TASK_TILES ? step->gemm->rows : TASK_TILES;
-        size_t floats = OSPREY__WINOGRAD_TAPS * (tap_floats(rows, step->conv.channels) +
-                                                 tap_floats(rows, step->out_channels)) +
-                        prepared_floats(step, rows);
+        /* Fewer tiles may have more of it: see sum_channels, whose groups are rounded up. */
+        size_t whole = OSPREY__WINOGRAD_TAPS * tap_floats(rows, step->out_channels);
+        size_t part = OSPREY__WINOGRAD_TAPS * tap_floats(rows, step->gemm->columns) +
+                      SUM_BYTES / sizeof(float);
+        size_t floats = input_floats(step, rows) + osprey__smaller(whole, part);
         if (floats > most) most = floats;
     }
     return most;
