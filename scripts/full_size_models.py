@@ -56,7 +56,10 @@ SIGLIP = {"siglip-b-16": SiglipConfig}
 OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "MobileCLIP-S1",
             "mobileclip-b": "MobileCLIP-B", "mobileclip2-s0": "MobileCLIP2-S0",
             "mobileclip2-s2": "MobileCLIP2-S2", "mobileclip2-s3": "MobileCLIP2-S3",
-            "mobileclip2-s4": "MobileCLIP2-S4", "mobileclip2-b": "MobileCLIP2-B"}
+            "mobileclip2-s4": "MobileCLIP2-S4", "mobileclip2-b": "MobileCLIP2-B",
+            "mobileclip2-l-14": "MobileCLIP2-L-14"}
+# With OpenAI's colours; the others see them from 0 to 1.
+MOBILE_CLIP_OPENAI = ("mobileclip2-s3", "mobileclip2-s4", "mobileclip2-l-14")
 # TorchScript archives in half precision: name, file, shapes.
 OPENAI = {f"{name.lower()}-pt": (f"{name}.pt", f"{name.removesuffix('px')}-quickgelu")
           for name in ["ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336px", "RN50", "RN101",
@@ -193,10 +196,10 @@ def make(name, folder):
                   metadata={"format": "pt"})
         preprocessing = {"mean": open_clip.OPENAI_DATASET_MEAN,
                          "std": open_clip.OPENAI_DATASET_STD}
-        if name.startswith("mobileclip"):
+        if name.startswith("mobileclip") and name not in MOBILE_CLIP_OPENAI:
+            preprocessing = {"mean": [0, 0, 0], "std": [1, 1, 1]}
+        if name.startswith("mobileclip") and name != "mobileclip2-l-14":
             preprocessing["interpolation"] = "bilinear"
-        if name.startswith("mobileclip") and name not in ("mobileclip2-s3", "mobileclip2-s4"):
-            preprocessing |= {"mean": [0, 0, 0], "std": [1, 1, 1]}
         (folder / "open_clip_config.json").write_text(
             json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing}), "utf-8")
     done.touch()

@@ -279,7 +279,8 @@ def main():
              "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
              "lit-b-16-b", "lit-b-16-b-2", "lit-l-16-l", "chinese-clip-b-16", "siglip-b-16",
              "eva02-b-16", "mobileclip-s1", "mobileclip-b", "mobileclip2-s0", "mobileclip2-s2",
-             "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", SENTENCE_ENCODER]
+             "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", "mobileclip2-l-14",
+             SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
     parser.add_argument("--osprey", type=Path, default=ROOT / "build" / "osprey")

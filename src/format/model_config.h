@@ -76,6 +76,7 @@ typedef struct osprey__image_config {
     size_t patch_size;      /* 0 in a ResNet; a hybrid's on the feature map */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet, and where a FastViT has batch norms alone */
+    bool is_trunk;            /* ViT: timm's, under the names of OpenCLIP's files */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
     bool has_projection;   /* LiT: a layer to the embedding's width, where the file has one */

@@ -55,26 +55,50 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
     return OSPREY_OK;
 }
 
+/* Of what stands behind the stem, whose patches are made by that filter. */
+static osprey_status read_vit(const osprey__shape_reader *shapes, const char *filter,
+                              osprey__image_config *image)
+{
+    const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
+    OSPREY_TRY(osprey__shape_dim(shapes, filter, 4, 0, widest, &image->width));
+    OSPREY_TRY(
+        osprey__shape_dim(shapes, filter, 4, 3, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
+    OSPREY_TRY(osprey__shape_dim(shapes, TRUNK "blocks.0.mlp.fc1.weight", 2, 0, widest,
+                                 &image->mlp_width));
+    image->layers = osprey__shape_blocks(shapes, TRUNK "blocks.", 0, ".norm1.weight");
+    return OSPREY_OK;
+}
+
 osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,
                                          const osprey__timm_entry *entry,
                                          osprey__model_config *config)
 {
-    static const char patch[] = STEM "2.conv.weight";
     osprey__image_config *image = &config->image;
-    const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
     OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_CONV_STEM_VIT,
                                     .image_height = image->image_height,
                                     .image_width = image->image_width,
                                     .activation = OSPREY_ACTIVATION_GELU,
                                     .layer_norm_epsilon = 1e-6F};
-    OSPREY_TRY(osprey__shape_dim(shapes, STEM "0.conv.weight", 4, 0, widest, &image->stem_width));
-    OSPREY_TRY(osprey__shape_dim(shapes, patch, 4, 0, widest, &image->width));
-    OSPREY_TRY(
-        osprey__shape_dim(shapes, patch, 4, 3, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
-    OSPREY_TRY(osprey__shape_dim(shapes, TRUNK "blocks.0.mlp.fc1.weight", 2, 0, widest,
-                                 &image->mlp_width));
-    image->layers = osprey__shape_blocks(shapes, TRUNK "blocks.", 0, ".norm1.weight");
+    OSPREY_TRY(osprey__shape_dim(shapes, STEM "0.conv.weight", 4, 0, OSPREY__CONFIG_WIDTH_MAX,
+                                 &image->stem_width));
+    OSPREY_TRY(read_vit(shapes, STEM "2.conv.weight", image));
     OSPREY_TRY(check_size(config, OSPREY__CONV_STEM_REDUCTION * image->patch_size, shapes->error));
+    return osprey__timm_heads(shapes, entry, image->width, &image->heads);
+}
+
+osprey_status osprey__read_clip_vit(const osprey__shape_reader *shapes,
+                                    const osprey__timm_entry *entry, osprey__model_config *config)
+{
+    osprey__image_config *image = &config->image;
+    OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
+    *image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT,
+                                    .image_height = image->image_height,
+                                    .image_width = image->image_width,
+                                    .activation = OSPREY_ACTIVATION_GELU,
+                                    .layer_norm_epsilon = 1e-5F,
+                                    .is_trunk = true};
+    OSPREY_TRY(read_vit(shapes, TRUNK "patch_embed.proj.weight", image));
+    OSPREY_TRY(check_size(config, image->patch_size, shapes->error));
     return osprey__timm_heads(shapes, entry, image->width, &image->heads);
 }

@@ -99,6 +99,7 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
         config->text_is_prefixed ? &osprey__openclip_prefixed_names : &osprey__openclip_names;
     if (config->image.kind == OSPREY__IMAGE_CONV_STEM_VIT)
         model->names = &osprey__openclip_conv_stem_names;
+    if (config->image.is_trunk) model->names = &osprey__openclip_trunk_vit_names;
     return OSPREY_OK;
 }
 

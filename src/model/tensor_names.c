@@ -121,20 +121,31 @@ const osprey__layout_names osprey__openclip_prefixed_names =
     OPENCLIP_NAMES("text.", openclip_prefixed_prefixes);
 
 /* timm's VisionTransformer. */
+#define TIMM_VIT                                                                                   \
+    .image_blocks = {"visual.trunk.blocks.",                                                       \
+                     {.norm1 = "norm1.",                                                           \
+                      .norm2 = "norm2.",                                                           \
+                      .qkv = "attn.qkv.",                                                          \
+                      .attention_out = "attn.proj.",                                               \
+                      .mlp_in = "mlp.fc1.",                                                        \
+                      .mlp_out = "mlp.fc2."}},                                                     \
+    .image_position = "visual.trunk.pos_embed", .image_post_norm = "visual.trunk.norm.",           \
+    .batched = true
+
 const osprey__layout_names osprey__openclip_conv_stem_names = {
-    .image_blocks = {"visual.trunk.blocks.",
-                     {.norm1 = "norm1.",
-                      .norm2 = "norm2.",
-                      .qkv = "attn.qkv.",
-                      .attention_out = "attn.proj.",
-                      .mlp_in = "mlp.fc1.",
-                      .mlp_out = "mlp.fc2."}},
+    TIMM_VIT,
     .image_class = "visual.trunk.cls_token",
     .image_patch = "visual.trunk.patch_embed.backbone.2.conv.",
-    .image_position = "visual.trunk.pos_embed",
-    .image_post_norm = "visual.trunk.norm.",
     .image_projection = "visual.trunk.head.",
-    .batched = true,
+    OPENCLIP_TEXT("text.", openclip_prefixed_prefixes),
+};
+
+const osprey__layout_names osprey__openclip_trunk_vit_names = {
+    TIMM_VIT,
+    .image_class = "visual.trunk.cls_token",
+    .image_patch = "visual.trunk.patch_embed.proj.weight",
+    .image_pre_norm = "visual.trunk.norm_pre.",
+    .image_projection = "visual.trunk.head.",
     OPENCLIP_TEXT("text.", openclip_prefixed_prefixes),
 };
 

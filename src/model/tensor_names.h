@@ -62,6 +62,7 @@ extern const osprey__layout_names osprey__bert_names;         /* BertModel */
 extern const osprey__layout_names osprey__openclip_names;
 extern const osprey__layout_names osprey__openclip_prefixed_names;  /* custom_text */
 extern const osprey__layout_names osprey__openclip_conv_stem_names; /* the same, MobileCLIP-B */
+extern const osprey__layout_names osprey__openclip_trunk_vit_names; /* the same, MobileCLIP2-L */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
 /* Its LiT models, with the blocks' names of before flax.linen, and since. */
 #define OSPREY__LIT_NAMES 2u

@@ -13,10 +13,13 @@ static const osprey__timm_entry entries[] = {
     {name, osprey__read_fastvit, head_width, false, 0, stages},
 #define OSPREY__TIMM_CONV_STEM_VIT(name, head_width)                                               \
     {name, osprey__read_conv_stem_vit, head_width, false, 0, 0},
+#define OSPREY__TIMM_CLIP_VIT(name, head_width)                                                    \
+    {name, osprey__read_clip_vit, head_width, false, 0, 0},
 #include "model/timm_trunks.def"
 #undef OSPREY__TIMM_EVA
 #undef OSPREY__TIMM_FASTVIT
 #undef OSPREY__TIMM_CONV_STEM_VIT
+#undef OSPREY__TIMM_CLIP_VIT
 };
 
 #define ENTRIES (sizeof entries / sizeof *entries)

@@ -44,8 +44,8 @@ osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
 osprey__timm_reader osprey__read_eva;
 
 /* MobileCLIP's (Vasu et al., 2024; MobileCLIP2: Faghri et al., 2025): FastViT (Vasu et al., 2023),
- * and a ViT with a convolutional stem. */
-osprey__timm_reader osprey__read_fastvit, osprey__read_conv_stem_vit;
+ * a ViT with a convolutional stem, and CLIP's ViT. */
+osprey__timm_reader osprey__read_fastvit, osprey__read_conv_stem_vit, osprey__read_clip_vit;
 
 /*
  * Completes a configuration whose trunk has a name. Errors: OSPREY_UNSUPPORTED (an architecture, a

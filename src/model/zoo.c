@@ -77,6 +77,14 @@
               .heads = (vision_width) / (head_width), .mlp_width = (mlp), .patch_size = (patch),   \
               .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = 1e-6F)
 
+#define ZOO_TRUNK_VIT(name, size, patch, vision_width, vision_layers, head_width, mlp, embedding,  \
+                      text_width, text_layers)                                                     \
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              TEXT_TOWER(text_width, text_layers, CLIP_FILLED), .kind = OSPREY__IMAGE_VIT,         \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F,              \
+              .is_trunk = true)
+
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
 };
@@ -141,8 +149,8 @@ osprey_status osprey__zoo_find(const char *name, osprey__model_config *config, o
 
 static bool same_image_shapes(const osprey__image_config *a, const osprey__image_config *b)
 {
-    return a->kind == b->kind && a->image_height == b->image_height && a->width == b->width &&
-           a->layers == b->layers && a->mlp_width == b->mlp_width &&
+    return a->kind == b->kind && a->is_trunk == b->is_trunk && a->image_height == b->image_height &&
+           a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width &&
            a->patch_size == b->patch_size &&
            memcmp(a->stage_layers, b->stage_layers, sizeof a->stage_layers) == 0;
 }

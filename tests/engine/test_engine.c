@@ -32,6 +32,7 @@ static const char *const names[] = {
     "hf-siglip2",
     "openclip-eva02",
     "openclip-mobileclip-b",
+    "openclip-mobileclip-l",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
 };

@@ -50,6 +50,10 @@ def tiny_five_stages(create, name, **options):
     return create(name, embed_dims=(4, 8, 16, 32, 64), layers=(1, 1, 2, 1, 1), **options)
 
 
+def tiny_clip_vit(create, name, **options):
+    return create(name, img_size=42, embed_dim=64, depth=2, num_heads=1, **options)
+
+
 def tiny_vit(create, name, num_classes, global_pool, **options):
     """vit_base_mci_224 has its widths in its text."""
     del create, options
@@ -100,6 +104,8 @@ def main():
     torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
     write("openclip-mobileclip-s3", 58, config("fastvit_mci3", 128, "avg", True),
           tiny_five_stages, PREPROCESSING_2)
+    write("openclip-mobileclip-l", 61, config("vit_large_patch14_clip_224", 42, "token", True),
+          tiny_clip_vit, PREPROCESSING_2 | {"interpolation": "bicubic"})
     write("openclip-mobileclip-b", 35, config("vit_base_mci_224", 48, "token", False), tiny_vit)
 
 

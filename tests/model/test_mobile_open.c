@@ -18,6 +18,7 @@
 #define MOBILE_S     GOLDEN("openclip-mobileclip-s")
 #define MOBILE_S3    GOLDEN("openclip-mobileclip-s3")
 #define MOBILE_B     GOLDEN("openclip-mobileclip-b")
+#define MOBILE_L     GOLDEN("openclip-mobileclip-l")
 #define SUMS         OSPREY_TEST_DIR "/golden/torch/openclip-mobileclip-s/open_clip_pytorch_model.bin"
 
 /* What timm's reparameterize_model leaves gives the embeddings of the branches that it added up. */
@@ -74,6 +75,13 @@ static void test_towers_are_described(void **state)
     assert_int_equal(image->heads, 1);
     assert_int_equal(image->patch_size, 2);
     osprey_model_free(model);
+    model = open_model(MOBILE_L);
+    image = &osprey_model_get_info(model)->image;
+    assert_string_equal(image->architecture, "vit");
+    assert_int_equal(image->width, 64);
+    assert_int_equal(image->mlp_width, 256);
+    assert_int_equal(image->patch_size, 14);
+    osprey_model_free(model);
 }
 
 static void test_contradictions_are_named(void **state)
@@ -102,6 +110,11 @@ static void test_contradictions_are_named(void **state)
          "tensor \"visual.trunk.pos_embed\" has the shape [1, 9, 64]"},
         {MOBILE_B, "\"image_size\": 48", "\"image_size\": 40", OSPREY_FORMAT,
          "multiples of 16 would be right"},
+        {MOBILE_L, "\"token\"", "\"avg\"", OSPREY_UNSUPPORTED, "\"timm_pool\" is \"avg\""},
+        {MOBILE_L, "\"image_size\": 42", "\"image_size\": 28", OSPREY_FORMAT,
+         "tensor \"visual.trunk.pos_embed\" has the shape [1, 10, 64]"},
+        {MOBILE_L, "\"image_size\": 42", "\"image_size\": 40", OSPREY_FORMAT,
+         "multiples of 14 would be right"},
     };
     refuse_openclip_changes(changes, sizeof changes / sizeof *changes);
 }

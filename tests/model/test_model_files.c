@@ -285,6 +285,9 @@ static void test_zoo(void **state)
     assert_int_equal(osprey__zoo_find("MobileCLIP2-S2", &config, NULL), OSPREY_OK);
     assert_int_equal(config.image.heads, 20);
     assert_true(config.preprocessing.mean[0] <= 0);
+    assert_int_equal(osprey__zoo_find("MobileCLIP2-L-14", &config, NULL), OSPREY_OK);
+    assert_int_equal(config.text.kind, OSPREY__TEXT_CLIP_FILLED);
+    assert_int_equal(config.preprocessing.resample, OSPREY_RESAMPLE_BICUBIC);
     assert_int_equal(osprey__zoo_find("MobileCLIP2-S3", &config, NULL), OSPREY_OK);
     assert_int_equal(config.image.heads, 48);
     assert_int_equal(config.image.mlp_width, 384);

@@ -35,6 +35,7 @@ static const char *const names[] = {
     "openclip-vit-p14-quickgelu-builtin",
     "openclip-rn",
     "openclip-mobileclip-b",
+    "openclip-mobileclip-l",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
     "openclip-eva01",
