@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "format/config_values.h"
 #include "model/eva_weights.h"
+#include "model/mobile_weights.h"
 #include "model/shape_reader.h"
 #include "model/zoo.h"
 
@@ -43,7 +44,7 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     static const struct {
         const char *prefix, *family;
     } others[] = {
-        /* Unless it is an EVA, or is named. */
+        /* Unless it is known, or is named. */
         {"visual.trunk.", "an image tower of timm"},
         {"text_decoder.", "a caption decoder (CoCa)"},
         {"visual.attn_pool", "an attention pooler (CoCa)"},
@@ -59,19 +60,19 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     };
     size_t count;
     const osprey__tensor *tensors = osprey__weights_tensors(weights, &count);
-    const bool eva = osprey__is_eva(weights);
+    const bool known = is_named || osprey__is_eva(weights) || osprey__is_mobile(weights);
     for (size_t i = 0; i < count; i++) {
-        for (size_t k = eva || is_named; k < sizeof others / sizeof *others; k++) {
+        for (size_t k = known; k < sizeof others / sizeof *others; k++) {
             if (strncmp(tensors[i].name, others[k].prefix, strlen(others[k].prefix)) == 0)
                 return osprey__fail(
                     error, OSPREY_UNSUPPORTED, file,
                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
-                    "has CLIP's own ViT, ResNet and text transformer, EVA, and those of "
-                    "MobileCLIP, which --arch names",
+                    "has CLIP's own ViT, ResNet and text transformer, and those of EVA "
+                    "and MobileCLIP",
                     tensors[i].name, others[k].family);
         }
     }
-    if (eva || is_named || has(weights, "visual.conv1.weight")) return OSPREY_OK;
+    if (known || has(weights, "visual.conv1.weight")) return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "a file of weights, but of no model that osprey knows: there is neither "
                         "\"visual.conv1.weight\" (OpenAI, OpenCLIP) nor "
@@ -184,6 +185,8 @@ static osprey_status read_shapes(const bare_file *r, osprey__model_config *confi
     char name[128];
     if (osprey__is_eva(r->shapes.weights))
         OSPREY_TRY(osprey__eva_shapes(&r->shapes, image));
+    else if (osprey__is_mobile(r->shapes.weights))
+        OSPREY_TRY(osprey__mobile_shapes(&r->shapes, image));
     else
         OSPREY_TRY(has(r->shapes.weights, "visual.proj") ? read_vit(r, image)
                                                          : read_resnet(r, image));

@@ -17,10 +17,9 @@ bool osprey__is_eva(const osprey__weights *weights)
 
 osprey_status osprey__eva_shapes(const osprey__shape_reader *shapes, osprey__image_config *image)
 {
-    static const char patch[] = TRUNK "patch_embed.proj.weight", position[] = TRUNK "pos_embed";
+    static const char patch[] = TRUNK "patch_embed.proj.weight";
     const bool gated = osprey__shape_has(shapes, BLOCK "mlp.fc1_g.weight");
     const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
-    size_t positions = 0;
     *image = (osprey__image_config){
         .kind = OSPREY__IMAGE_EVA,
         .activation = gated ? OSPREY_ACTIVATION_SILU : OSPREY_ACTIVATION_GELU,
@@ -31,17 +30,10 @@ osprey_status osprey__eva_shapes(const osprey__shape_reader *shapes, osprey__ima
         osprey__shape_dim(shapes, patch, 4, 3, OSPREY__CONFIG_IMAGE_MAX, &image->patch_size));
     OSPREY_TRY(osprey__shape_dim(shapes, gated ? BLOCK "mlp.fc1_g.weight" : BLOCK "mlp.fc1.weight",
                                  2, 0, widest, &image->mlp_width));
-    OSPREY_TRY(osprey__shape_dim(shapes, position, 3, 1,
-                                 (size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX,
-                                 &positions));
-    const size_t side = osprey__shape_square_side(positions - 1);
-    if (!side || side > OSPREY__CONFIG_IMAGE_MAX / image->patch_size)
-        return osprey__fail(shapes->error, OSPREY_UNSUPPORTED, shapes->file,
-                            "tensor \"%s\" has %zu positions; those of a square of patches and of "
-                            "a class token would be right",
-                            position, positions);
+    OSPREY_TRY(osprey__shape_image_side(shapes, TRUNK "pos_embed", 1, image->patch_size,
+                                        &image->image_height));
     image->layers = osprey__shape_blocks(shapes, TRUNK "blocks.", 0, ".norm1.weight");
-    image->image_height = image->image_width = side * image->patch_size;
+    image->image_width = image->image_height;
     return OSPREY_OK;
 }
 

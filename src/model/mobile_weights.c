@@ -8,6 +8,9 @@
 
 #define TRUNK OSPREY__MOBILE_TRUNK
 #define STEM  TRUNK "patch_embed.backbone."
+#define PATCH TRUNK "patch_embed.proj.weight"
+
+#define FASTVIT_IMAGE 256 /* pixels along a side, of every published one */
 
 /* The sides are those of whole patches, or positions of the last stage. */
 static osprey_status check_size(const osprey__model_config *config, size_t cell,
@@ -20,11 +23,29 @@ static osprey_status check_size(const osprey__model_config *config, size_t cell,
                         image->image_height, image->image_width, cell, config->trunk.name);
 }
 
+/* Of a FastViT, with as many blocks in each stage as are there. */
+static osprey_status read_stages(const osprey__shape_reader *shapes, size_t stages,
+                                 osprey__image_config *image)
+{
+    const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
+    const char *stem = TRUNK "stem.0.reparam_conv.weight";
+    if (!osprey__shape_has(shapes, stem)) stem = TRUNK "stem.0.conv_kxk.0.conv.weight";
+    OSPREY_TRY(osprey__shape_dim(shapes, stem, 4, 0, widest, &image->width));
+    OSPREY_TRY(osprey__shape_dim(shapes, TRUNK "stages.0.blocks.0.mlp.fc1.weight", 4, 0, widest,
+                                 &image->mlp_width));
+    for (size_t stage = 0; stage < stages; stage++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, TRUNK "stages.%zu.blocks.", stage);
+        image->stage_layers[stage] = osprey__shape_blocks(shapes, prefix, 0, ".mlp.fc1.weight");
+        image->layers += image->stage_layers[stage];
+    }
+    return OSPREY_OK;
+}
+
 osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
                                    const osprey__timm_entry *entry, osprey__model_config *config)
 {
     osprey__image_config *image = &config->image;
-    const size_t widest = OSPREY__CONFIG_WIDTH_MAX;
     OSPREY_TRY(osprey__timm_check_use(config, "avg", shapes->error));
     OSPREY_TRY(check_size(config, osprey__fastvit_cell(entry->stages), shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_FASTVIT,
@@ -33,21 +54,13 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
                                     .activation = OSPREY_ACTIVATION_GELU,
                                     .layer_norm_epsilon =
                                         entry->stages == 5 ? OSPREY__FASTVIT_NORM_EPSILON : 0};
-    const char *stem = TRUNK "stem.0.reparam_conv.weight";
-    if (!osprey__shape_has(shapes, stem)) stem = TRUNK "stem.0.conv_kxk.0.conv.weight";
-    OSPREY_TRY(osprey__shape_dim(shapes, stem, 4, 0, widest, &image->width));
-    OSPREY_TRY(osprey__shape_dim(shapes, TRUNK "stages.0.blocks.0.mlp.fc1.weight", 4, 0, widest,
-                                 &image->mlp_width));
-    for (size_t stage = 0; stage < entry->stages; stage++) {
-        char prefix[64];
-        snprintf(prefix, sizeof prefix, TRUNK "stages.%zu.blocks.", stage);
-        image->stage_layers[stage] = osprey__shape_blocks(shapes, prefix, 0, ".mlp.fc1.weight");
-        image->layers += image->stage_layers[stage];
-        if (!image->stage_layers[stage])
-            return osprey__fail(shapes->error, OSPREY_NOT_FOUND, shapes->file,
-                                "there is no tensor \"%s0.mlp.fc1.weight\", but %s has %zu stages",
-                                prefix, entry->name, entry->stages);
-    }
+    OSPREY_TRY(read_stages(shapes, entry->stages, image));
+    const size_t there = osprey__fastvit_stages(image);
+    if (there < entry->stages)
+        return osprey__fail(shapes->error, OSPREY_NOT_FOUND, shapes->file,
+                            "there is no tensor \"" TRUNK
+                            "stages.%zu.blocks.0.mlp.fc1.weight\", but %s has %zu stages",
+                            there, entry->name, entry->stages);
     /* Those of the first stage with attention divide it; each stage is twice as wide. */
     OSPREY_TRY(osprey__timm_heads(shapes, entry, image->width << OSPREY__FASTVIT_CONV_STAGES,
                                   &image->heads));
@@ -98,7 +111,34 @@ osprey_status osprey__read_clip_vit(const osprey__shape_reader *shapes,
                                     .activation = OSPREY_ACTIVATION_GELU,
                                     .layer_norm_epsilon = 1e-5F,
                                     .is_trunk = true};
-    OSPREY_TRY(read_vit(shapes, TRUNK "patch_embed.proj.weight", image));
+    OSPREY_TRY(read_vit(shapes, PATCH, image));
     OSPREY_TRY(check_size(config, image->patch_size, shapes->error));
     return osprey__timm_heads(shapes, entry, image->width, &image->heads);
+}
+
+/* A gate behind the last stage, a stem of plain convolutions, a norm before the first block. */
+bool osprey__is_mobile(const osprey__weights *weights)
+{
+    return osprey__weights_find(weights, TRUNK "final_conv.se.fc1.weight") ||
+           osprey__weights_find(weights, STEM "0.conv.weight") ||
+           osprey__weights_find(weights, TRUNK "norm_pre.weight");
+}
+
+osprey_status osprey__mobile_shapes(const osprey__shape_reader *shapes, osprey__image_config *image)
+{
+    static const char positions[] = TRUNK "pos_embed";
+    size_t *side = &image->image_height;
+    *image = (osprey__image_config){.kind = OSPREY__IMAGE_FASTVIT, .image_height = FASTVIT_IMAGE};
+    if (osprey__shape_has(shapes, TRUNK "final_conv.se.fc1.weight"))
+        return read_stages(shapes, OSPREY_STAGES_MAX, image);
+    image->is_trunk = osprey__shape_has(shapes, TRUNK "norm_pre.weight");
+    if (image->is_trunk) {
+        image->kind = OSPREY__IMAGE_VIT;
+        OSPREY_TRY(read_vit(shapes, PATCH, image));
+        return osprey__shape_image_side(shapes, positions, 1, image->patch_size, side);
+    }
+    image->kind = OSPREY__IMAGE_CONV_STEM_VIT;
+    OSPREY_TRY(read_vit(shapes, STEM "2.conv.weight", image));
+    return osprey__shape_image_side(shapes, positions, 0,
+                                    OSPREY__CONV_STEM_REDUCTION * image->patch_size, side);
 }

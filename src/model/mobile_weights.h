@@ -5,6 +5,7 @@
 #define OSPREY_MODEL_MOBILE_WEIGHTS_H
 
 #include "format/model_config.h"
+#include "model/shape_reader.h"
 
 #define OSPREY__MOBILE_TRUNK        "visual.trunk."
 #define OSPREY__FASTVIT_CONV_STAGES 3 /* the stages behind them have attention */
@@ -25,5 +26,16 @@ static inline size_t osprey__fastvit_cell(size_t stages)
 {
     return (size_t)2 << stages;
 }
+
+/* Whether visual.trunk is one of MobileCLIP's. */
+bool osprey__is_mobile(const osprey__weights *weights);
+
+/*
+ * Sizes: all but heads, and what goes with the kind. A FastViT takes images of many sizes; it is
+ * that of all that were published. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT, OSPREY_LIMIT,
+ * OSPREY_UNSUPPORTED (positions of no square).
+ */
+osprey_status osprey__mobile_shapes(const osprey__shape_reader *shapes,
+                                    osprey__image_config *image);
 
 #endif

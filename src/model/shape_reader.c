@@ -43,3 +43,18 @@ size_t osprey__shape_square_side(size_t count)
     const size_t side = (size_t)lround(sqrt((double)count));
     return side * side == count ? side : 0;
 }
+
+osprey_status osprey__shape_image_side(const osprey__shape_reader *reader, const char *name,
+                                       size_t leading, size_t patch, size_t *pixels)
+{
+    const size_t most = (size_t)OSPREY__CONFIG_IMAGE_MAX * OSPREY__CONFIG_IMAGE_MAX;
+    size_t positions = 0;
+    OSPREY_TRY(osprey__shape_dim(reader, name, 3, 1, most, &positions));
+    const size_t side = positions > leading ? osprey__shape_square_side(positions - leading) : 0;
+    *pixels = side * patch;
+    if (side && side <= OSPREY__CONFIG_IMAGE_MAX / patch) return OSPREY_OK;
+    return osprey__fail(reader->error, OSPREY_UNSUPPORTED, reader->file,
+                        "tensor \"%s\" has %zu positions; those of a square of patches%s would be "
+                        "right",
+                        name, positions, leading ? " and of a class token" : "");
+}

@@ -30,4 +30,11 @@ size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *pref
 /* The side of a square of that many; 0 where it is none. */
 size_t osprey__shape_square_side(size_t count);
 
+/*
+ * Pixels along a side of square images, of which the tensor [1][leading + positions][width] has a
+ * position for each patch of that many pixels. Errors: those above, OSPREY_UNSUPPORTED.
+ */
+osprey_status osprey__shape_image_side(const osprey__shape_reader *reader, const char *name,
+                                       size_t leading, size_t patch, size_t *pixels);
+
 #endif

@@ -182,14 +182,14 @@ static void test_hostile_tensors_are_named(void **state)
     }
 }
 
-/* Weights alone do not say which trunk they are. */
-static void test_bare_weights_are_named(void **state)
+/* Of no published shape, they need a configuration; of another than is named, they are refused. */
+static void test_bare_weights_are_held_against_names(void **state)
 {
     (void)state;
     osprey_error error = {0};
     osprey_model *model = NULL;
     assert_int_equal(osprey_model_open(SUMS, &model, &error), OSPREY_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "MobileCLIP, which --arch names"));
+    assert_non_null(strstr(error.message, "the shapes of none of its architectures"));
     osprey_model_options options = {.arch = "MobileCLIP-S1"};
     assert_int_equal(osprey_model_open_with(SUMS, &options, &model, &error), OSPREY_FORMAT);
     assert_non_null(strstr(error.message, "but MobileCLIP-S1 asks for [64, 3, 3, 3]"));
@@ -205,7 +205,7 @@ int main(void)
         cmocka_unit_test(test_towers_are_described),
         cmocka_unit_test(test_contradictions_are_named),
         cmocka_unit_test(test_hostile_tensors_are_named),
-        cmocka_unit_test(test_bare_weights_are_named),
+        cmocka_unit_test(test_bare_weights_are_held_against_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
