@@ -25,11 +25,15 @@ done
 # Elsewhere than on Debian, CMake says what it does not find.
 command -v dpkg-query >/dev/null || exit 0
 
+# A name without an architecture may be there for arm64 alone, or for both.
+native=$(dpkg --print-architecture)
 missing=
 for package in $packages; do
+    architecture=$native
+    case $package in *:*) architecture=${package#*:} ;; esac
     # shellcheck disable=SC2016 # dpkg-query's own format
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-    [ "$status" = installed ] || missing="$missing $package"
+    dpkg-query -W -f '${db:Status-Status} ${Architecture}\n' "$package" 2>/dev/null |
+        grep -Eqx "installed ($architecture|all)" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 
