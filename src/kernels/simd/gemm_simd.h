@@ -78,7 +78,7 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
         job.steps = (chunk + 1) * steps / chunks - step;
         job.add = chunk > 0;
         job.prefetch = job.b + job.steps * TILE_STEP_BYTES;
-        job.prefetch_step = TILE_STEP_BYTES / tiles;
+        job.prefetch_step = (TILE_STEP_BYTES + tiles - 1) / tiles;
         for (size_t t = block->first; t < block->last; t++) {
             size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
             job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
