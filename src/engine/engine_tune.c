@@ -211,7 +211,10 @@ static osprey_status tune_towers(tuning_job *job, osprey__tuning *image, osprey_
     osprey_session *session = job->session;
     tuned_size images[OSPREY_ENGINE_BATCHES_MAX], texts[OSPREY_ENGINE_BATCHES_MAX];
     const size_t context = session->model->config.text.context_length;
-    const size_t most_images = session->image.plan ? osprey__images_that_fit(session) : 0;
+    const size_t most_images =
+        session->image.plan
+            ? osprey__smaller(osprey__images_that_fit(session), osprey__images_near_cores(session))
+            : 0;
     const size_t most_texts =
         context && context < OSPREY__TOKENS_AT_ONCE ? OSPREY__TOKENS_AT_ONCE / context : 1;
     const size_t image_sizes = list_sizes(job->options, &session->image, most_images, 0, images);

@@ -9,8 +9,8 @@
 
 #define ARENA_BYTES ((size_t)192 << 20) /* unless one image alone takes more */
 
-/* Of a convolution's result, which the next one reads from the caches while it is there. */
-#define MAP_BYTES_A_THREAD ((size_t)4 << 20)
+/* Of what an operator leaves for the next, which finds it in the caches if it is no more. */
+#define NEAR_BYTES_A_THREAD ((size_t)4 << 20)
 
 void osprey__copy_embeddings(const float *rows, size_t count, size_t width, osprey_embed form,
                              float *embeddings)
@@ -34,17 +34,27 @@ size_t osprey__images_that_fit(const osprey_session *session)
     return most < 1 ? 1 : most;
 }
 
-size_t osprey__images_near_cores(const osprey_session *session)
+/* The largest map that a convolution with windows leaves of an image; 0 without such. */
+static size_t largest_map_bytes(const osprey__plan *plan)
 {
-    const osprey__plan *plan = session->image.plan;
-    size_t largest = 1, threads = osprey__thread_pool_threads(session->pool);
+    size_t largest = 0;
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
         if (step->node->op != OSPREY__OP_CONV2D || osprey__conv_is_patches(&step->conv)) continue;
         size_t bytes = osprey__value_bytes(plan, step->node->output, 1, 0);
         if (bytes > largest) largest = bytes;
     }
-    size_t most = MAP_BYTES_A_THREAD * threads / largest;
+    return largest;
+}
+
+/* Between convolutions that is their map; a layer of a transformer comes back to all it has. */
+size_t osprey__images_near_cores(const osprey_session *session)
+{
+    const osprey__tower *tower = &session->image;
+    size_t bytes = largest_map_bytes(tower->plan);
+    if (!bytes) bytes = osprey__memory_plan(tower->plan, 1, 0, tower->offsets);
+    size_t threads = osprey__thread_pool_threads(session->pool);
+    size_t most = NEAR_BYTES_A_THREAD * threads / (bytes + 1);
     return most < 1 ? 1 : most;
 }
 
@@ -71,7 +81,9 @@ osprey_status osprey_session_embed_pixels(osprey_session *session, const float *
     OSPREY_TRY(osprey__check_form(form, error));
     const osprey__model_config *config = &session->model->config;
     size_t image_floats = 3 * config->image.image_height * config->image.image_width;
-    size_t at_once = session->images_at_once;
+    /* No run has much fewer than the others. */
+    size_t runs = (count + session->images_at_once - 1) / session->images_at_once;
+    size_t at_once = runs ? (count + runs - 1) / runs : 1;
     for (size_t done = 0; done < count; done += at_once) {
         osprey__tower_batch batch = {
             .sequences = count - done < at_once ? count - done : at_once,

@@ -79,7 +79,7 @@ size_t osprey__images_that_fit(const osprey_session *session);
 /* How many images a run of the image tower takes. */
 size_t osprey__images_at_once(const osprey_session *session);
 
-/* Images whose feature maps stay in the threads' caches, at least 1; more at once are slower. */
+/* Images whose values stay in the threads' caches, at least 1; more at once are slower. */
 size_t osprey__images_near_cores(const osprey_session *session);
 
 /*

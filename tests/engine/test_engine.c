@@ -306,6 +306,48 @@ static void test_what_an_engine_tells(void **state)
     osprey_model_free(model);
 }
 
+/* However many an engine is compiled for, as many images run at once as caches hold; they give what
+ * each gives alone. */
+static void test_images_run_near_the_cores(void **state)
+{
+    (void)state;
+    enum { IMAGES = 500 };
+    osprey_error error;
+    const size_t batches[] = {1024};
+    const osprey_engine_options options = {
+        .towers = OSPREY_TOWER_IMAGE, .batches = batches, .batch_count = 1};
+    const char *path = in_directory("near.osprey");
+    compile_golden(SMALL, &options, path);
+    osprey_model *model = open_model(path);
+    osprey_session *session = open_session(model, OSPREY_TOWER_IMAGE);
+    const osprey_engine_profile *profile = &osprey_model_get_engine(model)->image.profiles[0];
+    size_t taken = osprey_session_get_info(session).arena_bytes - profile->scratch_bytes;
+    assert_in_range(taken, 1, profile->arena_bytes - 1);
+    npy pixels = pixels_of(SMALL);
+    size_t width = osprey_model_get_info(model)->embed_dim, kinds = pixels.dims[0];
+    size_t floats = pixels.dims[1] * pixels.dims[2] * pixels.dims[3];
+    float *many = calloc(IMAGES * floats, sizeof *many);
+    float *alone = calloc(kinds * width, sizeof *alone);
+    float *out = calloc(IMAGES * width, sizeof *out);
+    for (size_t i = 0; i < IMAGES; i++)
+        memcpy(many + i * floats, pixels.data + i % kinds * floats, floats * sizeof *many);
+    for (size_t i = 0; i < kinds; i++)
+        assert_int_equal(osprey_session_embed_pixels(session, many + i * floats, 1,
+                                                     OSPREY_EMBED_RAW, alone + i * width, &error),
+                         OSPREY_OK);
+    assert_int_equal(
+        osprey_session_embed_pixels(session, many, IMAGES, OSPREY_EMBED_RAW, out, &error),
+        OSPREY_OK);
+    for (size_t i = 0; i < IMAGES; i++)
+        assert_memory_equal(out + i * width, alone + i % kinds * width, width * sizeof *out);
+    free(many);
+    free(alone);
+    free(out);
+    free(pixels.data);
+    osprey_session_free(session);
+    osprey_model_free(model);
+}
+
 static void test_one_tower(void **state)
 {
     (void)state;
@@ -488,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_templates_are_kept),
         cmocka_unit_test(test_compiling_twice_gives_the_same_file),
         cmocka_unit_test(test_what_an_engine_tells),
+        cmocka_unit_test(test_images_run_near_the_cores),
         cmocka_unit_test(test_one_tower),
         cmocka_unit_test(test_no_text_tower),
         cmocka_unit_test(test_another_instruction_set),
