@@ -121,15 +121,13 @@ osprey_status osprey__config_activation(const osprey__config_section *section,
                         name);
 }
 
-osprey_status osprey__config_epsilon(const osprey__config_section *section, float *epsilon,
-                                     osprey_error *error)
+osprey_status osprey__config_epsilon(const osprey__config_section *section, const char *key,
+                                     float *epsilon, osprey_error *error)
 {
-    OSPREY_TRY(
-        osprey__json_float(section->object, "layer_norm_eps", section->label, epsilon, error));
+    OSPREY_TRY(osprey__json_float(section->object, key, section->label, epsilon, error));
     if (*epsilon >= 0 && *epsilon < 1) return OSPREY_OK;
     return osprey__fail(error, OSPREY_FORMAT, section->label,
-                        "\"layer_norm_eps\" is %g; it has to be at least 0 and below 1",
-                        (double)*epsilon);
+                        "\"%s\" is %g; it has to be at least 0 and below 1", key, (double)*epsilon);
 }
 
 osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t image_width)

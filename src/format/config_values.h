@@ -45,11 +45,13 @@ osprey_status osprey__config_colours(const osprey__config_section *section, cons
 osprey_status osprey__config_check_heads(const osprey__config_section *section, size_t width,
                                          size_t heads, osprey_error *error);
 
-/* "hidden_act" by one of transformers' names for it; "layer_norm_eps" from 0 to below 1. */
+/* "hidden_act" by one of transformers' names for it. */
 osprey_status osprey__config_activation(const osprey__config_section *section,
                                         osprey_activation *activation, osprey_error *error);
-osprey_status osprey__config_epsilon(const osprey__config_section *section, float *epsilon,
-                                     osprey_error *error);
+
+/* A layer norm's epsilon, from 0 to below 1. */
+osprey_status osprey__config_epsilon(const osprey__config_section *section, const char *key,
+                                     float *epsilon, osprey_error *error);
 
 /* OpenAI's: bicubic to the shorter side, centre crop, their mean and deviation. */
 osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t image_width);

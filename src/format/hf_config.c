@@ -51,7 +51,8 @@ static osprey_status read_image(const osprey__config_section *section, osprey__i
                             "\"num_channels\" is %zu; osprey reads pictures with 3", channels);
     image->image_width = image->image_height;
     OSPREY_TRY(osprey__config_activation(section, &image->activation, error));
-    OSPREY_TRY(osprey__config_epsilon(section, &image->layer_norm_epsilon, error));
+    OSPREY_TRY(
+        osprey__config_epsilon(section, "layer_norm_eps", &image->layer_norm_epsilon, error));
     return osprey__config_check_heads(section, image->width, image->heads, error);
 }
 
@@ -82,7 +83,7 @@ static osprey_status read_blocks(const osprey__config_section *section, osprey__
     OSPREY_TRY(osprey__config_dimension(section, "num_attention_heads", OSPREY__CONFIG_WIDTH_MAX,
                                         &text->heads, error));
     OSPREY_TRY(osprey__config_activation(section, &text->activation, error));
-    OSPREY_TRY(osprey__config_epsilon(section, &text->layer_norm_epsilon, error));
+    OSPREY_TRY(osprey__config_epsilon(section, "layer_norm_eps", &text->layer_norm_epsilon, error));
     return osprey__config_check_heads(section, text->width, text->heads, error);
 }
 

@@ -76,7 +76,7 @@ typedef struct osprey__image_config {
     size_t patch_size;      /* 0 in a ResNet; a hybrid's on the feature map */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet, and where a FastViT has batch norms alone */
-    bool is_trunk;            /* ViT: timm's, under the names of OpenCLIP's files */
+    bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
     bool has_projection;   /* LiT: a layer to the embedding's width, where the file has one */
@@ -113,7 +113,8 @@ typedef struct osprey__text_config {
     osprey_activation activation;
     float layer_norm_epsilon;
     osprey__text_pooling pooling;
-    size_t end_id; /* OSPREY__POOL_FIRST_END */
+    size_t end_id;    /* OSPREY__POOL_FIRST_END */
+    bool unprojected; /* the pooled token is the embedding: OpenCLIP's proj_type "none" */
 } osprey__text_config;
 
 /* How OpenCLIP uses an image tower of timm's: vision_cfg's timm_... */
@@ -143,6 +144,8 @@ typedef struct osprey__model_config {
                                a sigmoid for each pair of image and text (SigLIP), not a softmax */
     bool text_is_prefixed;  /* OpenCLIP's custom_text: the text tower's names begin with "text." */
     bool foreign_tokenizer; /* OpenCLIP's hf_tokenizer_name: not CLIP's own vocabulary */
+    char text_cleaning[16]; /* OpenCLIP's SigLIP: what is done to texts before they are tokenized,
+                               by open_clip's name (input/text/text_cleaning.h); else empty */
 } osprey__model_config;
 
 /*

@@ -82,16 +82,16 @@ static const option text_options[] = {
     {"hf_proj_type", ANY},
     {"no_causal_mask", ANY},
     {"hf_pooler_type", ANY},
-    {"proj_type", "linear"},
+    {"proj_type", ANY},
     {"block_type", "default"},
+    {"tokenizer_kwargs", ANY},
+    {"proj_bias", ANY},
+    {"act_kwargs", ANY},
+    {"norm_kwargs", ANY},
     {"hf_model_name", OFF},
     {"tokenizer_mode", OFF},
-    {"tokenizer_kwargs", OFF},
-    {"proj_bias", OFF},
     {"embed_cls", OFF},
     {"ls_init_value", OFF},
-    {"act_kwargs", OFF},
-    {"norm_kwargs", OFF},
     {"qk_norm", OFF},
     {"scaled_cosine_attn", OFF},
     {"scale_heads", OFF},
@@ -196,10 +196,10 @@ static osprey_status read_resnet(const osprey__config_section *section, const js
     return osprey__config_check_heads(section, image->width * 32, image->heads, error);
 }
 
-/* A text of timm's, or fallback where the key is absent; null is none. */
-static osprey_status read_timm_text(const osprey__config_section *section, const char *key,
-                                    const char *fallback, size_t capacity, char *text,
-                                    osprey_error *error)
+/* A text with a limit, or fallback where the key is absent; null is none. */
+static osprey_status read_short_text(const osprey__config_section *section, const char *key,
+                                     const char *fallback, size_t capacity, char *text,
+                                     osprey_error *error)
 {
     const json_t *found = json_object_get(section->object, key);
     const char *value = found ? "" : fallback;
@@ -216,11 +216,12 @@ static osprey_status read_trunk(const osprey__config_section *section, osprey__t
                                 osprey_error *error)
 {
     OSPREY_TRY(
-        read_timm_text(section, "timm_model_name", "", sizeof trunk->name, trunk->name, error));
+        read_short_text(section, "timm_model_name", "", sizeof trunk->name, trunk->name, error));
     if (!*trunk->name) return OSPREY_OK;
-    OSPREY_TRY(read_timm_text(section, "timm_pool", "avg", sizeof trunk->pool, trunk->pool, error));
     OSPREY_TRY(
-        read_timm_text(section, "timm_proj", "linear", sizeof trunk->proj, trunk->proj, error));
+        read_short_text(section, "timm_pool", "avg", sizeof trunk->pool, trunk->pool, error));
+    OSPREY_TRY(
+        read_short_text(section, "timm_proj", "linear", sizeof trunk->proj, trunk->proj, error));
     return osprey__json_bool(section->object, "timm_proj_bias", section->label, &trunk->proj_biased,
                              error);
 }
@@ -250,13 +251,14 @@ static osprey_status read_pooling(const osprey__config_section *section, osprey_
 {
     const char *pooling = "argmax";
     OSPREY_TRY(osprey__json_string(section->object, "pool_type", section->label, &pooling, error));
-    if (strcmp(pooling, "argmax") == 0) {
-        text->pooling = OSPREY__POOL_HIGHEST_ID;
+    const bool is_last = strcmp(pooling, "last") == 0;
+    if (is_last || strcmp(pooling, "argmax") == 0) {
+        text->pooling = is_last ? OSPREY__POOL_LAST : OSPREY__POOL_HIGHEST_ID;
         return OSPREY_OK;
     }
     if (strcmp(pooling, "eos") != 0)
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
-                            "\"pool_type\" is \"%s\"; supported are argmax and eos", pooling);
+                            "\"pool_type\" is \"%s\"; supported are argmax, eos and last", pooling);
     text->pooling = OSPREY__POOL_FIRST_END;
     text->end_id = 2;
     OSPREY_TRY(osprey__json_size(section->object, "eos_id", section->label, &text->end_id, error));
@@ -264,6 +266,61 @@ static osprey_status read_pooling(const osprey__config_section *section, osprey_
     return osprey__fail(error, OSPREY_FORMAT, section->label,
                         "\"eos_id\" is %zu, outside the vocabulary of %zu", text->end_id,
                         text->vocabulary);
+}
+
+/* Which of the towers it is: what goes with the last token is SigLIP's. */
+static osprey_status read_kind(const osprey__config_section *section, osprey__text_config *text,
+                               osprey_error *error)
+{
+    const char *projection = "linear";
+    bool sees_all = false, biased = false;
+    OSPREY_TRY(
+        osprey__json_bool(section->object, "no_causal_mask", section->label, &sees_all, error));
+    OSPREY_TRY(osprey__json_bool(section->object, "proj_bias", section->label, &biased, error));
+    OSPREY_TRY(read_pooling(section, text, error));
+    OSPREY_TRY(
+        osprey__json_string(section->object, "proj_type", section->label, &projection, error));
+    const bool siglip = text->pooling == OSPREY__POOL_LAST;
+    text->unprojected = strcmp(projection, "none") == 0;
+    if (!text->unprojected && strcmp(projection, "linear") != 0)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"proj_type\" is \"%s\"; supported are linear, and none in SigLIP",
+                            projection);
+    if ((siglip && !sees_all) || siglip != (biased || text->unprojected))
+        return osprey__fail(
+            error, OSPREY_UNSUPPORTED, section->label,
+            "\"pool_type\" last, \"no_causal_mask\" and \"proj_bias\", or "
+            "\"proj_type\" none, are supported together, as SigLIP has them, and not "
+            "one by one");
+    text->kind = siglip     ? OSPREY__TEXT_SIGLIP
+                 : sees_all ? OSPREY__TEXT_CLIP_FILLED
+                            : OSPREY__TEXT_CLIP;
+    return OSPREY_OK;
+}
+
+/* What open_clip gives torch's GELU and LayerNorm. */
+static osprey_status read_arguments(const osprey__config_section *section, bool quick_gelu,
+                                    osprey__text_config *text, osprey_error *error)
+{
+    static const option gelu[] = {{"approximate", ANY}, {NULL, NULL}};
+    static const option norm[] = {{"eps", ANY}, {NULL, NULL}};
+    const char *approximate = "none";
+    osprey__config_section arguments;
+    OSPREY_TRY(osprey__config_section_open(section, "norm_kwargs", &arguments, error));
+    OSPREY_TRY(check_options(&arguments, norm, error));
+    OSPREY_TRY(osprey__config_epsilon(&arguments, "eps", &text->layer_norm_epsilon, error));
+    OSPREY_TRY(osprey__config_section_open(section, "act_kwargs", &arguments, error));
+    OSPREY_TRY(check_options(&arguments, gelu, error));
+    OSPREY_TRY(
+        osprey__json_string(arguments.object, "approximate", arguments.label, &approximate, error));
+    text->activation = quick_gelu ? OSPREY_ACTIVATION_QUICK_GELU : OSPREY_ACTIVATION_GELU;
+    if (strcmp(approximate, "none") == 0) return OSPREY_OK;
+    if (quick_gelu || strcmp(approximate, "tanh") != 0)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, arguments.label,
+                            "\"approximate\" is \"%s\"; supported is tanh, without \"quick_gelu\"",
+                            approximate);
+    text->activation = OSPREY_ACTIVATION_GELU_TANH;
+    return OSPREY_OK;
 }
 
 static osprey_status read_text(const osprey__config_section *section, bool quick_gelu,
@@ -275,8 +332,6 @@ static osprey_status read_text(const osprey__config_section *section, bool quick
                                   .width = 512,
                                   .layers = 12,
                                   .heads = 8,
-                                  .activation = quick_gelu ? OSPREY_ACTIVATION_QUICK_GELU
-                                                           : OSPREY_ACTIVATION_GELU,
                                   .layer_norm_epsilon = 1e-5F};
     OSPREY_TRY(osprey__config_dimension(section, "vocab_size", OSPREY__CONFIG_VOCABULARY_MAX,
                                         &text->vocabulary, error));
@@ -289,12 +344,30 @@ static osprey_status read_text(const osprey__config_section *section, bool quick
     OSPREY_TRY(
         osprey__config_dimension(section, "heads", OSPREY__CONFIG_WIDTH_MAX, &text->heads, error));
     OSPREY_TRY(read_mlp_width(section, text->width, &text->mlp_width, error));
-    bool sees_all = false;
-    OSPREY_TRY(
-        osprey__json_bool(section->object, "no_causal_mask", section->label, &sees_all, error));
-    text->kind = sees_all ? OSPREY__TEXT_CLIP_FILLED : OSPREY__TEXT_CLIP;
-    OSPREY_TRY(read_pooling(section, text, error));
+    OSPREY_TRY(read_kind(section, text, error));
+    OSPREY_TRY(read_arguments(section, quick_gelu, text, error));
     return osprey__config_check_heads(section, text->width, text->heads, error);
+}
+
+/* Which tokenizer it is, its files say; here, what open_clip does to texts before. */
+static osprey_status read_tokenizer(const osprey__config_section *section,
+                                    osprey__model_config *config, osprey_error *error)
+{
+    static const option options[] = {{"clean", ANY}, {"strip_sep_token", OFF}, {NULL, NULL}};
+    const bool siglip = config->text.kind == OSPREY__TEXT_SIGLIP;
+    const char *name = NULL;
+    osprey__config_section arguments;
+    OSPREY_TRY(
+        osprey__json_string(section->object, "hf_tokenizer_name", section->label, &name, error));
+    config->foreign_tokenizer = name && *name;
+    OSPREY_TRY(osprey__config_section_open(section, "tokenizer_kwargs", &arguments, error));
+    OSPREY_TRY(check_options(&arguments, options, error));
+    OSPREY_TRY(read_short_text(&arguments, "clean", siglip ? "whitespace" : "",
+                               sizeof config->text_cleaning, config->text_cleaning, error));
+    if (siglip || !*config->text_cleaning) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, arguments.label,
+                        "\"clean\" is \"%s\"; osprey cleans texts for SigLIP's text tower alone",
+                        config->text_cleaning);
 }
 
 static osprey_status read_fill(const osprey__config_section *section, osprey_preprocessing *how,
@@ -379,10 +452,11 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
     OSPREY_TRY(read_image(&section, quick_gelu, &config->trunk, &config->image, error));
     OSPREY_TRY(osprey__config_section_open(&model, "text_cfg", &section, error));
     OSPREY_TRY(read_text(&section, quick_gelu, &config->text, error));
-    const char *tokenizer = NULL;
-    OSPREY_TRY(
-        osprey__json_string(section.object, "hf_tokenizer_name", section.label, &tokenizer, error));
-    config->foreign_tokenizer = tokenizer && *tokenizer;
+    if (config->text.unprojected && config->text.width != config->embed_dim)
+        return osprey__fail(error, OSPREY_FORMAT, section.label,
+                            "\"width\" is %zu without a projection, but \"embed_dim\" %zu",
+                            config->text.width, config->embed_dim);
+    OSPREY_TRY(read_tokenizer(&section, config, error));
     OSPREY_TRY(osprey__config_section_open(&whole, "preprocess_cfg", &section, error));
     return read_preprocessing(&section, &config->image, &config->preprocessing, error);
 }

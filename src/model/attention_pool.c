@@ -4,11 +4,14 @@
 
 #include <math.h>
 
-/* Block 0, q's, of a tensor of three, as floats that the caller frees; NULL after a failure. */
-static float *query_floats(osprey__tower_builder *b, const char *name, size_t rank,
-                           const size_t *dims)
+/* q's weight or bias as floats that the caller frees; NULL after a failure. */
+static float *query_floats(osprey__tower_builder *b, const osprey__pool_names *names,
+                           const char *leaf, size_t rank, const size_t *dims)
 {
-    return osprey__constant_floats(b, osprey__build_tensor_part(b, name, 0, 3, rank, dims));
+    const osprey__tensor_name name =
+        osprey__tensor_name_print("%s%s", names->q ? names->q : names->kv, leaf);
+    return osprey__constant_floats(
+        b, osprey__build_tensor_part(b, name.text, 0, names->q ? 1 : 3, rank, dims));
 }
 
 /* What the probe becomes, times scale: the same query for every picture, so it is computed here. */
@@ -17,9 +20,8 @@ static osprey__value_id build_query(osprey__tower_builder *b, const osprey__pool
 {
     const size_t probe_dims[] = {1, 1, width}, square[] = {width, width}, row[] = {1, width};
     float *probe = osprey__build_floats(b, names->probe, 3, probe_dims);
-    float *weight =
-        query_floats(b, osprey__tensor_name_print("%sweight", names->qkv).text, 2, square);
-    float *bias = query_floats(b, osprey__tensor_name_print("%sbias", names->qkv).text, 1, &width);
+    float *weight = query_floats(b, names, "weight", 2, square);
+    float *bias = query_floats(b, names, "bias", 1, &width);
     float *query;
     osprey__value_id id = OSPREY__NO_VALUE;
     if (probe && weight && bias)
@@ -40,10 +42,11 @@ osprey__value_id osprey__build_attention_pool(osprey__tower_builder *b, osprey__
     const osprey__image_config *config = &b->model->config.image;
     const osprey__pool_names *names = &b->model->names->image_pool;
     const size_t width = config->width, head_dim = width / config->heads;
+    const size_t parts = names->q ? 2 : 3;
     const osprey__value_id qkv[] = {
         build_query(b, names, width, 1.0F / sqrtf((float)head_dim)),
-        osprey__build_merged_part(b, names->qkv, 1, x, width),
-        osprey__build_merged_part(b, names->qkv, 2, x, width),
+        osprey__build_merged_part(b, names->kv, parts - 2, parts, x, width),
+        osprey__build_merged_part(b, names->kv, parts - 1, parts, x, width),
     };
     x = osprey__graph_node(
         b->graph, OSPREY__OP_ATTENTION, "pool.attention", qkv, 3,

@@ -67,8 +67,8 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
                 return osprey__fail(
                     error, OSPREY_UNSUPPORTED, file,
                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
-                    "has CLIP's own ViT, ResNet and text transformer, and those of EVA "
-                    "and MobileCLIP",
+                    "has CLIP's own ViT, ResNet and text transformer, those of EVA and MobileCLIP, "
+                    "and SigLIP's, which --arch names",
                     tensors[i].name, others[k].family);
         }
     }

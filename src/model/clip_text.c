@@ -25,6 +25,7 @@ osprey__value_id osprey__build_clip_text(osprey__tower_builder *b)
     x = osprey__graph_node(b->graph, OSPREY__OP_GATHER, "pooled_token",
                            (osprey__value_id[]){x, tokens.pooled}, 2, NULL);
     x = osprey__build_layer_norm(b, names->text_norm, x, width, config->layer_norm_epsilon);
+    if (config->unprojected) return x;
     return osprey__build_projection(b, names->text_projection, x, width, b->model->config.embed_dim,
                                     names->projections_transposed);
 }

@@ -42,7 +42,7 @@ osprey_status osprey__read_eva(const osprey__shape_reader *shapes, const osprey_
 {
     const osprey__image_config said = config->image;
     osprey__image_config *image = &config->image;
-    OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "token", "", shapes->error));
     OSPREY_TRY(osprey__eva_shapes(shapes, image));
     if (said.image_height != image->image_height || said.image_width != image->image_width)
         return osprey__fail(shapes->error, OSPREY_FORMAT, config->file,

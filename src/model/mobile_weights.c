@@ -46,7 +46,7 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
                                    const osprey__timm_entry *entry, osprey__model_config *config)
 {
     osprey__image_config *image = &config->image;
-    OSPREY_TRY(osprey__timm_check_use(config, "avg", shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "avg", "", shapes->error));
     OSPREY_TRY(check_size(config, osprey__fastvit_cell(entry->stages), shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_FASTVIT,
                                     .image_height = image->image_height,
@@ -87,7 +87,7 @@ osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,
                                          osprey__model_config *config)
 {
     osprey__image_config *image = &config->image;
-    OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "token", "", shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_CONV_STEM_VIT,
                                     .image_height = image->image_height,
                                     .image_width = image->image_width,
@@ -104,7 +104,7 @@ osprey_status osprey__read_clip_vit(const osprey__shape_reader *shapes,
                                     const osprey__timm_entry *entry, osprey__model_config *config)
 {
     osprey__image_config *image = &config->image;
-    OSPREY_TRY(osprey__timm_check_use(config, "token", shapes->error));
+    OSPREY_TRY(osprey__timm_check_use(config, "token", "", shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_VIT,
                                     .image_height = image->image_height,
                                     .image_width = image->image_width,

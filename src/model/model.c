@@ -100,7 +100,14 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
     if (config->image.kind == OSPREY__IMAGE_CONV_STEM_VIT)
         model->names = &osprey__openclip_conv_stem_names;
     if (config->image.is_trunk) model->names = &osprey__openclip_trunk_vit_names;
-    return OSPREY_OK;
+    const bool siglip = config->text.kind == OSPREY__TEXT_SIGLIP;
+    if (siglip) model->names = &osprey__openclip_siglip_names;
+    if (siglip == config->image.attention_pooled && config->text_is_prefixed >= siglip)
+        return OSPREY_OK;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
+                        "SigLIP's image tower, \"timm_model_name\" with \"siglip\" in it, and its "
+                        "text tower, \"pool_type\" last, are supported together, with "
+                        "\"custom_text\"");
 }
 
 /* google-research/vision_transformer: the arrays tell everything. */

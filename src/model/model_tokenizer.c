@@ -84,7 +84,8 @@ osprey_status osprey__open_tokenizer(osprey_model *model, const char *directory,
     osprey__tokenizer_files files;
     const osprey__text_kind kind = model->config.text.kind;
     if (kind == OSPREY__TEXT_SIGLIP)
-        OSPREY_TRY(osprey__tokenizer_open_siglip(directory, &model->tokenizer, &files, error));
+        OSPREY_TRY(osprey__tokenizer_open_siglip(directory, model->config.text_cleaning,
+                                                 &model->tokenizer, &files, error));
     else if (kind == OSPREY__TEXT_BERT)
         OSPREY_TRY(open_bert_tokenizer(model, directory, &files, error));
     else

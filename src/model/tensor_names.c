@@ -50,7 +50,7 @@ const osprey__layout_names osprey__siglip_names = {
     HUGGINGFACE_TEXT,
     .image_patch = "vision_model.embeddings.patch_embedding.",
     .image_pool = {.probe = "vision_model.head.probe",
-                   .qkv = "vision_model.head.attention.in_proj_",
+                   .kv = "vision_model.head.attention.in_proj_",
                    .attention_out = "vision_model.head.attention.out_proj.",
                    .norm = "vision_model.head.layernorm.",
                    .mlp_in = "vision_model.head.mlp.fc1.",
@@ -101,10 +101,10 @@ const osprey__layout_names osprey__bert_names = {
         .attention_out = "attn.out_proj.", .mlp_in = "mlp.c_fc.", .mlp_out = "mlp.c_proj."         \
     }
 
-#define OPENCLIP_TEXT(text, prefixes)                                                              \
+#define OPENCLIP_TEXT(text, projection, prefixes)                                                  \
     .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK},                                \
     .text_token = text "token_embedding.weight", .text_position = text "positional_embedding",     \
-    .text_norm = text "ln_final.", .text_projection = text "text_projection",                      \
+    .text_norm = text "ln_final.", .text_projection = text projection,                             \
     .temperature = "logit_scale", .projections_transposed = true, .tower_prefixes = prefixes
 
 #define OPENCLIP_NAMES(text, prefixes)                                                             \
@@ -113,7 +113,7 @@ const osprey__layout_names osprey__bert_names = {
         .image_class = "visual.class_embedding", .image_patch = "visual.conv1.weight",             \
         .image_position = "visual.positional_embedding", .image_pre_norm = "visual.ln_pre.",       \
         .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                   \
-        OPENCLIP_TEXT(text, prefixes)                                                              \
+        OPENCLIP_TEXT(text, "text_projection", prefixes)                                           \
     }
 
 const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);
@@ -137,7 +137,7 @@ const osprey__layout_names osprey__openclip_conv_stem_names = {
     .image_class = "visual.trunk.cls_token",
     .image_patch = "visual.trunk.patch_embed.backbone.2.conv.",
     .image_projection = "visual.trunk.head.",
-    OPENCLIP_TEXT("text.", openclip_prefixed_prefixes),
+    OPENCLIP_TEXT("text.", "text_projection", openclip_prefixed_prefixes),
 };
 
 const osprey__layout_names osprey__openclip_trunk_vit_names = {
@@ -146,7 +146,20 @@ const osprey__layout_names osprey__openclip_trunk_vit_names = {
     .image_patch = "visual.trunk.patch_embed.proj.weight",
     .image_pre_norm = "visual.trunk.norm_pre.",
     .image_projection = "visual.trunk.head.",
-    OPENCLIP_TEXT("text.", openclip_prefixed_prefixes),
+    OPENCLIP_TEXT("text.", "text_projection", openclip_prefixed_prefixes),
+};
+
+const osprey__layout_names osprey__openclip_siglip_names = {
+    TIMM_VIT,
+    .image_patch = "visual.trunk.patch_embed.proj.",
+    .image_pool = {.probe = "visual.trunk.attn_pool.latent",
+                   .q = "visual.trunk.attn_pool.q.",
+                   .kv = "visual.trunk.attn_pool.kv.",
+                   .attention_out = "visual.trunk.attn_pool.proj.",
+                   .norm = "visual.trunk.attn_pool.norm.",
+                   .mlp_in = "visual.trunk.attn_pool.mlp.fc1.",
+                   .mlp_out = "visual.trunk.attn_pool.mlp.fc2."},
+    OPENCLIP_TEXT("text.", "text_projection.", openclip_prefixed_prefixes),
 };
 
 static const char *const flax_prefixes[] = {

@@ -28,7 +28,8 @@ typedef struct osprey__transformer_names {
 /* What pools the tokens of a ViT by attention. */
 typedef struct osprey__pool_names {
     const char *probe; /* the query's input, [1][1][width] */
-    const char *qkv;   /* the rows of q, then k, then v */
+    const char *q;     /* NULL where its rows are the first of `kv`: */
+    const char *kv;    /* the rows of k, then v */
     const char *attention_out, *norm, *mlp_in, *mlp_out;
 } osprey__pool_names;
 
@@ -63,6 +64,7 @@ extern const osprey__layout_names osprey__openclip_names;
 extern const osprey__layout_names osprey__openclip_prefixed_names;  /* custom_text */
 extern const osprey__layout_names osprey__openclip_conv_stem_names; /* the same, MobileCLIP-B */
 extern const osprey__layout_names osprey__openclip_trunk_vit_names; /* the same, MobileCLIP2-L */
+extern const osprey__layout_names osprey__openclip_siglip_names;    /* the same, SigLIP */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
 /* Its LiT models, with the blocks' names of before flax.linen, and since. */
 #define OSPREY__LIT_NAMES 2u

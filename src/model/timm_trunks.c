@@ -8,31 +8,39 @@
 
 static const osprey__timm_entry entries[] = {
 #define OSPREY__TIMM_EVA(name, head_width, branch_norm, rotary_side)                               \
-    {name, osprey__read_eva, head_width, branch_norm, rotary_side, 0},
+    {name, osprey__read_eva, head_width, branch_norm, rotary_side, 0, OSPREY_ACTIVATION_GELU},
+#define OSPREY__TIMM_PLAIN(name, reader, head_width, stages, activation)                           \
+    {name, reader, head_width, false, 0, stages, OSPREY_ACTIVATION_##activation},
 #define OSPREY__TIMM_FASTVIT(name, head_width, stages)                                             \
-    {name, osprey__read_fastvit, head_width, false, 0, stages},
+    OSPREY__TIMM_PLAIN(name, osprey__read_fastvit, head_width, stages, GELU)
 #define OSPREY__TIMM_CONV_STEM_VIT(name, head_width)                                               \
-    {name, osprey__read_conv_stem_vit, head_width, false, 0, 0},
+    OSPREY__TIMM_PLAIN(name, osprey__read_conv_stem_vit, head_width, 0, GELU)
 #define OSPREY__TIMM_CLIP_VIT(name, head_width)                                                    \
-    {name, osprey__read_clip_vit, head_width, false, 0, 0},
+    OSPREY__TIMM_PLAIN(name, osprey__read_clip_vit, head_width, 0, GELU)
+#define OSPREY__TIMM_SIGLIP(name, head_width, activation)                                          \
+    OSPREY__TIMM_PLAIN(name, osprey__read_siglip, head_width, 0, activation)
 #include "model/timm_trunks.def"
 #undef OSPREY__TIMM_EVA
 #undef OSPREY__TIMM_FASTVIT
 #undef OSPREY__TIMM_CONV_STEM_VIT
 #undef OSPREY__TIMM_CLIP_VIT
+#undef OSPREY__TIMM_SIGLIP
+#undef OSPREY__TIMM_PLAIN
 };
 
 #define ENTRIES (sizeof entries / sizeof *entries)
 
 osprey_status osprey__timm_check_use(const osprey__model_config *config, const char *pool,
-                                     osprey_error *error)
+                                     const char *proj, osprey_error *error)
 {
     const osprey__timm_trunk *trunk = &config->trunk;
-    if (strcmp(trunk->pool, pool) == 0 && !*trunk->proj) return OSPREY_OK;
+    const char *quote = *proj ? "\"" : "";
+    if (strcmp(trunk->pool, pool) == 0 && strcmp(trunk->proj, proj) == 0) return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
                         "\"timm_pool\" is \"%s\" and \"timm_proj\" \"%s\"; of %s osprey has the "
-                        "published form, \"%s\" and null",
-                        trunk->pool, trunk->proj, trunk->name, pool);
+                        "published form, \"%s\" and %s%s%s",
+                        trunk->pool, trunk->proj, trunk->name, pool, quote, *proj ? proj : "null",
+                        quote);
 }
 
 osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,

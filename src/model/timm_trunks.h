@@ -25,15 +25,16 @@ struct osprey__timm_entry {
     const char *name;
     osprey__timm_reader *read;
     size_t head_width;
-    bool branch_norm;   /* as in osprey__image_config */
-    size_t rotary_side; /* the same */
-    size_t stages;      /* of a FastViT */
+    bool branch_norm;             /* as in osprey__image_config */
+    size_t rotary_side;           /* the same */
+    size_t stages;                /* of a FastViT */
+    osprey_activation activation; /* as in osprey__image_config, where the weights do not tell it */
 };
 
-/* For the readers. The trunk's own head is the projection, behind this pool, as in every published
- * model of these families; else OSPREY_UNSUPPORTED. */
+/* For the readers. The trunk is used with this pool and this projection ("": its own head), as in
+ * every published model of its family; else OSPREY_UNSUPPORTED. */
 osprey_status osprey__timm_check_use(const osprey__model_config *config, const char *pool,
-                                     osprey_error *error);
+                                     const char *proj, osprey_error *error);
 
 /* How many of the entry's heads that width has. Errors: OSPREY_FORMAT. */
 osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
@@ -46,6 +47,10 @@ osprey__timm_reader osprey__read_eva;
 /* MobileCLIP's (Vasu et al., 2024; MobileCLIP2: Faghri et al., 2025): FastViT (Vasu et al., 2023),
  * a ViT with a convolutional stem, and CLIP's ViT. */
 osprey__timm_reader osprey__read_fastvit, osprey__read_conv_stem_vit, osprey__read_clip_vit;
+
+/* The ViT of SigLIP (Zhai et al., 2023) and SigLIP 2 (Tschannen et al., 2025), beside SigLIP's text
+ * tower. */
+osprey__timm_reader osprey__read_siglip;
 
 /*
  * Completes a configuration whose trunk has a name. Errors: OSPREY_UNSUPPORTED (an architecture, a

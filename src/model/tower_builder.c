@@ -255,16 +255,17 @@ osprey__value_id osprey__build_layer_norm(osprey__tower_builder *builder, const 
 }
 
 osprey__value_id osprey__build_merged_part(osprey__tower_builder *builder, const char *prefix,
-                                           size_t part, osprey__value_id x, size_t width)
+                                           size_t part, size_t parts, osprey__value_id x,
+                                           size_t width)
 {
-    static const char *const parts[] = {"q", "k", "v"};
+    static const char *const letters[] = {"q", "k", "v"};
     osprey__tensor_name weight = osprey__tensor_name_print("%sweight", prefix);
     osprey__tensor_name bias = osprey__tensor_name_print("%sbias", prefix);
-    osprey__tensor_name name = osprey__tensor_name_print("%s%s", prefix, parts[part]);
+    osprey__tensor_name name = osprey__tensor_name_print("%s%s", prefix, letters[3 - parts + part]);
     const size_t dims[] = {width, width};
-    osprey__value_id inputs[] = {x,
-                                 osprey__build_tensor_part(builder, weight.text, part, 3, 2, dims),
-                                 osprey__build_tensor_part(builder, bias.text, part, 3, 1, dims)};
+    osprey__value_id inputs[] = {
+        x, osprey__build_tensor_part(builder, weight.text, part, parts, 2, dims),
+        osprey__build_tensor_part(builder, bias.text, part, parts, 1, dims)};
     return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, name.text, inputs, 3, NULL);
 }
 
@@ -278,8 +279,9 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
     for (size_t part = 0; part < 3; part++) {
         osprey__tensor_name prefix =
             osprey__tensor_name_print("%s%s", block, merged ? merged : separate[part]);
-        qkv[part] = merged ? osprey__build_merged_part(builder, prefix.text, part, x, shape->width)
-                           : build_attention_linear(builder, names, prefix.text, x, shape, true);
+        qkv[part] = merged
+                        ? osprey__build_merged_part(builder, prefix.text, part, 3, x, shape->width)
+                        : build_attention_linear(builder, names, prefix.text, x, shape, true);
     }
     size_t head_dim = shape->width / shape->heads;
     osprey__attributes attributes = {

@@ -60,11 +60,12 @@ osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char
                                       osprey__value_id x, size_t in, size_t out);
 
 /*
- * Row block `part` (0: q, 1: k, 2: v) of the one matrix [3 * width][width] that PyTorch's attention
- * keeps, applied to x.
+ * Of the last `parts` of q, k and v, which are one matrix [parts * width][width], row block `part`,
+ * applied to x.
  */
 osprey__value_id osprey__build_merged_part(osprey__tower_builder *builder, const char *prefix,
-                                           size_t part, osprey__value_id x, size_t width);
+                                           size_t part, size_t parts, osprey__value_id x,
+                                           size_t width);
 
 /* A filter of flax's, [size][size][in][out], as a constant of the graph's own:
  * [out][in][size][size]. */

@@ -6,6 +6,7 @@
 #include "format/config_values.h"
 #include "model/mobile_weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GELU_ONLY(name)      NULL
@@ -85,6 +86,21 @@
               .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F,              \
               .is_trunk = true)
 
+#define SIGLIP_TEXT(ids, tokens, text_width, text_layers, text_heads, text_mlp, act, projected)    \
+    {                                                                                              \
+        .kind = OSPREY__TEXT_SIGLIP, .vocabulary = (ids), .context_length = (tokens),              \
+        .width = (text_width), .layers = (text_layers), .heads = (text_heads),                     \
+        .mlp_width = (text_mlp), .activation = OSPREY_ACTIVATION_##act,                            \
+        .layer_norm_epsilon = 1e-6F, .pooling = OSPREY__POOL_LAST, .unprojected = !(projected),    \
+    }
+
+#define ZOO_SIGLIP(name, size, patch, vision_width, vision_layers, head_width, mlp, act, ...)      \
+    ZOO_ENTRY(name, NULL, size, vision_width, vision_width, SIGLIP_TEXT(__VA_ARGS__),              \
+              .kind = OSPREY__IMAGE_VIT, .layers = (vision_layers),                                \
+              .heads = (vision_width) / (head_width), .mlp_width = (mlp), .patch_size = (patch),   \
+              .activation = OSPREY_ACTIVATION_##act, .layer_norm_epsilon = 1e-6F,                  \
+              .attention_pooled = true)
+
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
 };
@@ -102,8 +118,20 @@ static osprey_preprocessing mobile_preprocessing(const osprey__model_config *con
     return how;
 }
 
+static osprey__model_config siglip_config(const osprey__zoo_entry *entry)
+{
+    osprey__model_config config = entry->config;
+    config.file = entry->gelu_name;
+    config.preprocessing =
+        osprey__siglip_preprocessing(config.image.image_height, config.image.image_width);
+    config.foreign_tokenizer = true;
+    snprintf(config.text_cleaning, sizeof config.text_cleaning, "canonicalize");
+    return config;
+}
+
 osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool quick_gelu)
 {
+    if (entry->config.text.kind == OSPREY__TEXT_SIGLIP) return siglip_config(entry);
     osprey__model_config config = entry->config;
     const osprey_activation activation =
         quick_gelu ? OSPREY_ACTIVATION_QUICK_GELU : OSPREY_ACTIVATION_GELU;

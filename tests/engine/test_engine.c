@@ -35,6 +35,8 @@ static const char *const names[] = {
     "openclip-mobileclip-l",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
+    "openclip-siglip",
+    "openclip-siglip2",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

@@ -104,6 +104,39 @@ static void test_trunks_of_timm(void **state)
     assert_int_equal(config.image.layers, 12);
 }
 
+#define SIGLIP_TEXT "'pool_type':'last','no_causal_mask':true,'proj_bias':true,"
+
+static void test_siglip(void **state)
+{
+    (void)state;
+    /* As ViT-B-16-SigLIP2 is published. */
+    osprey__model_config config = parse_well(
+        MODEL("'custom_text':true,'init_logit_bias':-10,",
+              "'image_size':224,'timm_model_name':'vit_base_patch16_siglip_224',"
+              "'timm_model_pretrained':false,'timm_pool':'map','timm_proj':'none'",
+              "'context_length':64,'vocab_size':256000,'hf_tokenizer_name':'timm/ViT-B-16-SigLIP2',"
+              "'tokenizer_kwargs':{'clean':'canonicalize'},'width':768,'heads':12,'layers':12,"
+              "'no_causal_mask':true,'proj_bias':true,'pool_type':'last',"
+              "'norm_kwargs':{'eps':1e-6},'act_kwargs':{'approximate':'tanh'}",
+              "'mean':[0.5,0.5,0.5],'std':[0.5,0.5,0.5],'interpolation':'bicubic',"
+              "'resize_mode':'squash'"));
+    assert_string_equal(config.trunk.pool, "map");
+    assert_string_equal(config.trunk.proj, "none");
+    assert_string_equal(config.text_cleaning, "canonicalize");
+    assert_true(config.has_logit_bias && config.foreign_tokenizer && config.text_is_prefixed);
+    assert_int_equal(config.text.kind, OSPREY__TEXT_SIGLIP);
+    assert_int_equal(config.text.pooling, OSPREY__POOL_LAST);
+    assert_int_equal(config.text.activation, OSPREY_ACTIVATION_GELU_TANH);
+    assert_true(config.text.layer_norm_epsilon == 1e-6F);
+    assert_false(config.text.unprojected);
+    assert_int_equal(config.preprocessing.resize, OSPREY_RESIZE_EXACT);
+    /* ViT-SO400M-16-SigLIP-i18n-256's text tower, and HFTokenizer's own cleaning. */
+    config = parse_well(TEXT("'pool_type':'last','no_causal_mask':true,'proj_type':'none'"));
+    assert_true(config.text.unprojected);
+    assert_int_equal(config.text.activation, OSPREY_ACTIVATION_GELU);
+    assert_string_equal(config.text_cleaning, "whitespace");
+}
+
 static void test_end_token_has_a_default(void **state)
 {
     (void)state;
@@ -199,14 +232,34 @@ static void test_refuses_wrong_settings(void **state)
         {VISION("'patch_size':[14,16]"), OSPREY_UNSUPPORTED, "vision_cfg", "not square"},
         {VISION("'patch_size':300"), OSPREY_LIMIT, "vision_cfg", "between 1 and 224"},
         {TEXT("'hf_model_name':'roberta-base'"), OSPREY_UNSUPPORTED, "text_cfg", "roberta-base"},
-        {TEXT("'pool_type':'last'"), OSPREY_UNSUPPORTED, "text_cfg", "argmax and eos"},
+        {TEXT("'pool_type':'last'"), OSPREY_UNSUPPORTED, "text_cfg", "one by one"},
+        {TEXT("'pool_type':'last','proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg",
+         "\"no_causal_mask\""},
+        {TEXT("'pool_type':'first'"), OSPREY_UNSUPPORTED, "text_cfg", "argmax, eos and last"},
+        {TEXT(SIGLIP_TEXT "'norm_kwargs':{'eps':1}"), OSPREY_FORMAT, "norm_kwargs", "\"eps\" is 1"},
+        {TEXT(SIGLIP_TEXT "'norm_kwargs':{'eps':1e-6,'bias':false}"), OSPREY_UNSUPPORTED,
+         "norm_kwargs", "\"bias\""},
+        {TEXT(SIGLIP_TEXT "'norm_kwargs':3"), OSPREY_FORMAT, "text_cfg", "norm_kwargs"},
+        {TEXT(SIGLIP_TEXT "'act_kwargs':{'approximate':'sigmoid'}"), OSPREY_UNSUPPORTED,
+         "act_kwargs", "\"approximate\" is \"sigmoid\"; supported is tanh"},
+        {MODEL("'quick_gelu':true,", "", "'act_kwargs':{'approximate':'tanh'}", ""),
+         OSPREY_UNSUPPORTED, "act_kwargs", "without \"quick_gelu\""},
+        {TEXT(SIGLIP_TEXT "'tokenizer_kwargs':{'strip_sep_token':true}"), OSPREY_UNSUPPORTED,
+         "tokenizer_kwargs", "\"strip_sep_token\" is set"},
+        {TEXT(SIGLIP_TEXT "'tokenizer_kwargs':{'clean':'as well as you can, please'}"),
+         OSPREY_UNSUPPORTED, "tokenizer_kwargs", "\"clean\" is \"as well"},
+        {TEXT(SIGLIP_TEXT "'tokenizer_kwargs':{'clean':3}"), OSPREY_FORMAT, "tokenizer_kwargs",
+         "\"clean\""},
+        {TEXT("'pool_type':'last','no_causal_mask':true,'proj_type':'none','width':64,'heads':1"),
+         OSPREY_FORMAT, "text_cfg", "\"width\" is 64 without a projection"},
+        {TEXT("'proj_type':'mlp'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" is \"mlp\""},
         {TEXT("'pool_type':'eos','eos_id':49408"), OSPREY_FORMAT, "text_cfg", "\"eos_id\""},
         {TEXT("'no_causal_mask':3"), OSPREY_FORMAT, "text_cfg", "no_causal_mask"},
         {TEXT("'embed_cls':true"), OSPREY_UNSUPPORTED, "text_cfg", "embed_cls"},
-        {TEXT("'proj_type':'none'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" is none"},
+        {TEXT("'proj_type':'none'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" none"},
         {TEXT("'proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg", "proj_bias"},
-        {TEXT("'tokenizer_kwargs':{'clean':'canonicalize'}"), OSPREY_UNSUPPORTED, "text_cfg",
-         "tokenizer_kwargs"},
+        {TEXT("'tokenizer_kwargs':{'clean':'canonicalize'}"), OSPREY_UNSUPPORTED,
+         "text_cfg: tokenizer_kwargs", "SigLIP's text tower alone"},
         {TEXT("'heads':7"), OSPREY_FORMAT, "text_cfg", "7 attention heads"},
         {TEXT("'context_length':0"), OSPREY_FORMAT, "text_cfg", "context_length"},
         {PREPROCESS("'mode':'L'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "\"mode\""},
@@ -250,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_vit_options),
         cmocka_unit_test(test_trunks_of_timm),
+        cmocka_unit_test(test_siglip),
         cmocka_unit_test(test_end_token_has_a_default),
         cmocka_unit_test(test_resnet_is_rn50x4),
         cmocka_unit_test(test_options_without_effect_are_accepted),

@@ -186,6 +186,37 @@ def openclip(folder, pictures, seed):
          model.encode_text(tokens), model.logit_scale)
 
 
+def clean(text):
+    """What open_clip does to SigLIP's texts, without ftfy's repairs and HTML's entities."""
+    return open_clip.tokenizer.canonicalize_text(text.strip())
+
+
+def siglip_ids(tokenizer, text):
+    """open_clip's HFTokenizer, up to the padding."""
+    ids = tokenizer.tokenizer(clean(text), truncation=True,
+                              max_length=tokenizer.context_length)["input_ids"]
+    if open_clip.tokenizer.basic_clean(text) == text.strip():
+        padding = tokenizer.context_length - len(ids)
+        assert tokenizer(text)[0].tolist() == ids + padding * [tokenizer.tokenizer.pad_token_id]
+    return ids
+
+
+@torch.inference_mode()
+def openclip_siglip(folder, pictures, seed):
+    name = f"local-dir:{folder}"
+    model, preprocess = open_clip.create_model_from_pretrained(name, precision="fp32")
+    model.eval()
+    tokenizer = open_clip.get_tokenizer(name)
+    context, pad = tokenizer.context_length, tokenizer.tokenizer.pad_token_id
+    ids = [siglip_ids(tokenizer, text) for text in TEXTS]
+    assert len(ids[-1]) == context and len(ids[1]) == 1
+    tokens = torch.tensor([row + [pad] * (context - len(row)) for row in ids])
+    preprocessed = preprocess(Image.open(pictures / PICTURE))[None]
+    pixels = some_pixels(preprocessed, seed)
+    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels), model.encode_text(tokens),
+         model.logit_scale, logit_bias=float(model.logit_bias))
+
+
 @torch.inference_mode()
 def openai(folder, file, pictures, seed):
     """open_clip's loader of OpenAI's archives, which is OpenAI's own build_model."""

@@ -62,6 +62,32 @@ def unigram_json(model):
     return tokenizer
 
 
+def save_t5(folder, model):
+    """As timm/*-SigLIP has it: SentencePiece's model as conversions of T5Tokenizer have it."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    tokenizer = Tokenizer(models.Unigram([(p.piece, p.score) for p in proto.pieces], unk_id=2))
+    charsmap = proto.normalizer_spec.precompiled_charsmap
+    tokenizer.normalizer = normalizers.Sequence([
+        *([normalizers.Precompiled(charsmap)] if charsmap else []),
+        normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.WhitespaceSplit(),
+        pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.add_special_tokens([AddedToken(content, normalized=False, special=True)
+                                  for content in ("<pad>", "</s>", "<unk>")])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({
+        "additional_special_tokens": [], "clean_up_tokenization_spaces": True,
+        "eos_token": "</s>", "extra_ids": 0, "model_max_length": 64, "pad_token": "</s>",
+        "sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer", "unk_token": "<unk>"},
+        indent=2) + "\n", "utf-8")
+
+
 def merged_pieces(merges=200):
     """A byte-pair vocabulary like Gemma's: special tokens, bytes, characters, what merges make."""
     words = Counter("▁" + word for line in SENTENCE_LIST for word in line.split())

@@ -322,6 +322,8 @@ def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used
     parts = dict(config)
     kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
     model = randomise(kind(**parts), seed, logit_scale)
+    if "init_logit_bias" in config:
+        model.logit_bias.data.fill_(config["init_logit_bias"])
     settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed)
     tensors = model.state_dict()
     if used_tokens is not None:
@@ -412,6 +414,54 @@ def expect_eva(*arguments):
         golden_expect.openclip(*arguments)
 
 
+def openclip_siglip(folder, seed, trunk, text, dtype):
+    """SigLIP with timm's tower, as OpenCLIP has it."""
+    size = tiny_trunks.SIGLIP[trunk]
+    with tiny_trunks.tiny(tiny_trunks.SIGLIP):
+        write_openclip(folder, seed, 40, {
+            "embed_dim": size["embed_dim"], "init_logit_bias": -12.5, "custom_text": True,
+            "vision_cfg": {"image_size": size["img_size"], "timm_model_name": trunk,
+                           "timm_model_pretrained": False, "timm_pool": "map",
+                           "timm_proj": "none"},
+            "text_cfg": {"context_length": 64, "hf_tokenizer_name": "golden",
+                         "tokenizer_kwargs": {"clean": "canonicalize"}, "layers": 2,
+                         "no_causal_mask": True, "pool_type": "last",
+                         "norm_kwargs": {"eps": 1e-6}} | text},
+            {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic",
+             "resize_mode": "squash"}, dtype)
+
+
+def openclip_siglip1(folder):
+    """SigLIP: GELU, SentencePiece's pieces in a tokenizer.json."""
+    openclip_siglip(folder, 23, "vit_base_patch16_siglip_224",
+                    {"vocab_size": golden_pieces.PIECES, "width": 28, "heads": 2,
+                     "proj_bias": True}, torch.float16)
+    golden_pieces.save_t5(folder, golden_pieces.spiece(normalization_rule_name="identity"))
+
+
+def openclip_siglip2(folder):
+    """SigLIP 2: tanh-GELU in both towers, byte pairs, the giant image tower's wider heads."""
+    openclip_siglip(folder, 20, "vit_giantopt_patch16_siglip_256",
+                    {"vocab_size": len(golden_pieces.merged_pieces()[0]), "width": 28, "heads": 2,
+                     "context_length": 32, "mlp_ratio": 3.7362, "proj_bias": True,
+                     "act_kwargs": {"approximate": "tanh"}}, torch.bfloat16)
+    golden_pieces.save_gemma(folder)
+
+
+def openclip_siglip_i18n(folder):
+    """SO400M-16-SigLIP-i18n-256: tanh-GELU in one tower, no projection of texts, a short
+    context."""
+    openclip_siglip(folder, 20, "vit_so400m_patch16_siglip_256",
+                    {"vocab_size": golden_pieces.PIECES, "width": 72, "heads": 1,
+                     "mlp_ratio": 1.3, "context_length": 16, "proj_type": "none"}, torch.float16)
+    golden_pieces.save_t5(folder, golden_pieces.spiece(normalization_rule_name="identity"))
+
+
+def expect_openclip_siglip(*arguments):
+    with tiny_trunks.tiny(tiny_trunks.SIGLIP):
+        golden_expect.openclip_siglip(*arguments)
+
+
 MODELS = {
     "hf-vit-p32-quickgelu": (hf_vit_p32_quickgelu, golden_expect.huggingface),
     "hf-vit-p16-gelu-sharded": (hf_vit_p16_gelu_sharded, golden_expect.huggingface),
@@ -431,6 +481,9 @@ MODELS = {
     "openclip-eva01": (openclip_eva01, expect_eva),
     "openclip-eva02": (openclip_eva02, expect_eva),
     "openclip-eva02-e": (openclip_eva02_e, expect_eva),
+    "openclip-siglip": (openclip_siglip1, expect_openclip_siglip),
+    "openclip-siglip2": (openclip_siglip2, expect_openclip_siglip),
+    "openclip-siglip-i18n": (openclip_siglip_i18n, expect_openclip_siglip),
 }
 
 

@@ -7,12 +7,15 @@ of generated texts, for tests/input.
 Made with transformers 5.23.0, tokenizers 0.23.3 and sentencepiece 0.2.3. The vocabularies are
 trained here, on the same kinds of texts: tests/input/data/siglip/ gets spiece.model with the
 normalisation of the published one (nmt_nfkc), siglip_json/ a unigram model as tokenizer.json, and
-siglip2/ a byte-pair one, each with a file of texts and ids in the form of make_tokenizer_golden.py.
+siglip2/ a byte-pair one, each with a file of texts and ids in the form of make_tokenizer_golden.py;
+openclip_siglip/ a unigram one as OpenCLIP has it, and openclip_texts.gz what open_clip makes of
+texts with it, and with siglip2/.
 """
 
 import random
 
 import golden_pieces
+import open_clip
 from make_tokenizer_golden import (DATA, ENGLISH, KNOWN, any_case, emoji, mixed, script, texts,
                                    words, write_texts)
 from transformers import SiglipTokenizer
@@ -68,6 +71,20 @@ class Decoded:
         return {"input_ids": self.encode(text)}
 
 
+def write_openclip_texts(folder, seed):
+    """Ids of texts that ftfy and HTML's entities leave as they are."""
+    tokenizer = open_clip.tokenizer.HFTokenizer(str(folder), clean="canonicalize")
+
+    def is_plain(text):
+        text = text.decode("utf-8", "replace")
+        return open_clip.tokenizer.basic_clean(text) == text.strip()
+
+    texts = [text for text in make_texts(seed, (special, sigmas)) if is_plain(text)]
+    write_texts(folder / "openclip_texts.gz",
+                Decoded(lambda text: tokenizer.tokenizer(tokenizer.clean_fn(text))["input_ids"]),
+                texts[::2])
+
+
 def main():
     sentences = corpus()
     folder = DATA / "siglip"
@@ -96,6 +113,12 @@ def main():
     gemma = golden_pieces.save_gemma(folder)
     write_texts(folder / "texts.gz", Decoded(lambda text: gemma(text)["input_ids"]),
                 make_texts(13, (special,)))
+    write_openclip_texts(folder, 14)
+
+    folder = DATA / "openclip_siglip"
+    folder.mkdir(parents=True, exist_ok=True)
+    golden_pieces.save_t5(folder, model)
+    write_openclip_texts(folder, 15)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,15 @@ EVA = {
     "eva02_enormous_patch14_clip_224": {"embed_dim": 112, "depth": 2, "num_heads": 1,
                                         "mlp_ratio": 0.9, "img_size": 42},
 }
+# The first has pictures that no whole number of patches fills.
+SIGLIP = {
+    "vit_base_patch16_siglip_224": {"embed_dim": 64, "depth": 2, "num_heads": 1,
+                                    "mlp_ratio": 1.5, "img_size": 50},
+    "vit_giantopt_patch16_siglip_256": {"embed_dim": 96, "depth": 1, "num_heads": 1,
+                                        "mlp_ratio": 1.5, "img_size": 32},
+    "vit_so400m_patch16_siglip_256": {"embed_dim": 72, "depth": 1, "num_heads": 1,
+                                      "mlp_ratio": 1.3, "img_size": 32},
+}
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SigLIP's and SigLIP 2's tokenizers: the texts of make_siglip_tokenizers.py, an engine's copy,
- * damaged and foreign files. */
+/* SigLIP's and SigLIP 2's tokenizers, with open_clip's cleaning too: the texts of
+ * make_siglip_tokenizers.py, an engine's copy, damaged and foreign files. */
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -8,6 +8,7 @@
 #include "cmocka_all.h"
 #include "input/text/piece_tokenizer_json.h"
 #include "input/text/spiece_file.h"
+#include "input/text/text_cleaning.h"
 #include "input/text/text_tokenizer.h"
 #include "memory_hooks.h"
 #include "token_golden.h"
@@ -17,13 +18,19 @@
 #define DATA OSPREY_TEST_DIR "/input/data/"
 
 static const struct {
-    const char *folder, *texts;
+    const char *folder, *cleaning, *texts;
     size_t texts_in_file;
     osprey_tokenizer_info info;
 } published[] = {
-    {DATA "siglip", DATA "siglip/texts.gz", 2260, {"unigram", 626, -1, 1, 1}},
-    {DATA "siglip_json", DATA "siglip_json/texts.gz", 2279, {"unigram", 626, -1, 1, 0}},
-    {DATA "siglip2", DATA "siglip2/texts.gz", 2130, {"bpe", 498, -1, 1, 0}},
+    {DATA "siglip", "", DATA "siglip/texts.gz", 2260, {"unigram", 626, -1, 1, 1}},
+    {DATA "siglip_json", "", DATA "siglip_json/texts.gz", 2279, {"unigram", 626, -1, 1, 0}},
+    {DATA "siglip2", "", DATA "siglip2/texts.gz", 2130, {"bpe", 498, -1, 1, 0}},
+    {DATA "openclip_siglip",
+     "canonicalize",
+     DATA "openclip_siglip/openclip_texts.gz",
+     714,
+     {"unigram", 626, -1, 1, 1}},
+    {DATA "siglip2", "canonicalize", DATA "siglip2/openclip_texts.gz", 723, {"bpe", 498, -1, 1, 0}},
 };
 
 #define PUBLISHED (sizeof published / sizeof *published)
@@ -33,7 +40,8 @@ static osprey_tokenizer *open_tokenizer(size_t i)
     osprey_tokenizer *tokenizer;
     osprey__tokenizer_files files;
     osprey_error error;
-    if (osprey__tokenizer_open_siglip(published[i].folder, &tokenizer, &files, &error) != OSPREY_OK)
+    if (osprey__tokenizer_open_siglip(published[i].folder, published[i].cleaning, &tokenizer,
+                                      &files, &error) != OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
     assert_true(files.count > 0);
     return tokenizer;
@@ -204,6 +212,47 @@ static void test_foreign_tokenizers(void **state)
     }
 }
 
+/* open_clip's three ways: what is left of a text, as pieces would be of it without a cleaning. */
+static void test_cleanings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text, *cleaned;
+    } cases[] = {
+        {"whitespace",
+         " A\x1c \xe3\x80\x80"
+         "Cat_\tB. ",
+         "A Cat_ B."},
+        {"lower", "\n\xce\x91\xce\xa3  It's", "\xce\xb1\xcf\x82 it's"},
+        {"canonicalize", " \xce\x91\xce\xa3.  It's <b>a_B</s>", "\xce\xb1\xcf\x82 its ba bs"},
+        {"canonicalize", " .!? ", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        osprey__text_steps steps = {0};
+        osprey__code_points text = {0};
+        osprey__buffer left = {0};
+        osprey_error error = {0};
+        assert_int_equal(osprey__text_cleaning_add(&steps, cases[i].name, "file", &error),
+                         OSPREY_OK);
+        assert_int_equal(
+            osprey__code_points_decode(&text, cases[i].text, strlen(cases[i].text), &error),
+            OSPREY_OK);
+        assert_int_equal(osprey__text_steps_run(&steps, &text, &error), OSPREY_OK);
+        assert_int_equal(osprey__code_points_print(text.at, text.count, &left, &error), OSPREY_OK);
+        assert_int_equal(left.length, strlen(cases[i].cleaned));
+        if (left.length) assert_memory_equal(left.bytes, cases[i].cleaned, left.length);
+        osprey__buffer_free(&left);
+        osprey__code_points_free(&text);
+        osprey__text_steps_free(&steps);
+    }
+    osprey__text_steps steps = {0};
+    osprey_error error = {0};
+    assert_int_equal(osprey__text_cleaning_add(&steps, "stem", "file", &error), OSPREY_UNSUPPORTED);
+    assert_string_equal(error.subject, "file");
+    assert_non_null(strstr(error.message, "\"clean\" is \"stem\""));
+    assert_int_equal(steps.count, 0);
+}
+
 /* Each step makes 64 characters of each, which would soon be more than there is memory. */
 static void test_steps_that_never_end_are_refused(void **state)
 {
@@ -235,7 +284,8 @@ static void test_every_allocation_may_fail(void **state)
             osprey_tokenizer *tokenizer = NULL;
             osprey__tokenizer_files files;
             osprey__set_memory_hook(fail_at, &left);
-            status = osprey__tokenizer_open_siglip(published[i].folder, &tokenizer, &files, NULL);
+            status = osprey__tokenizer_open_siglip(published[i].folder, published[i].cleaning,
+                                                   &tokenizer, &files, NULL);
             if (status == OSPREY_OK)
                 status =
                     osprey_tokenizer_encode(tokenizer, text, strlen(text), ids, 64, &count, NULL);
@@ -254,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_long_texts_are_cut),
         cmocka_unit_test(test_damaged_sentencepiece_files),
         cmocka_unit_test(test_foreign_tokenizers),
+        cmocka_unit_test(test_cleanings),
         cmocka_unit_test(test_steps_that_never_end_are_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
     };

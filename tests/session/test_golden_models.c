@@ -41,6 +41,9 @@ static const char *const names[] = {
     "openclip-eva01",
     "openclip-eva02",
     "openclip-eva02-e",
+    "openclip-siglip",
+    "openclip-siglip2",
+    "openclip-siglip-i18n",
     "openai-vit",
     "openai-rn",
 };

@@ -31,6 +31,8 @@ static const char *const names[] = {
     "openclip-eva02-e",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
+    "openclip-siglip",
+    "openclip-siglip2",
 };
 
 /*
@@ -52,6 +54,8 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.998, 0.9995, 0.995, 0.85},
     {1, 0.998, 0.9995, 0.995, 0.3},
     {1, 0.998, 0.9995, 0.995, 0.3},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
 };
 
 /* int4 would take int8 for weights as small as these. */

@@ -142,16 +142,24 @@ static osprey_status encode_raw(encode_job *job, span text)
     return status;
 }
 
-/* The text's code points, led by an underline where the tokenizer wants it. */
+/* Underlines become spaces, and one is put before the text. */
+static osprey_status lead(osprey__code_points *text, osprey_error *error)
+{
+    static const int32_t underline = OSPREY__UNDERLINE;
+    OSPREY_TRY(osprey__code_points_append(text, &underline, 1, error));
+    for (size_t i = text->count - 1; i > 0; i--)
+        text->at[i] = text->at[i - 1] == underline ? ' ' : text->at[i - 1];
+    text->at[0] = underline;
+    return OSPREY_OK;
+}
+
+/* The text's code points, cleaned, and led by an underline where the tokenizer wants it. */
 static osprey_status decode(const osprey__piece_tokenizer *tokenizer, const char *text,
                             size_t text_bytes, osprey__code_points *raw, osprey_error *error)
 {
-    static const int32_t underline = OSPREY__UNDERLINE;
-    if (tokenizer->leads) OSPREY_TRY(osprey__code_points_append(raw, &underline, 1, error));
     OSPREY_TRY(osprey__code_points_decode(raw, text, text_bytes, error));
-    for (size_t i = 1; tokenizer->leads && i < raw->count; i++)
-        if (raw->at[i] == underline) raw->at[i] = ' ';
-    return OSPREY_OK;
+    OSPREY_TRY(osprey__text_steps_run(&tokenizer->cleaning, raw, error));
+    return tokenizer->leads ? lead(raw, error) : OSPREY_OK;
 }
 
 osprey_status osprey__piece_tokenizer_encode(const osprey__piece_tokenizer *tokenizer,
@@ -224,6 +232,7 @@ void osprey__piece_tokenizer_free(osprey__piece_tokenizer *tokenizer)
 {
     if (!tokenizer) return;
     osprey__added_tokens_free(tokenizer->added, tokenizer->added_count);
+    osprey__text_steps_free(&tokenizer->cleaning);
     osprey__text_steps_free(&tokenizer->steps);
     osprey__unigram_free(&tokenizer->unigram);
     osprey__bpe_merges_free(&tokenizer->bpe.merges);

@@ -36,6 +36,7 @@ typedef struct osprey__piece_merges {
 
 /* Built by the readers of files; zero-initialise. */
 typedef struct osprey__piece_tokenizer {
+    osprey__text_steps cleaning; /* of the whole text, before anything is looked for in it */
     osprey__text_steps steps;
     bool is_unigram;
     osprey__unigram unigram;
@@ -45,8 +46,8 @@ typedef struct osprey__piece_tokenizer {
     bool splits_words; /* an underline begins a word, and each is cut by itself */
     size_t hidden;  /* pieces of every text's front that are dropped: transformers' SiglipTokenizer
                        puts <unk> before it, so that the front is cut like the middle */
-    bool leads;     /* before anything else the text's own underlines become spaces, and one is
-                       put before it */
+    bool leads;     /* after the cleaning the text's own underlines become spaces, and one is put
+                       before it */
     bool ends_once; /* a text that ends with the end token gets no second one */
     size_t vocabulary;
     int32_t start_id, end_id, pad_id; /* -1: none */
@@ -68,12 +69,13 @@ osprey_status osprey__piece_tokenizer_encode(const osprey__piece_tokenizer *toke
                                              const char *text, size_t text_bytes, int32_t *ids,
                                              size_t capacity, size_t *count, osprey_error *error);
 
-/* For an engine: appends the tokenizer, and makes it anew. Load: OSPREY_FORMAT where the bytes are
- * damaged; file is what errors name. */
+/* For an engine: appends the tokenizer, and makes it anew. The cleaning stands before the rest
+ * where there is any, which the caller keeps. Load: OSPREY_FORMAT where the bytes are damaged; file
+ * is what errors name. */
 osprey_status osprey__piece_tokenizer_store(const osprey__piece_tokenizer *tokenizer,
                                             osprey__buffer *bytes, osprey_error *error);
-osprey_status osprey__piece_tokenizer_load(const void *bytes, size_t length, const char *file,
-                                           osprey__piece_tokenizer **tokenizer,
+osprey_status osprey__piece_tokenizer_load(const void *bytes, size_t length, bool cleans,
+                                           const char *file, osprey__piece_tokenizer **tokenizer,
                                            osprey_error *error);
 
 /* Takes NULL. */

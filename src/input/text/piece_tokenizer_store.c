@@ -72,6 +72,8 @@ static osprey_status put_added(osprey__buffer *out, const osprey__added_token *t
 osprey_status osprey__piece_tokenizer_store(const osprey__piece_tokenizer *tokenizer,
                                             osprey__buffer *bytes, osprey_error *error)
 {
+    if (tokenizer->cleaning.count)
+        OSPREY_TRY(osprey__text_steps_store(&tokenizer->cleaning, bytes, error));
     OSPREY_TRY(put(bytes, tokenizer->vocabulary, error));
     OSPREY_TRY(put(bytes, (uint32_t)tokenizer->start_id, error));
     OSPREY_TRY(put(bytes, (uint32_t)tokenizer->end_id, error));
@@ -210,10 +212,12 @@ static osprey_status take_added(loading *in, osprey__added_token *token)
     return OSPREY_OK;
 }
 
-static osprey_status load(loading *in)
+static osprey_status load(loading *in, bool cleans)
 {
     osprey__piece_tokenizer *tokenizer = in->tokenizer;
     size_t added;
+    if (cleans)
+        OSPREY_TRY(osprey__text_steps_load(&tokenizer->cleaning, &in->at, in->file, in->error));
     OSPREY_TRY(take(in, OSPREY__TOKEN_LIMIT, &tokenizer->vocabulary));
     OSPREY_TRY(take_id(in, true, &tokenizer->start_id));
     OSPREY_TRY(take_id(in, true, &tokenizer->end_id));
@@ -234,13 +238,14 @@ static osprey_status load(loading *in)
     return in->at.remaining ? damaged(in) : OSPREY_OK;
 }
 
-osprey_status osprey__piece_tokenizer_load(const void *bytes, size_t length, const char *file,
-                                           osprey__piece_tokenizer **tokenizer, osprey_error *error)
+osprey_status osprey__piece_tokenizer_load(const void *bytes, size_t length, bool cleans,
+                                           const char *file, osprey__piece_tokenizer **tokenizer,
+                                           osprey_error *error)
 {
     *tokenizer = osprey__calloc(1, sizeof **tokenizer);
     if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
     loading in = {osprey__cursor_over(bytes, length), *tokenizer, file, error};
-    osprey_status status = load(&in);
+    osprey_status status = load(&in, cleans);
     if (status == OSPREY_OK) return OSPREY_OK;
     osprey__piece_tokenizer_free(*tokenizer);
     *tokenizer = NULL;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "input/text/piece_tokenizer_json.h"
 #include "input/text/spiece_file.h"
+#include "input/text/text_cleaning.h"
 
 #include <limits.h>
 
@@ -87,21 +88,24 @@ static osprey_status open_json(const char *path, const osprey__piece_settings *s
     return status;
 }
 
-static osprey_status open_model(const char *directory, const osprey__piece_settings *settings,
+static osprey_status open_model(const char *directory, bool json_first,
+                                const osprey__piece_settings *settings,
                                 osprey__piece_tokenizer *tokenizer, osprey__tokenizer_files *files,
                                 osprey_error *error)
 {
     char path[PATH_MAX];
-    bool there;
-    OSPREY_TRY(look_for(directory, "spiece.model", path, &there, files, error));
-    if (there) return open_spiece(path, settings, tokenizer, error);
-    OSPREY_TRY(look_for(directory, "tokenizer.json", path, &there, files, error));
-    if (there) return open_json(path, settings, tokenizer, error);
+    for (int i = 0; i < 2; i++) {
+        const bool json = (i == 0) == json_first;
+        bool there;
+        OSPREY_TRY(look_for(directory, json ? "tokenizer.json" : "spiece.model", path, &there,
+                            files, error));
+        if (there) return (json ? open_json : open_spiece)(path, settings, tokenizer, error);
+    }
     return osprey__fail(error, OSPREY_NOT_FOUND, directory,
                         "no tokenizer: spiece.model or tokenizer.json is missing");
 }
 
-osprey_status osprey__siglip_tokenizer_open(const char *directory,
+osprey_status osprey__siglip_tokenizer_open(const char *directory, const char *cleaning,
                                             osprey__piece_tokenizer **tokenizer,
                                             osprey__tokenizer_files *files, osprey_error *error)
 {
@@ -110,6 +114,7 @@ osprey_status osprey__siglip_tokenizer_open(const char *directory,
     char path[PATH_MAX];
     configurations found = {0};
     osprey_status status = OSPREY_OK;
+    const bool openclip = *cleaning;
     *files = (osprey__tokenizer_files){0};
     *tokenizer = osprey__calloc(1, sizeof **tokenizer);
     if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
@@ -118,7 +123,12 @@ osprey_status osprey__siglip_tokenizer_open(const char *directory,
         OSPREY_TRY_GOTO(look_for(directory, names[i], path, &there, files, error));
         if (there) OSPREY_TRY_GOTO(read_configuration(path, &found.roots[i], &found, error));
     }
-    status = open_model(directory, &found.settings, *tokenizer, files, error);
+    if (openclip) {
+        found.settings.lower_case = NULL;
+        OSPREY_TRY_GOTO(
+            osprey__text_cleaning_add(&(*tokenizer)->cleaning, cleaning, directory, error));
+    }
+    status = open_model(directory, openclip, &found.settings, *tokenizer, files, error);
 fail:
     for (size_t i = 0; i < 2; i++) json_decref(found.roots[i]);
     if (status == OSPREY_OK) return OSPREY_OK;

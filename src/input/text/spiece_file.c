@@ -4,6 +4,7 @@
 #include "base/byte_cursor.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "input/text/text_cleaning.h"
 #include "input/text/token_map.h"
 
 #include <math.h>
@@ -203,14 +204,6 @@ static osprey_status take_model(parsing *p, osprey__byte_cursor at)
 static osprey_status add_steps(const parsing *p, osprey__piece_tokenizer *tokenizer)
 {
     static const osprey__text_step lower = {.kind = OSPREY__STEP_LOWER_WORDS},
-                                   spaces = {.kind = OSPREY__STEP_SPACES,
-                                             .flags = OSPREY__STEP_SEPARATORS,
-                                             .count = 1,
-                                             .to = {' '},
-                                             .to_count = 1},
-                                   strip = {.kind = OSPREY__STEP_STRIP,
-                                            .flags = OSPREY__STEP_LEFT | OSPREY__STEP_RIGHT |
-                                                     OSPREY__STEP_SEPARATORS},
                                    unknown = {.kind = OSPREY__STEP_PREPEND,
                                               .to = {'<', 'u', 'n', 'k', '>'},
                                               .to_count = 5};
@@ -227,8 +220,7 @@ static osprey_status add_steps(const parsing *p, osprey__piece_tokenizer *tokeni
     steps->count = 0;
     if (p->lower_case) OSPREY_TRY(osprey__text_steps_add(steps, &lower, p->file, p->error));
     OSPREY_TRY(osprey__text_steps_add(steps, &remove, p->file, p->error));
-    OSPREY_TRY(osprey__text_steps_add(steps, &spaces, p->file, p->error));
-    OSPREY_TRY(osprey__text_steps_add(steps, &strip, p->file, p->error));
+    OSPREY_TRY(osprey__text_cleaning_add_spaces(steps, p->file, p->error));
     OSPREY_TRY(osprey__text_steps_add(steps, &unknown, p->file, p->error));
     return osprey__text_steps_add(steps, &normalize, p->file, p->error);
 }

@@ -250,7 +250,14 @@ static osprey_status add_pre_tokenizer(const parsing *p, const json_t *pre_token
         strcmp(text_of(json_array_get(list, 0), "type"), "WhitespaceSplit") != 0 ||
         strcmp(text_of(second, "type"), "Metaspace") != 0)
         return unsupported(p, "pre_tokenizer", type);
+    /* A word that begins with an underline gets no second one. */
+    static const osprey__text_step own = {.kind = OSPREY__STEP_REPLACE,
+                                          .from = {' ', OSPREY__UNDERLINE},
+                                          .from_count = 2,
+                                          .to = {OSPREY__UNDERLINE},
+                                          .to_count = 1};
     OSPREY_TRY(add_words(p));
+    OSPREY_TRY(add(p, &own));
     return add_metaspace(p, second);
 }
 

@@ -15,7 +15,7 @@
 #define TEXT_BYTES_LIMIT ((size_t)1 << 30)
 
 /* How an engine's tokenizer begins. */
-enum { STORED_CLIP = 1, STORED_WORDPIECE = 2, STORED_PIECES = 3 };
+enum { STORED_CLIP = 1, STORED_WORDPIECE = 2, STORED_PIECES = 3, STORED_CLEANED_PIECES = 4 };
 
 /* One of these. */
 struct osprey_tokenizer {
@@ -63,11 +63,13 @@ osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenize
     return wrap(status, made, tokenizer, error);
 }
 
-osprey_status osprey__tokenizer_open_siglip(const char *directory, osprey_tokenizer **tokenizer,
+osprey_status osprey__tokenizer_open_siglip(const char *directory, const char *cleaning,
+                                            osprey_tokenizer **tokenizer,
                                             osprey__tokenizer_files *files, osprey_error *error)
 {
     osprey_tokenizer made = {0};
-    osprey_status status = osprey__siglip_tokenizer_open(directory, &made.pieces, files, error);
+    osprey_status status =
+        osprey__siglip_tokenizer_open(directory, cleaning, &made.pieces, files, error);
     return wrap(status, made, tokenizer, error);
 }
 
@@ -89,9 +91,10 @@ osprey_status osprey__tokenizer_open_wordpiece(const char *path,
 osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey__buffer *bytes,
                                       osprey_error *error)
 {
-    const int kind = tokenizer->clip        ? STORED_CLIP
-                     : tokenizer->wordpiece ? STORED_WORDPIECE
-                                            : STORED_PIECES;
+    const int kind = tokenizer->clip                     ? STORED_CLIP
+                     : tokenizer->wordpiece              ? STORED_WORDPIECE
+                     : tokenizer->pieces->cleaning.count ? STORED_CLEANED_PIECES
+                                                         : STORED_PIECES;
     OSPREY_TRY(osprey__buffer_number(bytes, (uint64_t)kind, 1, error));
     if (tokenizer->clip) return osprey__clip_bpe_store(tokenizer->clip, bytes, error);
     return tokenizer->wordpiece ? osprey__wordpiece_store(tokenizer->wordpiece, bytes, error)
@@ -108,8 +111,9 @@ osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const cha
         status = osprey__clip_bpe_load(kind + 1, length - 1, file, &made.clip, error);
     else if (length && *kind == STORED_WORDPIECE)
         status = osprey__wordpiece_load(kind + 1, length - 1, file, &made.wordpiece, error);
-    else if (length && *kind == STORED_PIECES)
-        status = osprey__piece_tokenizer_load(kind + 1, length - 1, file, &made.pieces, error);
+    else if (length && (*kind == STORED_PIECES || *kind == STORED_CLEANED_PIECES))
+        status = osprey__piece_tokenizer_load(kind + 1, length - 1, *kind == STORED_CLEANED_PIECES,
+                                              file, &made.pieces, error);
     else
         status =
             osprey__fail(error, OSPREY_FORMAT, file,

@@ -38,7 +38,8 @@ osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenize
                                           osprey__tokenizer_files *files, osprey_error *error);
 
 /* SigLIP's or SigLIP 2's, from what lies in directory: see siglip_files.h. */
-osprey_status osprey__tokenizer_open_siglip(const char *directory, osprey_tokenizer **tokenizer,
+osprey_status osprey__tokenizer_open_siglip(const char *directory, const char *cleaning,
+                                            osprey_tokenizer **tokenizer,
                                             osprey__tokenizer_files *files, osprey_error *error);
 
 /* BERT's, from a file of its vocabulary, a token a line. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT,
