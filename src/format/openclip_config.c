@@ -22,9 +22,16 @@ typedef struct option {
 #define OFF ""   /* null or false */
 
 static const option model_options[] = {
-    {"embed_dim", ANY},   {"vision_cfg", ANY},      {"text_cfg", ANY},
-    {"quick_gelu", ANY},  {"custom_text", ANY},     {"init_logit_scale", ANY},
-    {"output_dict", ANY}, {"init_logit_bias", ANY}, {"nonscalar_logit_scale", ANY},
+    {"embed_dim", ANY},
+    {"vision_cfg", ANY},
+    {"text_cfg", ANY},
+    {"quick_gelu", ANY},
+    {"custom_text", ANY},
+    {"init_logit_scale", ANY},
+    {"output_dict", ANY},
+    {"init_logit_bias", ANY},
+    {"nonscalar_logit_scale", ANY},
+    {"multimodal_cfg", OFF},
     {NULL, NULL},
 };
 
@@ -101,6 +108,23 @@ static const option text_options[] = {
     {NULL, NULL},
 };
 
+/* What options that are refused stand for, where that has a name. */
+static const char *family_of(const char *key)
+{
+    static const struct {
+        const char *key, *family;
+    } families[] = {
+        {"multimodal_cfg", " (a caption decoder, CoCa's)"},
+        {"attentional_pool", " (an attention pooler, CoCa's)"},
+        {"embed_cls", " (a text tower with a class token, CoCa's)"},
+        {"hf_model_name", " (a text tower of transformers, such as RoBERTa, XLM-RoBERTa, mT5 or "
+                          "NLLB's)"},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (strcmp(families[i].key, key) == 0) return families[i].family;
+    return "";
+}
+
 static osprey_status check_options(const osprey__config_section *section, const option *options,
                                    osprey_error *error)
 {
@@ -118,8 +142,8 @@ static osprey_status check_options(const osprey__config_section *section, const 
         const char *text = json_string_value(value);
         if (text && strcmp(text, known->only) == 0) continue;
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
-                            "\"%s\" is %s, which osprey does not support", key,
-                            text ? text : "set");
+                            "\"%s\" is %s%s, which osprey does not support", key,
+                            text ? text : "set", family_of(key));
     }
     return OSPREY_OK;
 }

@@ -188,7 +188,7 @@ static void test_refuses_wrong_settings(void **state)
         {"{'model_cfg':{'embed_dim':0,'vision_cfg':{},'text_cfg':{}}}", OSPREY_FORMAT, "model_cfg",
          "\"embed_dim\" is 0"},
         {MODEL("'multimodal_cfg':{},", "", "", ""), OSPREY_UNSUPPORTED, "model_cfg",
-         "multimodal_cfg"},
+         "\"multimodal_cfg\" is set (a caption decoder, CoCa's)"},
         {MODEL("'quick_gelu':1,", "", "", ""), OSPREY_FORMAT, "model_cfg", "quick_gelu"},
         {VISION("'timm_model_name':7"), OSPREY_FORMAT, "vision_cfg", "timm_model_name"},
         {VISION("'timm_model_name':'"
@@ -231,7 +231,8 @@ static void test_refuses_wrong_settings(void **state)
         {VISION("'image_size':[224,-1]"), OSPREY_LIMIT, "vision_cfg", "image_size"},
         {VISION("'patch_size':[14,16]"), OSPREY_UNSUPPORTED, "vision_cfg", "not square"},
         {VISION("'patch_size':300"), OSPREY_LIMIT, "vision_cfg", "between 1 and 224"},
-        {TEXT("'hf_model_name':'roberta-base'"), OSPREY_UNSUPPORTED, "text_cfg", "roberta-base"},
+        {TEXT("'hf_model_name':'roberta-base'"), OSPREY_UNSUPPORTED, "text_cfg",
+         "is roberta-base (a text tower of transformers"},
         {TEXT("'pool_type':'last'"), OSPREY_UNSUPPORTED, "text_cfg", "one by one"},
         {TEXT("'pool_type':'last','proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg",
          "\"no_causal_mask\""},
