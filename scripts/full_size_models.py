@@ -57,7 +57,11 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "mobileclip-b": "MobileCLIP-B", "mobileclip2-s0": "MobileCLIP2-S0",
             "mobileclip2-s2": "MobileCLIP2-S2", "mobileclip2-s3": "MobileCLIP2-S3",
             "mobileclip2-s4": "MobileCLIP2-S4", "mobileclip2-b": "MobileCLIP2-B",
-            "mobileclip2-l-14": "MobileCLIP2-L-14"}
+            "mobileclip2-l-14": "MobileCLIP2-L-14",
+            "openclip-siglip-b-16": "ViT-B-16-SigLIP",
+            "openclip-siglip-b-16-384": "ViT-B-16-SigLIP-384",
+            "openclip-siglip-so400m-14": "ViT-SO400M-14-SigLIP",
+            "openclip-siglip2-b-16": "ViT-B-16-SigLIP2"}
 # With OpenAI's colours; the others see them from 0 to 1.
 MOBILE_CLIP_OPENAI = ("mobileclip2-s3", "mobileclip2-s4", "mobileclip2-l-14")
 # TorchScript archives in half precision: name, file, shapes.
@@ -200,6 +204,13 @@ def make(name, folder):
             preprocessing = {"mean": [0, 0, 0], "std": [1, 1, 1]}
         if name.startswith("mobileclip") and name != "mobileclip2-l-14":
             preprocessing["interpolation"] = "bilinear"
+        if name.startswith("openclip-siglip"):
+            preprocessing = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
+        if name.startswith("openclip-siglip2"):
+            golden_pieces.save_gemma(folder)
+        elif name.startswith("openclip-siglip"):
+            golden_pieces.save_t5(
+                folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"))
         (folder / "open_clip_config.json").write_text(
             json.dumps({"model_cfg": config, "preprocess_cfg": preprocessing}), "utf-8")
     done.touch()

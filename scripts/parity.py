@@ -194,7 +194,7 @@ class Row:
 
     def __str__(self):
         between = "" if np.isnan(self.between_inputs) else f"{self.between_inputs:.3f}"
-        return (f"{self.model:17} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
+        return (f"{self.model:25} {self.what:14} {self.cosine:12.8f} {self.difference:12.2e} "
                 f"{self.max_difference:9.1e} {between:>8}  {self.verdict}")
 
 
@@ -280,6 +280,8 @@ def main():
              "lit-b-16-b", "lit-b-16-b-2", "lit-l-16-l", "chinese-clip-b-16", "siglip-b-16",
              "eva02-b-16", "mobileclip-s1", "mobileclip-b", "mobileclip2-s0", "mobileclip2-s2",
              "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", "mobileclip2-l-14",
+             "openclip-siglip-b-16", "openclip-siglip-b-16-384", "openclip-siglip-so400m-14",
+             "openclip-siglip2-b-16",
              SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
@@ -294,7 +296,7 @@ def main():
         parser.error(f"{options.osprey} is missing: run make first")
     options.work.mkdir(parents=True, exist_ok=True)
 
-    print(f"{'model':17} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
+    print(f"{'model':25} {'what':14} {'min cosine':>12} {'difference':>12} {'limit':>9} "
           f"{'between':>8}  (cosine >= {MIN_COSINE}; between: of two different inputs)")
     failed = False
     for name in chosen:

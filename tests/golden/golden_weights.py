@@ -50,6 +50,8 @@ def settle_batch_norms(tower, image_size, seed):
     pixels = nn.functional.interpolate(coarse, size=image_size, mode="bilinear")
     pixels += 0.5 * torch.randn(pixels.shape, generator=random)
     norms = [module for module in tower.modules() if isinstance(module, nn.BatchNorm2d)]
+    if not norms:
+        return
     for norm in norms:
         norm.momentum = 1.0
     tower.train()
