@@ -17,16 +17,16 @@ OSPREY__INLINE void exchange_middle(int32x4_t *x, int32x4_t *y)
     *y = vreinterpretq_s32_s64(vzip2q_s64(first, second));
 }
 
-/* rows is a constant at every call. */
-OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
+/* rows and vecs are constants at every call. */
+OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const size_t vecs)
 {
-    const size_t row_pairs = (rows + 1) / 2;
+    const size_t row_pairs = (rows + 1) / 2, column_pairs = 2 * vecs;
     int32x4_t sums[TILE_ROW_PAIRS][TILE_COLUMN_PAIRS];
     OSPREY__UNROLL
     for (size_t pair = 0; pair < row_pairs; pair++) {
         const size_t second = 2 * pair + 1 < rows ? 2 * pair + 1 : 2 * pair;
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_COLUMN_PAIRS; i += 2) {
+        for (size_t i = 0; i < column_pairs; i += 2) {
             sums[pair][i] = vreinterpretq_s32_f32(first_sum(job, 2 * pair, i / 2));
             sums[pair][i + 1] = vreinterpretq_s32_f32(first_sum(job, second, i / 2));
             exchange_middle(&sums[pair][i], &sums[pair][i + 1]);
@@ -45,7 +45,7 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
                 vcombine_s8(vcreate_s8((uint64_t)*first), vcreate_s8((uint64_t)*second));
         }
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_COLUMN_PAIRS; i++) {
+        for (size_t i = 0; i < column_pairs; i++) {
             int8x16_t columns = vld1q_s8((const int8_t *)b + 16 * i);
             OSPREY__UNROLL
             for (size_t pair = 0; pair < row_pairs; pair++)
@@ -58,7 +58,7 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     OSPREY__UNROLL
     for (size_t pair = 0; pair < row_pairs; pair++) {
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_COLUMN_PAIRS; i += 2) {
+        for (size_t i = 0; i < column_pairs; i += 2) {
             exchange_middle(&sums[pair][i], &sums[pair][i + 1]);
             keep_sum(job, 2 * pair, i / 2, vreinterpretq_f32_s32(sums[pair][i]));
             if (2 * pair + 1 < rows)

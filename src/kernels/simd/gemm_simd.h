@@ -55,8 +55,9 @@ OSPREY__INLINE void multiply_steps(tile_job job, size_t rows)
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
  * while the tiles pass, and the part that follows it in memory is fetched meanwhile: this product's
  * next panel or, behind the last, what most likely comes next. Behind a panel's weights lie its
- * columns' scales, where kind has such. A tile is finished as soon as its sums are, so that its
- * results leave while the next is multiplied.
+ * columns' scales, where kind has such. A last panel of which only the first half is there is
+ * multiplied by half. A tile is finished as soon as its sums are, so that its results leave while
+ * the next is multiplied.
  */
 OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_block *block,
                                     size_t panel, size_t tail, const sum_kind kind)
@@ -69,8 +70,10 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
     finish_job finish = {.column = panel * TILE_COLUMNS,
                          .column_scales = (const float *)(weights + weight_bytes),
                          .tail = tail};
-    tile_job job = {
-        .lda = args->a_stride / sizeof(lane), .b = weights, .sums_stride = TILE_COLUMNS};
+    tile_job job = {.lda = args->a_stride / sizeof(lane),
+                    .b = weights,
+                    .sums_stride = TILE_COLUMNS,
+                    .narrow = args->n - finish.column <= TILE_COLUMNS / 2};
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.steps * TILE_STEP_BYTES) {
         size_t step = chunk * steps / chunks;

@@ -42,6 +42,7 @@ typedef struct tile_job {
     float *sums;   /* [rows][TILE_COLUMNS], rows sums_stride floats apart */
     size_t sums_stride;
     bool add;             /* to what lies in sums; otherwise that is not read */
+    bool narrow;          /* only the first half of the columns, and of each row of sums */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
 } tile_job;
@@ -73,15 +74,15 @@ OSPREY__INLINE void keep_sum(const tile_job *job, size_t row, size_t i, vec sum)
 #include OSPREY__TILE
 #else
 
-/* rows is a constant at every call, so that the sums become registers. */
-OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
+/* rows and vecs are constants at every call, so that the sums become registers. */
+OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const size_t vecs)
 {
     enum { GROUP = 5 };
     vec sums[TILE_ROWS][TILE_VECS];
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++) sums[row][i] = first_sum(job, row, i);
+        for (size_t i = 0; i < vecs; i++) sums[row][i] = first_sum(job, row, i);
     }
 
     const char *b = job->b;
@@ -92,13 +93,13 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     for (size_t steps = job->steps; steps > 0; steps--) {
         vec columns[TILE_VECS];
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++) columns[i] = lane_columns(b + i * LANE_VEC_BYTES);
+        for (size_t i = 0; i < vecs; i++) columns[i] = lane_columns(b + i * LANE_VEC_BYTES);
         OSPREY__UNROLL
         for (size_t row = 0; row < rows; row++) {
             const lane *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
             vec factor = lane_broadcast(group[row % GROUP * lda]);
             OSPREY__UNROLL
-            for (size_t i = 0; i < TILE_VECS; i++)
+            for (size_t i = 0; i < vecs; i++)
                 sums[row][i] = lane_multiply_add(factor, columns[i], sums[row][i]);
         }
         __builtin_prefetch(prefetch, 0, 2);
@@ -112,60 +113,69 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows)
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {
         OSPREY__UNROLL
-        for (size_t i = 0; i < TILE_VECS; i++) keep_sum(job, row, i, sums[row][i]);
+        for (size_t i = 0; i < vecs; i++) keep_sum(job, row, i, sums[row][i]);
     }
 }
 
 #endif
 
-/* 1 to TILE_ROWS rows. */
-static void tile(const tile_job *job, size_t rows)
+/* vecs is a constant at every call. */
+OSPREY__INLINE void tile_of_vecs(const tile_job *job, size_t rows, const size_t vecs)
 {
     switch (rows) {
 #if defined(__AVX512F__)
     case 14:
-        tile_of_rows(job, 14);
+        tile_of_rows(job, 14, vecs);
         break;
     case 13:
-        tile_of_rows(job, 13);
+        tile_of_rows(job, 13, vecs);
         break;
     case 12:
-        tile_of_rows(job, 12);
+        tile_of_rows(job, 12, vecs);
         break;
     case 11:
-        tile_of_rows(job, 11);
+        tile_of_rows(job, 11, vecs);
         break;
     case 10:
-        tile_of_rows(job, 10);
+        tile_of_rows(job, 10, vecs);
         break;
     case 9:
-        tile_of_rows(job, 9);
+        tile_of_rows(job, 9, vecs);
         break;
     case 8:
-        tile_of_rows(job, 8);
+        tile_of_rows(job, 8, vecs);
         break;
     case 7:
-        tile_of_rows(job, 7);
+        tile_of_rows(job, 7, vecs);
         break;
 #endif
     case 6:
-        tile_of_rows(job, 6);
+        tile_of_rows(job, 6, vecs);
         break;
     case 5:
-        tile_of_rows(job, 5);
+        tile_of_rows(job, 5, vecs);
         break;
     case 4:
-        tile_of_rows(job, 4);
+        tile_of_rows(job, 4, vecs);
         break;
     case 3:
-        tile_of_rows(job, 3);
+        tile_of_rows(job, 3, vecs);
         break;
     case 2:
-        tile_of_rows(job, 2);
+        tile_of_rows(job, 2, vecs);
         break;
     default:
-        tile_of_rows(job, 1);
+        tile_of_rows(job, 1, vecs);
     }
+}
+
+/* 1 to TILE_ROWS rows. */
+static void tile(const tile_job *job, size_t rows)
+{
+    if (job->narrow)
+        tile_of_vecs(job, rows, TILE_VECS / 2);
+    else
+        tile_of_vecs(job, rows, TILE_VECS);
 }
 
 /*
