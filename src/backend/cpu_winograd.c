@@ -59,9 +59,14 @@ static size_t input_floats(const osprey__step *step, size_t tiles)
     return OSPREY__WINOGRAD_TAPS * (tap_floats(near_tiles(step), channels) + prepared);
 }
 
-/* Of n output channels, those whose sums are computed before they are transformed: whole panels. */
-static size_t sum_channels(const osprey__gemm_kernel *gemm, size_t tiles, size_t n)
+/*
+ * Of n output channels, those whose sums are computed before they are transformed: whole panels.
+ * All where inputs are floats, which would have to come from beyond the second-level cache again.
+ */
+static size_t sum_channels(const osprey__step *step, size_t tiles, size_t n)
 {
+    const osprey__gemm_kernel *gemm = step->gemm;
+    if (takes_floats(step)) return n;
     size_t panels = osprey__divide_up(n, gemm->columns);
     size_t panel_bytes = OSPREY__WINOGRAD_TAPS * tap_floats(tiles, gemm->columns) * sizeof(float);
     size_t groups = osprey__divide_up(panels * panel_bytes, SUM_BYTES);
@@ -175,7 +180,7 @@ static void winograd_task(void *context, size_t task, size_t thread)
         taps_apart = count * args.a_stride;
         prepare_inputs(b, first, count, near, inputs);
     }
-    size_t group = sum_channels(gemm, count, n);
+    size_t group = sum_channels(step, count, n);
     for (size_t done = 0; done < n; done += group) {
         args.n = osprey__smaller(group, n - done);
         args.ldc = row_bytes(args.n) / sizeof(float);
@@ -213,11 +218,12 @@ size_t osprey__cpu_winograd_scratch_floats(const osprey__plan *plan)
         const osprey__step *step = &plan->steps[s];
         if (!step->winograd) continue;
         size_t rows = step->gemm->rows > TASK_TILES ? step->gemm->rows : TASK_TILES;
-        /* Fewer tiles may have more of it: see sum_channels, whose groups are rounded up. */
-        size_t whole = OSPREY__WINOGRAD_TAPS * tap_floats(rows, step->out_channels);
+        size_t sums = OSPREY__WINOGRAD_TAPS * tap_floats(rows, step->out_channels);
+        /* Groups of channels are rounded up: fewer tiles may have larger ones. */
         size_t part = OSPREY__WINOGRAD_TAPS * tap_floats(rows, step->gemm->columns) +
                       SUM_BYTES / sizeof(float);
-        size_t floats = input_floats(step, rows) + osprey__smaller(whole, part);
+        if (!takes_floats(step)) sums = osprey__smaller(sums, part);
+        size_t floats = input_floats(step, rows) + sums;
         if (floats > most) most = floats;
     }
     return most;
