@@ -62,10 +62,7 @@ class Case:
             return ["osprey", "openvino"]
         if self.model in CONVOLUTIONS and self.precision == "int8":
             return ["osprey", "openvino"]  # nobody runs convolutions in ONNX Runtime's dynamic int8
-        names = [name for name, precisions in HAS.items() if self.precision in precisions]
-        if self.model == "r50-vit-b-16" and self.precision == "fp32":
-            names.remove("openvino")  # 2026.4 crashes when it compiles the model
-        return names
+        return [name for name, precisions in HAS.items() if self.precision in precisions]
 
 
 def every_case():
