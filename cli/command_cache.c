@@ -16,8 +16,9 @@ static void write_entry(cli_output *output, const osprey_cache_entry *entry, boo
     struct tm parts;
     if (gmtime_r(&seconds, &parts)) strftime(used, sizeof used, "%Y-%m-%dT%H:%M:%SZ", &parts);
     if (!json) {
-        cli_output_print(output, "%9.1f MiB  %s  %s\n", (double)entry->bytes / (1 << 20), used,
-                         entry->file);
+        cli_output_print(output, "%9.1f MiB  %s  ", (double)entry->bytes / (1 << 20), used);
+        cli_output_visible(output, entry->file);
+        cli_output_print(output, "\n");
         return;
     }
     json_t *line = json_object();

@@ -5,30 +5,37 @@
 
 #include <osprey/engine.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* A typing error is not to cost a photograph or a model's vocabulary. */
-static bool is_other_file(const char *path)
+/* Refuses to replace a file that is no engine: a typing error is not to cost a photograph or a
+ * model's vocabulary. */
+static osprey_status check_replaced(const char *path, osprey_error *error)
 {
     struct stat info;
-    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) return false;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) return OSPREY_OK;
     char magic[OSPREY__ENGINE_MAGIC_BYTES];
     FILE *file = fopen(path, "rbe");
-    bool is_engine = file && fread(magic, 1, sizeof magic, file) == sizeof magic &&
+    if (!file)
+        return osprey__fail(error, OSPREY_IO, path,
+                            "is there already, and cannot be read (%s) to see whether it is an "
+                            "engine, which alone is replaced",
+                            strerror(errno));
+    bool is_engine = fread(magic, 1, sizeof magic, file) == sizeof magic &&
                      memcmp(magic, OSPREY__ENGINE_MAGIC, sizeof magic) == 0;
-    if (file) fclose(file);
-    return !is_engine;
+    fclose(file);
+    if (is_engine) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
+                        "is there already and is no engine, which alone is replaced; name "
+                        "another file");
 }
 
 osprey_status osprey_engine_check_output(const char *path, osprey_error *error)
 {
     osprey__file_writer writer = {0};
-    if (is_other_file(path))
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
-                            "is there already and is no engine, which alone is replaced; name "
-                            "another file");
+    OSPREY_TRY(check_replaced(path, error));
     osprey_status status = osprey__file_writer_open(&writer, path, error);
     osprey__file_writer_close(&writer);
     return status;

@@ -129,9 +129,24 @@ static osprey_status put_nodes(storing *s, osprey__value_id *next)
     return put(s, s->ids[s->graph->output], 4);
 }
 
+/* What a reader would refuse. */
+static osprey_status check_sizes(const osprey__graph *graph, osprey_error *error)
+{
+    for (osprey__value_id v = 0; v < graph->value_count; v++) {
+        const size_t elements = osprey__shape_elements(&graph->values[v].shape);
+        if (elements > OSPREY__STORED_ELEMENTS_MAX)
+            return osprey__fail(error, OSPREY_LIMIT, graph->values[v].name,
+                                "of the %s tower has %zu elements, and an engine's values have no "
+                                "more than %zu; smaller images would be right",
+                                graph->name, elements, OSPREY__STORED_ELEMENTS_MAX);
+    }
+    return OSPREY_OK;
+}
+
 osprey_status osprey__graph_store(const osprey__graph *graph, osprey__kept_constants keep,
                                   osprey__buffer *bytes, osprey_error *error)
 {
+    OSPREY_TRY(check_sizes(graph, error));
     storing s = {graph, keep, osprey__calloc(graph->value_count, sizeof *s.ids), bytes, error};
     if (!s.ids) return osprey__fail_memory(error, graph->value_count * sizeof *s.ids);
     osprey__value_id next = 0;

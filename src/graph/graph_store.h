@@ -20,7 +20,10 @@ typedef enum osprey__kept_constants {
     OSPREY__KEEP_ALL,
 } osprey__kept_constants;
 
-/* Appends the graph, without elements. */
+/* Of a value; of one that is computed, for one image or token. */
+#define OSPREY__STORED_ELEMENTS_MAX ((size_t)1 << 32)
+
+/* Appends the graph, without elements. OSPREY_LIMIT: a value has more than the most. */
 osprey_status osprey__graph_store(const osprey__graph *graph, osprey__kept_constants keep,
                                   osprey__buffer *bytes, osprey_error *error);
 

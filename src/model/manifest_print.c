@@ -21,6 +21,19 @@ static json_t *print_list(const osprey__manifest_field *f, const char *place)
     return list;
 }
 
+/* A model has its directory's name, which need not be UTF-8. */
+static json_t *print_text(const char *text)
+{
+    json_t *string = json_string(text);
+    char *ascii = string ? NULL : osprey__strdup(text);
+    if (!ascii) return string;
+    for (char *at = ascii; *at; at++)
+        if (*at & 0x80) *at = '?';
+    string = json_string(ascii);
+    osprey__free(ascii);
+    return string;
+}
+
 static json_t *print_field(const osprey__manifest_field *f, const char *place)
 {
     size_t size;
@@ -37,7 +50,7 @@ static json_t *print_field(const osprey__manifest_field *f, const char *place)
         memcpy(&yes, place, sizeof yes);
         return json_boolean(yes);
     case OSPREY__FIELD_TEXT:
-        return json_string(place);
+        return print_text(place);
     case OSPREY__FIELD_FLOAT:
     case OSPREY__FIELD_BYTE:
         break;

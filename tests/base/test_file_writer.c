@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE_BYTES ((size_t)300007) /* of which no block is a multiple */
@@ -82,11 +83,29 @@ static void test_a_full_disk_is_noticed(void **state)
     assert_int_equal(rmdir(directory), 0); /* nothing is left */
 }
 
+static void test_a_private_file_stays_private(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/osprey-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/private", directory);
+    osprey_error error;
+    struct stat info;
+    assert_int_equal(osprey__file_write(path, "one", 3, &error), OSPREY_OK);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(osprey__file_write(path, "two", 3, &error), OSPREY_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    unlink(path);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_and_blocks),
         cmocka_unit_test(test_a_full_disk_is_noticed),
+        cmocka_unit_test(test_a_private_file_stays_private),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,38 @@ static void test_a_limit_of_size_is_an_error(void **state)
     assert_int_not_equal(stat(engine, &info), 0);
 }
 
+/* What the command writes, it reads. */
+static void test_engines_of_large_images_open(void **state)
+{
+    (void)state;
+    const char *engine = temporary_path("large-images.osprey");
+    cli_run run =
+        run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image", "--image-size", "10240");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine, "--json");
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    unlink(engine);
+}
+
+static void test_names_that_are_no_utf8(void **state)
+{
+    (void)state;
+    char copy[512];
+    snprintf(copy, sizeof copy, "%s", temporary_path("mod\xff\xfel"));
+    copy_model(MODEL, copy);
+    const char *engine = temporary_path("no-utf8.osprey");
+    cli_run run = run_cli("compile", "-m", copy, "-o", engine);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    run = run_cli("inspect", "-m", engine, "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    assert_string_equal(json_string_value(json_object_get(facts, "name")), "mod??l");
+    json_decref(facts);
+    cli_run_free(&run);
+}
+
 static void test_one_tower_is_measured(void **state)
 {
     (void)state;
@@ -339,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_links_are_followed),
         cmocka_unit_test(test_the_place_is_tried_before_the_work),
         cmocka_unit_test(test_a_limit_of_size_is_an_error),
+        cmocka_unit_test(test_engines_of_large_images_open),
+        cmocka_unit_test(test_names_that_are_no_utf8),
         cmocka_unit_test(test_one_tower_is_measured),
         cmocka_unit_test(test_tuning_is_kept),
         cmocka_unit_test(test_messages_name_the_flag),

@@ -125,7 +125,8 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
     writer->gathered = 0;
     struct stat info;
     /* A device or a pipe would be replaced by a file. */
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    const bool replaces = stat(path, &info) == 0;
+    if (replaces && !S_ISREG(info.st_mode))
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, path,
                             S_ISDIR(info.st_mode)
                                 ? "is a directory; name a file in it"
@@ -142,6 +143,8 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
     writer->file = create_locked(writer->temporary);
     if (writer->file < 0)
         return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
+    if (replaces)
+        fchmod(writer->file, info.st_mode & 0777); /* where it may; what is private stays so */
     writer->path = path;
     writer->block = osprey__calloc(1, BLOCK_BYTES);
     return writer->block ? OSPREY_OK : osprey__fail_memory(error, BLOCK_BYTES);
