@@ -150,7 +150,8 @@ const cli_option_spec cli_option_table[] = {
      .help = "Keep the weights as published too, so that the engine also runs, after packing them "
              "in memory, where its instruction set is missing."},
     {"dump-graph", 0, CLI_STRING, CLI_COMPILE, FIELD(dump_graph), .value = "DIR",
-     .help = "Write the text of each tower's graph there, as built and after each pass."},
+     .help = "Write the text of each tower's graph there, as built and after each pass. "
+             "Files that are there stay, or are replaced."},
     {"batch", 0, CLI_SIZE, CLI_CLASSIFY | CLI_EMBED | CLI_SCORE, FIELD(batch), .value = "N",
      .least = 1, .most = 65536,
      .help = "Images or texts that go through the model together (default: 8 images, 512 texts)."},

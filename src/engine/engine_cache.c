@@ -271,8 +271,10 @@ osprey_status osprey_cache_open_model(const char *path, const osprey_model_optio
     if (osprey__is_engine(path)) return osprey_model_open_with(path, options, model, error);
     osprey_status found = find_entry(path, options, precision, directory, file, uncached);
     if (found == OSPREY_OK && osprey__file_exists(file) &&
-        open_entry(file, model, NULL) == OSPREY_OK)
+        open_entry(file, model, NULL) == OSPREY_OK) {
+        evict(file, (uint64_t)limit_mib << 20); /* it may be lower than it was */
         return OSPREY_OK;
+    }
     OSPREY_TRY(osprey_model_open_with(path, options, model, error));
     if (found == OSPREY_OK) compile_entry(directory, file, precision, limit_mib, model, uncached);
     return OSPREY_OK;
