@@ -124,9 +124,9 @@ osprey_status osprey__engine_file_open(const char *path, osprey__engine_file *fi
     osprey__file_map map;
     *file = (osprey__engine_file){0};
     OSPREY_TRY(osprey__file_map_open(path, &map, error));
+    osprey__pages_are_large(map.bytes, map.length);
     osprey_status status = osprey__engine_file_parse(map.bytes, map.length, path, file, error);
     file->map = map;
-    osprey__pages_are_large(map.bytes, map.length);
     if (status != OSPREY_OK) osprey__engine_file_close(file);
     return status;
 }

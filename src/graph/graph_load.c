@@ -8,9 +8,10 @@
 #include <string.h>
 
 /* They keep every product of sizes below 2^63, whatever batch runs. */
-#define DIM_MAX    ((size_t)1 << 24)
-#define VALUES_MAX ((size_t)1 << 16)
-#define NAME_BYTES 512
+#define DIM_MAX               ((size_t)1 << 24)
+#define CONSTANT_ELEMENTS_MAX ((size_t)1 << 32)
+#define VALUES_MAX            ((size_t)1 << 16)
+#define NAME_BYTES            512
 
 typedef struct loading {
     osprey__byte_cursor at;
@@ -64,14 +65,13 @@ static osprey_status take_text(loading *in, char text[NAME_BYTES])
     return OSPREY_OK;
 }
 
-static osprey_status check_elements(const loading *in, const osprey__shape *shape)
+static osprey_status check_elements(const loading *in, const osprey__shape *shape, size_t most)
 {
     size_t elements = 1;
     for (size_t i = 0; i < shape->rank; i++) {
         if (shape->dims[i] < 1 || shape->dims[i] > DIM_MAX)
             return damaged(in, "a dimension is out of its range");
-        if (!osprey__multiply(elements, shape->dims[i], &elements) ||
-            elements > OSPREY__STORED_ELEMENTS_MAX)
+        if (!osprey__multiply(elements, shape->dims[i], &elements) || elements > most)
             return damaged(in, "a value is too large");
     }
     return OSPREY_OK;
@@ -108,7 +108,7 @@ static osprey_status take_input(loading *in)
     OSPREY_TRY(take_text(in, name));
     OSPREY_TRY(take_dtype(in, &dtype));
     OSPREY_TRY(take_shape(in, &shape));
-    OSPREY_TRY(check_elements(in, &shape));
+    OSPREY_TRY(check_elements(in, &shape, OSPREY__COMPUTED_ELEMENTS_MAX));
     if (shape.extent == OSPREY__ONCE || (dtype != OSPREY__F32 && dtype != OSPREY__I32))
         return damaged(in, "an input is of a kind that there is not");
     osprey__graph_input(in->graph, name, dtype, shape);
@@ -127,7 +127,7 @@ static osprey_status take_constant(loading *in)
     OSPREY_TRY(take_shape(in, &shape));
     OSPREY_TRY(take_bool(in, &kept));
     OSPREY_TRY(take(in, 8, SIZE_MAX, &offset));
-    OSPREY_TRY(check_elements(in, &shape));
+    OSPREY_TRY(check_elements(in, &shape, CONSTANT_ELEMENTS_MAX));
     if (shape.extent != OSPREY__ONCE || dtype == OSPREY__I32)
         return damaged(in, "a constant is of a kind that there is not");
     osprey__byte_cursor elements = in->constants;
@@ -231,7 +231,7 @@ static osprey_status check_node(const loading *in, const osprey__node *node)
     const osprey__value *output = &values[node->output];
     if (output->shape.extent == OSPREY__ONCE)
         return damaged(in, "an operator has only constants as inputs");
-    OSPREY_TRY(check_elements(in, &output->shape));
+    OSPREY_TRY(check_elements(in, &output->shape, OSPREY__COMPUTED_ELEMENTS_MAX));
     if (node->op != OSPREY__OP_ATTENTION) return OSPREY_OK;
     const osprey__shape *q = &values[node->inputs[0]].shape, *k = &values[node->inputs[1]].shape;
     if (k->extent == OSPREY__PER_SEQUENCE &&

@@ -133,12 +133,13 @@ static osprey_status put_nodes(storing *s, osprey__value_id *next)
 static osprey_status check_sizes(const osprey__graph *graph, osprey_error *error)
 {
     for (osprey__value_id v = 0; v < graph->value_count; v++) {
-        const size_t elements = osprey__shape_elements(&graph->values[v].shape);
-        if (elements > OSPREY__STORED_ELEMENTS_MAX)
-            return osprey__fail(error, OSPREY_LIMIT, graph->values[v].name,
-                                "of the %s tower has %zu elements, and an engine's values have no "
-                                "more than %zu; smaller images would be right",
-                                graph->name, elements, OSPREY__STORED_ELEMENTS_MAX);
+        const osprey__value *value = &graph->values[v];
+        const size_t elements = osprey__shape_elements(&value->shape);
+        if (value->kind != OSPREY__CONSTANT && elements > OSPREY__COMPUTED_ELEMENTS_MAX)
+            return osprey__fail(error, OSPREY_LIMIT, graph->name,
+                                "a value of this tower, \"%s\", has %zu elements, and in an engine "
+                                "it may have %zu; a smaller image size would be right",
+                                value->name, elements, OSPREY__COMPUTED_ELEMENTS_MAX);
     }
     return OSPREY_OK;
 }

@@ -20,10 +20,11 @@ typedef enum osprey__kept_constants {
     OSPREY__KEEP_ALL,
 } osprey__kept_constants;
 
-/* Of a value; of one that is computed, for one image or token. */
-#define OSPREY__STORED_ELEMENTS_MAX ((size_t)1 << 32)
+/* Of an input or a computed value, for one image or token: a reader's bound, which the writer
+ * keeps. */
+#define OSPREY__COMPUTED_ELEMENTS_MAX ((size_t)1 << 28)
 
-/* Appends the graph, without elements. OSPREY_LIMIT: a value has more than the most. */
+/* Appends the graph, without elements. OSPREY_LIMIT: a value has more than a reader takes. */
 osprey_status osprey__graph_store(const osprey__graph *graph, osprey__kept_constants keep,
                                   osprey__buffer *bytes, osprey_error *error);
 

@@ -112,13 +112,18 @@ static void test_a_limit_of_size_is_an_error(void **state)
     assert_int_not_equal(stat(engine, &info), 0);
 }
 
-/* What the command writes, it reads. */
-static void test_engines_of_large_images_open(void **state)
+/* What the command writes, it reads; it does not write what it would then call damaged. */
+static void test_images_as_large_as_engines_take(void **state)
 {
     (void)state;
     const char *engine = temporary_path("large-images.osprey");
+    assert_cli_fails(
+        run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image", "--image-size", "10240"),
+        3, "a smaller image size would be right");
+    struct stat info;
+    assert_int_not_equal(stat(engine, &info), 0);
     cli_run run =
-        run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image", "--image-size", "10240");
+        run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image", "--image-size", "8192");
     assert_int_equal(run.code, 0);
     cli_run_free(&run);
     run = run_cli("inspect", "-m", engine, "--json");
@@ -371,7 +376,7 @@ int main(void)
         cmocka_unit_test(test_links_are_followed),
         cmocka_unit_test(test_the_place_is_tried_before_the_work),
         cmocka_unit_test(test_a_limit_of_size_is_an_error),
-        cmocka_unit_test(test_engines_of_large_images_open),
+        cmocka_unit_test(test_images_as_large_as_engines_take),
         cmocka_unit_test(test_names_that_are_no_utf8),
         cmocka_unit_test(test_one_tower_is_measured),
         cmocka_unit_test(test_tuning_is_kept),

@@ -21,8 +21,8 @@ size_t osprey__available_bytes(void);
 uint64_t osprey__disk_read_bytes(void);
 
 /*
- * Touching a page brings its neighbours along, up to such a boundary, if they are at hand: what
- * begins and ends on one gets no pages from beside it.
+ * Touching a small page brings its neighbours along, up to such a boundary, if they are at hand:
+ * what begins and ends on one gets no pages from beside it.
  */
 #define OSPREY__PAGES_AROUND ((size_t)64 << 10)
 
