@@ -14,4 +14,7 @@ void copy_model(const char *from, const char *to);
 /* In directory/model.safetensors of F32: mlp as in "vision_model.encoder.layers.0.mlp". */
 void make_hostile(const char *directory, const char *mlp);
 
+/* The last element of a tensor of that file. */
+void set_element(const char *directory, const char *name, float value);
+
 #endif

@@ -264,7 +264,6 @@ static osprey_status check_calibration(compilation *c)
 static osprey_status write_engine(compilation *c, const char *path, osprey__durability durability)
 {
     osprey_tower towers = c->options.towers;
-    OSPREY_TRY(osprey__check_finite_weights(c->model, towers, c->error));
     OSPREY_TRY(fill_manifest(c));
     OSPREY_TRY(osprey__engine_writer_open(&c->writer, path, c->error));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(write_tokenizer(c));
@@ -297,6 +296,9 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;
+    /* Before anything runs: of what comes out of such weights the images would seem to be at fault.
+     */
+    OSPREY_TRY(osprey__check_finite_weights(model, c.options.towers, error));
     osprey_status status = osprey__engine_reductions_init(model, &c.options, &c.reductions, error);
     if (status == OSPREY_OK) status = write_engine(&c, path, durability);
     osprey__engine_writer_close(&c.writer);
