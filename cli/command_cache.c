@@ -34,6 +34,13 @@ static cli_exit fail(const osprey_error *error)
                           error);
 }
 
+/* Engines that the user has put there, which clearing leaves alone. */
+static void name_others(const osprey_cache_list *list)
+{
+    for (size_t i = 0; i < list->other_count; i++)
+        cli_fail(CLI_DONE, list->others[i], "stays: it is no entry of the cache's");
+}
+
 static cli_exit show(const cli_options *options)
 {
     osprey_cache_list *list;
@@ -47,6 +54,7 @@ static cli_exit show(const cli_options *options)
         if (!options->json)
             cli_output_print(&output, "%zu engine%s, %.1f MiB, in %s\n", list->count,
                              CLI_S(list->count), (double)list->bytes / (1 << 20), list->directory);
+        if (options->clear) name_others(list);
         code = cli_output_close(&output, code);
     }
     osprey_cache_list_free(list);
@@ -67,11 +75,13 @@ const cli_command cli_cache_command = {
     .bit = CLI_CACHE,
     .arguments = "",
     .summary = "Show or clear the engines kept for a quicker start.",
-    .details = "classify, embed and bench compile the model that -m names into a cache, so that "
-               "the second start is instant. They lie in $XDG_CACHE_HOME/osprey, or "
-               "$HOME/.cache/osprey; a model that changed is compiled again, and what was not used "
-               "for longest goes when --cache-limit is passed. A directory that cannot be read is "
-               "exit code 1, none at all (neither variable names one) exit code 2.",
+    .details =
+        "classify, embed and bench compile the model that -m names into a cache, so that "
+        "the second start is instant. They lie in $XDG_CACHE_HOME/osprey, or "
+        "$HOME/.cache/osprey; a model that changed is compiled again, and what was not used "
+        "for longest goes when --cache-limit is passed. What else lies there is never "
+        "removed, and --clear names engines that it has left. A directory that cannot be read is "
+        "exit code 1, none at all (neither variable names one) exit code 2.",
     .example = "  osprey cache\n  osprey cache --clear\n",
     .run = run,
 };

@@ -176,7 +176,8 @@ const cli_option_spec cli_option_table[] = {
          "engine that do not fit are read from its file as they are used. 32 MiB are kept "
          "free for pictures and results. A model that is no "
          "engine is compiled into the cache first, without the limit. 0: no limit."},
-    {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear), .help = "Remove all of them first."},
+    {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear),
+     .help = "Remove all of them first, and nothing else."},
     {"json", 0, CLI_FLAG,
      CLI_CLASSIFY | CLI_SCORE | CLI_TOKENIZE | CLI_INSPECT | CLI_BENCH | CLI_CACHE, FIELD(json),
      .rivals = CLI_RIVAL_FORMS, .help = "Machine-readable: one JSON object a line."},

@@ -49,14 +49,17 @@ OSPREY_API bool osprey_cache_would_compile(const char *path, const osprey_model_
 typedef struct osprey_cache_entry {
     const char *file; /* its path */
     uint64_t bytes;
-    int64_t used_at; /* seconds since 1970 */
+    int64_t used_at; /* seconds since 1970, */
+    long used_at_ns; /* and nanoseconds, below 10^9 */
 } osprey_cache_entry;
 
 typedef struct osprey_cache_list {
     const char *directory;
     const osprey_cache_entry *entries; /* what was used last comes first */
     size_t count;
-    uint64_t bytes; /* of all of them */
+    uint64_t bytes;            /* of all of them */
+    const char *const *others; /* paths of engines there that the cache has not made */
+    size_t other_count;
 } osprey_cache_list;
 
 /*
@@ -69,8 +72,9 @@ OSPREY_API osprey_status osprey_cache_read(osprey_cache_list **list, osprey_erro
 /* Takes NULL. */
 OSPREY_API void osprey_cache_list_free(osprey_cache_list *list);
 
-/* Removes every entry, and what processes that were killed have left half-written. Errors: those
- * of osprey_cache_read, OSPREY_IO also for an entry that cannot be removed. */
+/* Removes every entry, and what processes that were killed have left half-written; all else that
+ * lies there stays. Errors: those of osprey_cache_read, OSPREY_IO also for an entry that cannot be
+ * removed. */
 OSPREY_API osprey_status osprey_cache_clear(osprey_error *error);
 
 #ifdef __cplusplus

@@ -154,8 +154,19 @@ osprey_status osprey__cache_name(const char *path, const osprey_model_options *o
     given_name(path, given, sizeof given);
     OSPREY_TRY(hash_key(real, given, files, cpu->level_name, options, precision, hash, error));
     const char *last = strrchr(is_alone ? real : directory, '/');
-    int length = snprintf(name, capacity, "%.100s-%s.osprey", last ? last + 1 : "model", hash);
+    int length =
+        snprintf(name, capacity, "%.100s-%s" OSPREY__CACHE_ENDING, last ? last + 1 : "model", hash);
     if (length < 0 || (size_t)length >= capacity)
         return osprey__fail(error, OSPREY_LIMIT, path, "the name is too long");
     return OSPREY_OK;
+}
+
+bool osprey__is_cache_name(const char *name)
+{
+    const size_t ending = sizeof OSPREY__CACHE_ENDING - 1, hash = OSPREY__FINGERPRINT_BYTES - 1;
+    const size_t length = strlen(name);
+    if (length < 1 + hash + ending || strcmp(name + length - ending, OSPREY__CACHE_ENDING) != 0)
+        return false;
+    const char *digits = name + length - ending - hash;
+    return digits[-1] == '-' && strspn(digits, "0123456789abcdef") == hash;
 }

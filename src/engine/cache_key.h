@@ -6,8 +6,11 @@
 #include <osprey/error.h>
 #include <osprey/model.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define OSPREY__CACHE_ENDING ".osprey" /* of an entry's name */
 
 /* $XDG_CACHE_HOME/osprey or $HOME/.cache/osprey; OSPREY_NOT_FOUND without either. */
 osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_error *error);
@@ -20,5 +23,8 @@ osprey_status osprey__cache_directory(char *directory, size_t capacity, osprey_e
 osprey_status osprey__cache_name(const char *path, const osprey_model_options *options,
                                  osprey_precision precision, char *name, size_t capacity,
                                  osprey_error *error);
+
+/* Whether it is of that form: other engines in that directory are the user's. */
+bool osprey__is_cache_name(const char *name);
 
 #endif

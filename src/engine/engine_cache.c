@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/memory.h"
 #include "base/os/file_map.h"
 #include "base/os/file_writer.h"
 #include "base/status.h"
@@ -9,124 +8,14 @@
 
 #include <osprey/cache.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define ENTRY_ENDING ".osprey"
-
-typedef struct cache_list {
-    osprey_cache_list list;
-    char directory[PATH_MAX];
-    osprey_cache_entry *entries;
-    size_t capacity;
-} cache_list;
-
-static int by_use(const void *left, const void *right)
-{
-    const osprey_cache_entry *a = left, *b = right;
-    return (b->used_at > a->used_at) - (b->used_at < a->used_at);
-}
-
-static osprey_status add_entry(cache_list *made, const char *path, const struct stat *info,
-                               osprey_error *error)
-{
-    if (made->list.count == made->capacity) {
-        size_t larger = made->capacity ? 2 * made->capacity : 16;
-        osprey_cache_entry *grown = osprey__realloc(made->entries, larger, sizeof *grown);
-        if (!grown) return osprey__fail_memory(error, larger * sizeof *grown);
-        made->entries = grown;
-        made->capacity = larger;
-    }
-    char *copy = osprey__strdup(path);
-    if (!copy) return osprey__fail_memory(error, strlen(path) + 1);
-    made->entries[made->list.count++] =
-        (osprey_cache_entry){copy, (uint64_t)info->st_size, (int64_t)info->st_mtim.tv_sec};
-    made->list.bytes += (uint64_t)info->st_size;
-    return OSPREY_OK;
-}
-
-static bool ends_with(const char *text, const char *ending)
-{
-    size_t length = strlen(text), wanted = strlen(ending);
-    return length >= wanted && strcmp(text + length - wanted, ending) == 0;
-}
-
-/* Adds it if it is an engine's file; one that another process has just removed is none. */
-static osprey_status read_entry(cache_list *made, const char *name, osprey_error *error)
-{
-    char path[PATH_MAX];
-    struct stat info;
-    if (!ends_with(name, ENTRY_ENDING)) return OSPREY_OK;
-    OSPREY_TRY(osprey__path_join(path, sizeof path, made->directory, name, error));
-    if (stat(path, &info) != 0)
-        return errno == ENOENT
-                   ? OSPREY_OK
-                   : osprey__fail(error, OSPREY_IO, path, "cannot look at it: %s", strerror(errno));
-    return S_ISREG(info.st_mode) ? add_entry(made, path, &info, error) : OSPREY_OK;
-}
-
-static osprey_status read_directory(cache_list *made, osprey_error *error)
-{
-    DIR *directory = opendir(made->directory);
-    if (!directory && errno == ENOENT) return OSPREY_OK;
-    if (!directory)
-        return osprey__fail(error, OSPREY_IO, made->directory, "cannot list the cache: %s",
-                            strerror(errno));
-    osprey_status status = OSPREY_OK;
-    for (struct dirent *entry; status == OSPREY_OK && (entry = readdir(directory));)
-        status = read_entry(made, entry->d_name, error);
-    closedir(directory);
-    return status;
-}
-
-osprey_status osprey_cache_read(osprey_cache_list **list, osprey_error *error)
-{
-    *list = NULL;
-    cache_list *made = osprey__calloc(1, sizeof *made);
-    if (!made) return osprey__fail_memory(error, sizeof *made);
-    made->list.directory = made->directory;
-    osprey_status status = osprey__cache_directory(made->directory, sizeof made->directory, error);
-    if (status == OSPREY_OK) status = read_directory(made, error);
-    made->list.entries = made->entries;
-    if (status != OSPREY_OK) {
-        osprey_cache_list_free(&made->list);
-        return status;
-    }
-    if (made->list.count) qsort(made->entries, made->list.count, sizeof *made->entries, by_use);
-    *list = &made->list;
-    return OSPREY_OK;
-}
-
-void osprey_cache_list_free(osprey_cache_list *list)
-{
-    if (!list) return;
-    cache_list *made = (cache_list *)list; /* its first member */
-    for (size_t i = 0; i < list->count; i++) osprey__free((char *)(uintptr_t)made->entries[i].file);
-    osprey__free(made->entries);
-    osprey__free(made);
-}
-
-osprey_status osprey_cache_clear(osprey_error *error)
-{
-    osprey_cache_list *list;
-    OSPREY_TRY(osprey_cache_read(&list, error));
-    osprey_status status = OSPREY_OK;
-    osprey__file_writer_remove_stale(list->directory, ENTRY_ENDING);
-    for (size_t i = 0; i < list->count && status == OSPREY_OK; i++)
-        if (unlink(list->entries[i].file) != 0 && errno != ENOENT)
-            status = osprey__fail(error, OSPREY_IO, list->entries[i].file, "cannot remove it: %s",
-                                  strerror(errno));
-    osprey_cache_list_free(list);
-    return status;
-}
 
 /* Removes what was not used for longest until the rest fits; never `keep`. */
 static void evict(const char *keep, uint64_t limit)
@@ -151,6 +40,15 @@ static bool is_from_before_boot(const char *file)
     return stat(file, &info) != 0 || info.st_mtim.tv_sec <= now.tv_sec - since_boot.tv_sec;
 }
 
+/* Now, to the nanosecond: what the system takes for now goes by its clock's ticks. */
+static void note_use(const char *file)
+{
+    struct timespec now[2];
+    clock_gettime(CLOCK_REALTIME, now);
+    now[1] = now[0];
+    utimensat(AT_FDCWD, file, now, 0);
+}
+
 /*
  * The engine in that file, noted as used. Entries are not synced when they are written, which would
  * cost the first start seconds: one that may have gone through a crash is read as a whole once.
@@ -162,7 +60,7 @@ static osprey_status open_entry(const char *file, osprey_model **model, osprey_e
     if ((*model)->engine) (*model)->engine->is_cached = true;
     osprey_status status = verify ? osprey_engine_verify(*model, error) : OSPREY_OK;
     if (status == OSPREY_OK) {
-        utimensat(AT_FDCWD, file, NULL, 0);
+        note_use(file);
         return OSPREY_OK;
     }
     osprey_model_free(*model);
@@ -221,7 +119,7 @@ static osprey_status compile_entry(const char *directory, const char *file,
     osprey_model *engine = NULL;
     OSPREY_TRY(check_limit(file, *model, limit_mib, error));
     OSPREY_TRY(make_directories(directory, error));
-    osprey__file_writer_remove_stale(directory, ENTRY_ENDING);
+    osprey__file_writer_remove_stale(directory, OSPREY__CACHE_ENDING);
     OSPREY_TRY(osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, error));
     evict(file, (uint64_t)limit_mib << 20);
     OSPREY_TRY(open_entry(file, &engine, error));

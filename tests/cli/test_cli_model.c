@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void test_inspect(void **state)
 {
@@ -192,6 +193,15 @@ static void test_cache(void **state)
     assert_int_equal(run.out_bytes, 0);
     cli_run_free(&run);
     assert_cli_fails(run_cli("cache", "x"), 2, "takes no inputs");
+    const char *mine = temporary_path("cache/osprey/mine.osprey");
+    write_text(mine, "x");
+    run = run_cli("cache");
+    assert_string_equal(run.err, "");
+    cli_run_free(&run);
+    run = run_cli("cache", "--clear");
+    assert_non_null(strstr(run.err, "/osprey/mine.osprey: stays: it is no entry"));
+    cli_run_free(&run);
+    assert_int_equal(access(mine, F_OK), 0);
 }
 
 /* "0 engines" is said of a cache that was looked at. */

@@ -195,6 +195,12 @@ static void write_padding(const char *path)
     fclose(file);
 }
 
+/* The path of an entry that the cache could have made, in its directory. */
+static void name_entry(const osprey_cache_list *list, unsigned number, char path[700])
+{
+    snprintf(path, 700, "%s/padding-%032x.osprey", list->directory, number);
+}
+
 static void test_the_limit_holds(void **state)
 {
     (void)state;
@@ -205,14 +211,13 @@ static void test_the_limit_holds(void **state)
     osprey_cache_list *list;
     assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
     uint64_t bytes = list->bytes;
-    char *kept = strdup(list->entries[0].file);
+    char *kept = strdup(list->entries[0].file), padding[700];
+    name_entry(list, 1, padding);
     osprey_cache_list_free(list);
     assert_true(bytes < 1 << 20 && 4 * bytes > 1 << 20);
     /* Older than what comes next, so that it is the first to go. */
     const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     assert_int_equal(utimensat(AT_FDCWD, kept, long_ago, 0), 0);
-    char padding[700];
-    snprintf(padding, sizeof padding, "%s.padding.osprey", kept);
     write_padding(padding);
     assert_true(is_cached(second, 1));
     assert_false(osprey__file_exists(kept));
@@ -223,6 +228,68 @@ static void test_the_limit_holds(void **state)
     assert_false(osprey__file_exists(padding));
     assert_int_equal(entries(), 1);
     free(kept);
+}
+
+/* Uses within a second have an order; the cache's own are noted as finely. */
+static void test_order_of_use(void **state)
+{
+    (void)state;
+    static const long used_ns[] = {5, 7000000, 6, 6999999};
+    static const unsigned order[] = {1, 3, 2, 0};
+    char path[700];
+    assert_true(is_cached(golden_model(SMALL), 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct timespec times[2] = {{100, used_ns[i]}, {100, used_ns[i]}};
+        name_entry(list, i, path);
+        assert_int_equal(osprey__file_write(path, "", 0, NULL), OSPREY_OK);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+    char *used = strdup(list->entries[0].file);
+    osprey_cache_list_free(list);
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    assert_int_equal(list->count, 5);
+    assert_string_equal(list->entries[0].file, used);
+    for (unsigned i = 0; i < 4; i++) {
+        name_entry(list, order[i], path);
+        assert_string_equal(list->entries[1 + i].file, path);
+        assert_int_equal(list->entries[1 + i].used_at_ns, used_ns[order[i]]);
+    }
+    osprey_cache_list_free(list);
+    free(used);
+}
+
+/* Engines that the user has put there count for nothing, and stay. */
+static void test_what_is_not_the_caches_stays(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"mine.osprey", "-0123456789abcdef.osprey", "notes",
+                                        "mine-0123456789ABCDEF0123456789ABCDEF.osprey"};
+    char path[700];
+    assert_true(is_cached(golden_model(SMALL), 1));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    const uint64_t bytes = list->bytes;
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", list->directory, names[i]);
+        write_padding(path);
+    }
+    osprey_cache_list_free(list);
+    assert_true(is_cached(golden_model(SMALL), 1)); /* which holds the limit */
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    assert_int_equal(list->count, 1);
+    assert_true(list->bytes == bytes);
+    osprey_cache_list_free(list);
+    assert_int_equal(osprey_cache_clear(NULL), OSPREY_OK);
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    assert_int_equal(list->count, 0);
+    assert_int_equal(list->other_count, 3);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", list->directory, names[i]);
+        assert_true(osprey__file_exists(path));
+    }
+    osprey_cache_list_free(list);
 }
 
 static void write_temporary(const char *path, bool stale)
@@ -398,6 +465,8 @@ int main(void)
         cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
         cmocka_unit_test_setup(test_what_a_run_finds_damaged_is_removed, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),
+        cmocka_unit_test_setup(test_order_of_use, use_cache),
+        cmocka_unit_test_setup(test_what_is_not_the_caches_stays, use_cache),
         cmocka_unit_test_setup(test_half_written_entries, use_cache),
         cmocka_unit_test_setup(test_a_temporary_name_is_taken_over, use_cache),
         cmocka_unit_test_setup(test_errors_are_those_of_the_model, use_cache),
