@@ -21,9 +21,6 @@ cli_exit cli_compile_images(const cli_options *options, cli_image_inputs *images
             return cli_fail(CLI_WRONG_USE, rest->items[0],
                             "compile takes no inputs but the images of --verify; name the model "
                             "with -m");
-        if (options->auto_keep || options->force)
-            return cli_fail(CLI_WRONG_USE, options->auto_keep ? "--auto-keep" : "--force",
-                            "goes with --verify IMAGES");
         return CLI_DONE;
     }
     if (options->tower == CLI_TOWER_TEXT) return CLI_DONE; /* which is compared on prompts */

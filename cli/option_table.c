@@ -36,12 +36,12 @@ const cli_option_spec cli_option_table[] = {
      .help = "The labels to choose from, or a file with one a line (blank lines are skipped; "
              "@- is standard input). Without it: the classes of the model's own head."},
     {"template", 0, CLI_STRINGS, CLI_CLASSIFY | CLI_COMPILE, FIELD(template), .value = "TEXT",
-     .may_be_empty = true, .rivals = CLI_RIVAL_PROMPTS,
+     .may_be_empty = true, .needs = "labels", .rivals = CLI_RIVAL_PROMPTS,
      .help = "Prompt with {} or {label} where the label goes. May be given several times: the "
              "templates are averaged. Without any: those that the model brings, or that its engine "
              "was compiled with; else \"a photo of a {}.\", to SigLIP \"This is a photo of {}.\"."},
     {"templates", 0, CLI_STRING, CLI_CLASSIFY | CLI_COMPILE, FIELD(templates),
-     .value = "@FILE|NAME", .rivals = CLI_RIVAL_PROMPTS,
+     .value = "@FILE|NAME", .needs = "labels", .rivals = CLI_RIVAL_PROMPTS,
      .help = "Templates from a file, one a line, or built in: imagenet (80), simple (7), none (the "
              "label alone)."},
     {"ensemble", 0, CLI_CHOICE, CLI_CLASSIFY, FIELD(ensemble), .fallback = "embedding",
@@ -106,10 +106,10 @@ const cli_option_spec cli_option_table[] = {
          "and fp16 0.9995, int8 0.995, int4 0.9. With --calibrate, what --static would give is "
          "measured, too, and stops nothing. With --tower text no image is read, and any word "
          "stands for them, as in --verify prompts."},
-    {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep),
+    {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep), .needs = "verify",
      .help = "With --verify: find the fewest layers that have to be kept in bf16, or fp32, to "
              "reach the limit, and keep them."},
-    {"force", 0, CLI_FLAG, CLI_COMPILE, FIELD(force),
+    {"force", 0, CLI_FLAG, CLI_COMPILE, FIELD(force), .needs = "verify",
      .help = "With --verify: write the engine also where the limit is not reached."},
     {"prune", 0, CLI_STRINGS, CLI_COMPILE, FIELD(prune), .value = "heads|mlp=FRACTION",
      .help = "Leave out that fraction of each transformer layer's attention heads, or of its MLP's "

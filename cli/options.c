@@ -190,11 +190,26 @@ static cli_exit claim_set(parser *p, cli_rivals rivals, const cli_option_spec *s
     return CLI_DONE;
 }
 
-/* What the environment says; NULL where it says nothing. */
-static const char *find_variable(const cli_option_spec *spec, char *name)
+/* Whether the flag is set that this one says nothing without; of another command's there is none.
+ */
+static bool has_what_it_needs(const parser *p, const cli_option_spec *spec)
+{
+    for (size_t i = 0; spec->needs && i < cli_option_count; i++) {
+        const cli_option_spec *other = &cli_option_table[i];
+        if (!(other->commands & p->command) || strcmp(other->name, spec->needs) != 0) continue;
+        if (other->kind == CLI_STRING) return *(const char *const *)field_of(p, other);
+        if (other->kind == CLI_STRINGS) return ((const cli_strings *)field_of(p, other))->count > 0;
+        return *(const size_t *)field_of(p, other) > 0; /* not the first of its choices */
+    }
+    return true;
+}
+
+/* What the environment says; NULL where it says nothing, or nothing without another flag. */
+static const char *find_variable(const parser *p, const cli_option_spec *spec, char *name)
 {
     cli_variable_name(spec->name, name);
     const char *text = spec->only_here ? NULL : getenv(name);
+    if (!has_what_it_needs(p, spec)) return NULL;
     return text && *text ? text : NULL;
 }
 
@@ -209,7 +224,7 @@ static cli_exit fill_in(parser *p)
         p->options->given[i] = p->given[i];
         if (!(spec->commands & p->command) || p->given[i]) continue;
         char name[CLI_NAME_BYTES] = "";
-        const char *text = settled[spec->rivals] ? NULL : find_variable(spec, name);
+        const char *text = settled[spec->rivals] ? NULL : find_variable(p, spec, name);
         if (text || spec->fallback) code = set_option(p, spec, name, text ? text : spec->fallback);
         p->options->given[i] = text;
         if (text) cli_blame_variable(spec->name);
@@ -219,24 +234,11 @@ static cli_exit fill_in(parser *p)
     return code;
 }
 
-/* Whether the command line or the environment gave a flag that takes texts, or chose another than
- * the first of its choices. */
-static bool is_set(const parser *p, const char *name)
-{
-    for (size_t i = 0; i < cli_option_count; i++) {
-        const cli_option_spec *spec = &cli_option_table[i];
-        if (strcmp(spec->name, name) != 0) continue;
-        if (spec->kind == CLI_STRINGS) return ((const cli_strings *)field_of(p, spec))->count > 0;
-        if (spec->kind == CLI_CHOICE) return *(const size_t *)field_of(p, spec) > 0;
-    }
-    return false;
-}
-
 static cli_exit check_needs(const parser *p)
 {
     for (size_t i = 0; i < cli_option_count; i++) {
         const cli_option_spec *spec = &cli_option_table[i];
-        if (p->given[i] && spec->needs && !is_set(p, spec->needs))
+        if (p->given[i] && !has_what_it_needs(p, spec))
             return cli_fail(CLI_WRONG_USE, NULL, "--%s says nothing without --%s", spec->name,
                             spec->needs);
     }

@@ -7,7 +7,9 @@
  * holds (dashes become underscores; an empty variable is none), and the table's default. Only
  * --help and --version are no variables. What stands on the command line
  * also goes before a variable that contradicts it, such as OSPREY_CSV beside --json. A variable of
- * a flag that the command lacks says nothing to it: it may be set for the others.
+ * a flag that the command lacks says nothing to it: it may be set for the others. Nor does one of
+ * a flag that says nothing without another, such as OSPREY_FORCE without --verify; on the command
+ * line such a flag is refused.
  */
 #ifndef OSPREY_CLI_OPTIONS_H
 #define OSPREY_CLI_OPTIONS_H
@@ -112,7 +114,7 @@ typedef struct cli_option_spec {
     bool only_here;             /* not an environment variable too */
     bool of_files;              /* says nothing where no input files are named */
     bool may_be_empty;          /* CLI_STRINGS: texts, not names */
-    const char *needs;          /* another flag, without which it says nothing; or NULL */
+    const char *needs;          /* a flag, earlier here, without which it says nothing; or NULL */
     cli_rivals rivals;
     const char *help;
 } cli_option_spec;

@@ -42,10 +42,6 @@ static cli_exit read_labels(cli_prompts *prompts, const char *value)
 cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options)
 {
     *prompts = NULL;
-    if (!options->labels && (options->template.count || options->templates))
-        return cli_fail(CLI_WRONG_USE, "--labels",
-                        "is missing: templates go with the labels to choose from, as a,b,c or "
-                        "@FILE");
     if (!options->labels) return CLI_DONE;
     cli_prompts *made = cli_calloc(1, sizeof *made);
     cli_exit code = read_labels(made, options->labels);

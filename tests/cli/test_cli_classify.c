@@ -390,7 +390,7 @@ static void test_classes_of_the_model(void **state)
     assert_cli_fails(run_cli("classify", "-m", vit, "--labels=a,b", PICTURE), 2,
                      "knows no labels but its own 1000 classes");
     assert_cli_fails(run_cli("classify", "-m", vit, "--template={}", PICTURE), 2,
-                     "templates go with the labels");
+                     "--template says nothing without --labels");
     assert_cli_fails(
         run_cli("classify", "-m", OSPREY_TEST_DIR "/golden/flax/vit-mean-headless.npz", PICTURE), 2,
         "has neither a text tower");

@@ -334,9 +334,9 @@ static void test_wrong_verifications(void **state)
                      "no images");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--verify"), 2, "needs a value");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--auto-keep"), 2,
-                     "--auto-keep: goes with --verify");
+                     "--auto-keep says nothing without --verify");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--force"), 2,
-                     "--force: goes with --verify");
+                     "--force says nothing without --verify");
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--verify", PICTURE, "--keep",
                              "no.layer=bf16"),
                      2, "fits no linear, convolution or table");

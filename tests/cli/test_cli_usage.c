@@ -202,6 +202,33 @@ static void test_environment(void **state)
                      2, "osprey: OSPREY_BATCH: \"2,2\" are no rising numbers");
 }
 
+/* Set for all compilations, say, a flag that goes with another counts beside that one alone. */
+static void test_variables_of_flags_that_need_another(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"OSPREY_FORCE=1", "OSPREY_AUTO_KEEP=1",
+                                            "OSPREY_METHOD=entropy", "OSPREY_THREADS=300"};
+    const char *engine = temporary_path("needs.osprey");
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        cli_surroundings with = {.variable = variables[i]};
+        assert_cli_fails(run_cli_in(with, "compile", "-m", MODEL, "-o", engine, NULL), 0, NULL);
+    }
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_THREADS=300"}, "compile",
+                                "-m", MODEL, "-o", engine, "--tune", "quick", NULL),
+                     2, "OSPREY_THREADS: \"300\" is not a whole number");
+    cli_run run = run_cli_in((cli_surroundings){.variable = "OSPREY_AUTO_KEEP=1"}, "compile", "-m",
+                             MODEL, "-o", engine, "--verify", PICTURE, NULL);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "kept to reach the limit: nothing"));
+    cli_run_free(&run);
+    /* The first to be found wrong is what classes are chosen from, not what goes with labels. */
+    cli_surroundings templates = {.variable = "OSPREY_TEMPLATES=imagenet"};
+    assert_cli_fails(run_cli_in(templates, "classify", "-m", MODEL, PICTURE, NULL), 2,
+                     "--labels: is missing: give the labels");
+    assert_cli_fails(run_cli("classify", "-m", MODEL, "--templates", "imagenet", PICTURE), 2,
+                     "--templates says nothing without --labels");
+}
+
 /* A flag is not taken for the name of a file that was left out. */
 static void test_a_flag_is_no_file(void **state)
 {
@@ -470,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_inputs_that_a_command_cannot_take),
         cmocka_unit_test(test_models_that_cannot_be_loaded),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_variables_of_flags_that_need_another),
         cmocka_unit_test(test_environment_gives_way),
         cmocka_unit_test(test_wrong_instruction_set),
         cmocka_unit_test(test_help_as_a_command),
