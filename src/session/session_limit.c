@@ -4,15 +4,45 @@
 #include "model/engine_model.h"
 #include "session/session_data.h"
 
+#include <stdio.h>
+
 #define MIB ((size_t)1 << 20)
 
 /* For pixels, pictures and whatever else the caller takes; the header says so. */
 #define CALLERS_BYTES (32 * MIB)
 
-/* What is in memory of the process varies a little: the least that is named is above that. */
-static size_t round_up_mib(size_t bytes, size_t mib)
+/* What is in memory of the process differs by so much from one start to the next: the least that is
+ * named has it on top. */
+#define VARIES_BYTES (4 * MIB)
+
+static size_t round_up_mib(size_t bytes)
 {
-    return (bytes / (mib * MIB) + 1) * mib * MIB;
+    return (bytes / MIB + 1) * MIB;
+}
+
+static void print_amount(size_t bytes, size_t unit, char text[32])
+{
+    if (unit == 1)
+        snprintf(text, 32, "%zu byte%s", bytes, bytes == 1 ? "" : "s");
+    else
+        snprintf(text, 32, "%zu%c", bytes / unit, unit == MIB ? 'M' : 'K');
+}
+
+/* Both amounts in the largest unit in which they are whole numbers. */
+static osprey_status fail_limit(const osprey_session *session, size_t max_bytes, size_t least,
+                                size_t process, osprey_error *error)
+{
+    char limit[32], needed[32], in_mib[32] = "";
+    const size_t unit = max_bytes % 1024 ? 1 : max_bytes % MIB ? 1024 : MIB;
+    print_amount(max_bytes, unit, limit);
+    print_amount(least, unit, needed);
+    if (unit < MIB) snprintf(in_mib, sizeof in_mib, " (%zuM)", least / MIB);
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
+                        "a limit of %s is too low for %s, which runs in %s%s or more: %zuM for the "
+                        "process itself, %zuM kept free for the caller's pictures and results, the "
+                        "rest for the work space and the weights that a layer needs",
+                        limit, session->model->engine->path, needed, in_mib, process / MIB,
+                        CALLERS_BYTES / MIB);
 }
 
 static size_t text_tokens(const osprey_session *session)
@@ -78,7 +108,7 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
         size_t bytes = osprey__weight_stream_least(towers[i]->stream);
         if (bytes > least) least = bytes;
     }
-    const size_t resident = round_up_mib(osprey__resident_bytes(), 4);
+    const size_t resident = round_up_mib(osprey__resident_bytes());
     size_t taken = resident + CALLERS_BYTES;
     const size_t room = max_bytes > taken ? max_bytes - taken : 0;
     session->images_at_once = fewer_images(session, room);
@@ -89,14 +119,8 @@ osprey_status osprey__session_limit(osprey_session *session, size_t max_bytes, o
     }
     taken += working;
     if (max_bytes < taken + least)
-        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "max_resident_bytes",
-                            "a limit of %zuM is too low for %s, which runs in %zuM or more: %zuM "
-                            "that the process has already, %zuM kept free for the caller's "
-                            "pictures and results, the rest for the work space and the weights "
-                            "that a layer needs",
-                            (max_bytes - 1) / MIB + 1, session->model->engine->path,
-                            round_up_mib(taken + least, 1) / MIB, resident / MIB,
-                            CALLERS_BYTES / MIB);
+        return fail_limit(session, max_bytes, round_up_mib(taken + least + VARIES_BYTES),
+                          resident + VARIES_BYTES, error);
     for (size_t i = 0; i < 2; i++)
         if (towers[i]->stream)
             OSPREY_TRY(osprey__weight_stream_start(towers[i]->stream, max_bytes - taken, error));

@@ -117,6 +117,31 @@ static void test_bench(void **state)
     cli_run_free(&run);
 }
 
+/* The number of bytes that a refusal names as the least is enough: at once, and at other starts. */
+static void test_the_least_that_is_named(void **state)
+{
+    (void)state;
+    static const char *const limits[] = {"1", "1K", "1M"};
+    static const char unit[][2] = {" ", "K", "M"};
+    static const char before[] = ", which runs in ";
+    const char *engine = temporary_path("least.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    for (size_t i = 0; i < 12; i++) {
+        run = run_cli("embed", "-m", engine, PICTURE, "--max-resident", limits[i % 3]);
+        const char *least = strstr(run.err, before);
+        assert_non_null(least);
+        char limit[32];
+        const int digits = (int)strspn(least + strlen(before), "0123456789");
+        assert_int_equal(least[strlen(before) + (size_t)digits], unit[i % 3][0]);
+        snprintf(limit, sizeof limit, "%.*s%s", digits, least + strlen(before),
+                 i % 3 ? unit[i % 3] : "");
+        cli_run_free(&run);
+        assert_cli_fails(run_cli("embed", "-m", engine, PICTURE, "--max-resident", limit), 0, NULL);
+    }
+}
+
 /* Each command that runs a model takes a limit, and says what it says without. */
 static void test_max_resident(void **state)
 {
@@ -137,7 +162,8 @@ static void test_max_resident(void **state)
     assert_true(json_is_integer(json_object_get(line, "read_bytes_a_run")));
     json_decref(line);
     cli_run_free(&run);
-    static const char *const low[][2] = {{"1000K", "1M"}, {"1M", "1M"}, {"10M", "10M"}};
+    static const char *const low[][2] = {
+        {"1000K", "1000K"}, {"1M", "1M"}, {"10240K", "10M"}, {"1", "1 byte"}};
     for (size_t i = 0; i < sizeof low / sizeof *low; i++) {
         char sentence[256];
         snprintf(sentence, sizeof sentence,
@@ -234,9 +260,13 @@ static void test_cache_that_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inspect), cmocka_unit_test(test_weight_files),
-        cmocka_unit_test(test_bench),   cmocka_unit_test(test_max_resident),
-        cmocka_unit_test(test_cache),   cmocka_unit_test(test_cache_that_cannot_be),
+        cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_weight_files),
+        cmocka_unit_test(test_bench),
+        cmocka_unit_test(test_max_resident),
+        cmocka_unit_test(test_the_least_that_is_named),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_cache_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

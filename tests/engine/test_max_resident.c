@@ -62,12 +62,12 @@ static osprey_status limited_session(const osprey_model *model, size_t max_resid
     return osprey_session_create(model, &options, session, error);
 }
 
-/* Little more than the least, which the message that refuses a limit names. */
+/* The least, which the message that refuses a limit names. */
 static size_t tight_limit(const osprey_model *model)
 {
     osprey_error error;
     osprey_session *session = NULL;
-    assert_int_equal(limited_session(model, 1, &session, &error), OSPREY_INVALID_ARGUMENT);
+    assert_int_equal(limited_session(model, MIB, &session, &error), OSPREY_INVALID_ARGUMENT);
     assert_null(session);
     assert_string_equal(error.subject, "max_resident_bytes");
     static const char before[] = "which runs in ";
@@ -77,7 +77,7 @@ static size_t tight_limit(const osprey_model *model)
     assert_true(mib > 32);
     assert_int_equal(limited_session(model, (mib / 2) * MIB, &session, &error),
                      OSPREY_INVALID_ARGUMENT);
-    return (mib + 4) * MIB;
+    return mib * MIB;
 }
 
 static void embed_images(osprey_session *session, float *embeddings)
