@@ -2,9 +2,11 @@
 /* osprey bench: how long a tower takes on this machine. */
 #include "cli_memory.h"
 #include "commands.h"
+#include "engine_facts.h"
 #include "json_text.h"
 #include "loaded_model.h"
 #include "output.h"
+#include "precision_text.h"
 #include "stopwatch.h"
 
 #include <stdint.h>
@@ -129,15 +131,28 @@ static uint64_t peak_rss_bytes(void)
     return (uint64_t)usage.ru_maxrss * 1024;
 }
 
+/* Above the table: in its column the exceptions would have no room. */
+static void write_exceptions(cli_output *output, const osprey_engine_info *engine)
+{
+    if (!engine || !engine->keep_count) return;
+    char *precision = cli_engine_precision(engine);
+    cli_output_visible(output, precision);
+    cli_output_print(output, "\n");
+    cli_free(precision);
+}
+
 static void write_case(cli_output *output, const cli_options *options, const bench_case *c,
                        const measurement *m)
 {
     osprey_session_info session = osprey_session_get_info(c->loaded->session);
+    const osprey_engine_info *engine = osprey_model_get_engine(c->loaded->model);
     const char *tower = c->tower == OSPREY_TOWER_IMAGE ? "image" : "text";
-    if (!options->json && c->is_first)
+    if (!options->json && c->is_first) {
+        write_exceptions(output, engine);
         cli_output_print(output, "%-6s %6s %-9s %8s %10s %10s %10s %9s%s\n", "tower", "batch",
                          "precision", "threads", "ms_min", "ms_median", "a second", "peak_MiB",
                          options->max_resident ? "  read_MiB" : "");
+    }
     double ms_median = median(m->times, m->count);
     if (!options->json) {
         cli_output_print(output, "%-6s %6zu %-9s %8zu %10.3f %10.3f %10.1f %9.1f", tower, c->batch,
@@ -153,6 +168,7 @@ static void write_case(cli_output *output, const cli_options *options, const ben
     json_object_set_new(line, "tower", json_string(tower));
     json_object_set_new(line, "batch", json_integer((json_int_t)c->batch));
     json_object_set_new(line, "precision", json_string(session.precision));
+    if (engine && engine->keep_count) json_object_set_new(line, "keep", cli_keep_json(engine));
     json_object_set_new(line, "static_ranges", json_boolean(session.static_ranges));
     json_object_set_new(line, "threads", json_integer((json_int_t)session.threads));
     json_object_set_new(line, "instruction_set", json_string(session.instruction_set));
@@ -230,7 +246,9 @@ const cli_command cli_bench_command = {
     .summary = "Measure how long the model takes on this machine.",
     .details = "Measures how long the model takes on this machine, from pixels or texts to "
                "embeddings: three seconds or 500 repetitions a case, at least five, after one that "
-               "does not count. Peak memory is that of the whole process up to then; with "
+               "does not count. The precision is that of the model; layers that an engine keeps in "
+               "another (--keep) are told above the table, and as \"keep\" with --json. Peak "
+               "memory is that of the whole process up to then; with "
                "--max-resident also what each run reads back from the engine's file.",
     .example = "  osprey bench --tower image --batch 1,8 --threads 2\n",
     .run = run,

@@ -16,9 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* In the first line; --auto-keep may find many. */
-#define EXCEPTIONS_SHOWN 3
-
 static const osprey_tower towers[] = {
     [CLI_TOWER_IMAGE] = OSPREY_TOWER_IMAGE,
     [CLI_TOWER_TEXT] = OSPREY_TOWER_TEXT,
@@ -176,15 +173,6 @@ static const char *storage_note(const osprey_engine_info *engine)
     return is_stored_only ? " (storage only: products are fp32)" : "";
 }
 
-/* The precision with the layers that have another, which may be all of them. The caller frees. */
-static char *precision_in_full(const osprey_engine_info *engine)
-{
-    if (engine->keep_count <= EXCEPTIONS_SHOWN)
-        return cli_precision_text(engine->precision, engine->keep, engine->keep_count);
-    return cli_print("%s with %zu exceptions, which osprey inspect has", engine->precision,
-                     engine->keep_count);
-}
-
 /* What tuning brought to all products of the tower that it timed. */
 static void write_tuning(cli_output *output, const char *name, const osprey_engine_tower *tower)
 {
@@ -217,7 +205,7 @@ static cli_exit report(const char *path, double ms)
     cli_output output;
     cli_exit code = cli_output_open(&output, NULL);
     if (code == CLI_DONE) {
-        char *precision = precision_in_full(engine);
+        char *precision = cli_engine_precision(engine);
         cli_output_print(&output, "%s: %.2f MiB, ", path, (double)file.st_size / (1 << 20));
         cli_output_visible(&output, precision);
         cli_output_print(&output, "%s, for %s%s, in %.1f s\n", storage_note(engine),

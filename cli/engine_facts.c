@@ -127,7 +127,7 @@ static json_t *precision_report_json(const osprey_engine_info *engine)
     return object;
 }
 
-static json_t *keep_json(const osprey_engine_info *engine)
+json_t *cli_keep_json(const osprey_engine_info *engine)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < engine->keep_count; i++)
@@ -144,7 +144,7 @@ json_t *cli_engine_facts(const osprey_engine_info *engine)
     cli_json_set_text(object, "packing", engine->packing);
     cli_json_set_text(object, "precision", engine->precision);
     cli_json_set_text(object, "factors", engine->factors);
-    if (engine->keep_count) json_object_set_new(object, "keep", keep_json(engine));
+    if (engine->keep_count) json_object_set_new(object, "keep", cli_keep_json(engine));
     if (engine->cosine_limit > 0)
         json_object_set_new(object, "precision_report", precision_report_json(engine));
     cli_json_set_bool(object, "portable", engine->portable);

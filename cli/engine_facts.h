@@ -10,6 +10,9 @@
 /* How it was compiled, and what tuning, pruning and verifying found. */
 json_t *cli_engine_facts(const osprey_engine_info *engine);
 
+/* Its exceptions as they were asked for: an array, empty without any. */
+json_t *cli_keep_json(const osprey_engine_info *engine);
+
 /* What runs of a model that is no engine take, in fp32; NULL, and told, where it cannot be planned.
  */
 json_t *cli_memory_facts(const osprey_model *model);

@@ -3,6 +3,9 @@
 
 #include "cli_memory.h"
 
+/* Of an engine's; --auto-keep may find many. */
+#define EXCEPTIONS_SHOWN 3
+
 char *cli_keep_argument(const char *exception)
 {
     char *text = cli_print("--keep '");
@@ -28,4 +31,12 @@ char *cli_precision_text(const char *precision, const char *const *keep, size_t 
         text = longer;
     }
     return text;
+}
+
+char *cli_engine_precision(const osprey_engine_info *engine)
+{
+    if (engine->keep_count <= EXCEPTIONS_SHOWN)
+        return cli_precision_text(engine->precision, engine->keep, engine->keep_count);
+    return cli_print("%s with %zu exceptions, which osprey inspect has", engine->precision,
+                     engine->keep_count);
 }

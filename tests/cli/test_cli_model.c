@@ -117,6 +117,31 @@ static void test_bench(void **state)
     cli_run_free(&run);
 }
 
+/* What compile's first line says of an engine's precision, bench says too. */
+static void test_bench_tells_exceptions(void **state)
+{
+    (void)state;
+    static const char keep[] = "vision_model.encoder.layers.0.mlp.*=bf16";
+    const char *engine = temporary_path("kept.osprey");
+    cli_run run = run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "image", "--precision",
+                          "int8", "--keep", keep);
+    assert_int_equal(run.code, 0);
+    cli_run_free(&run);
+    run = run_cli("bench", "-m", engine, "--batch", "1");
+    static const char line[] =
+        "int8 with --keep 'vision_model.encoder.layers.0.mlp.*=bf16'\ntower ";
+    assert_int_equal(strncmp(run.out, line, strlen(line)), 0);
+    cli_run_free(&run);
+    run = run_cli("bench", "-m", engine, "--batch", "1", "--json");
+    json_t *facts = cli_json_line(&run, 0);
+    assert_string_equal(json_string_value(json_object_get(facts, "precision")), "int8");
+    const json_t *list = json_object_get(facts, "keep");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(json_string_value(json_array_get(list, 0)), keep);
+    json_decref(facts);
+    cli_run_free(&run);
+}
+
 /* The number of bytes that a refusal names as the least is enough: at once, and at other starts. */
 static void test_the_least_that_is_named(void **state)
 {
@@ -264,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_weight_files),
         cmocka_unit_test(test_bench),
         cmocka_unit_test(test_max_resident),
+        cmocka_unit_test(test_bench_tells_exceptions),
         cmocka_unit_test(test_the_least_that_is_named),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_cache_that_cannot_be),
