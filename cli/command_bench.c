@@ -19,7 +19,7 @@
 #define MOST_REPETITIONS  500
 
 typedef struct bench_case {
-    const cli_loaded_model *loaded;
+    cli_loaded_model *loaded;
     osprey_tower tower;
     size_t batch;
     bool is_first;     /* of the table */
@@ -74,17 +74,23 @@ static void clean_up(bench_case *c)
     cli_free((void *)c->texts);
 }
 
-static cli_exit run_once(const bench_case *c)
+static osprey_status embed(const bench_case *c, osprey_error *error)
 {
     osprey_session *session = c->loaded->session;
+    return c->tower == OSPREY_TOWER_IMAGE
+               ? osprey_session_embed_pixels(session, c->pixels, c->batch, OSPREY_EMBED_UNIT_LENGTH,
+                                             c->embeddings, error)
+               : osprey_session_embed_texts(session, (const char *const *)c->texts, c->batch,
+                                            OSPREY_EMBED_UNIT_LENGTH, c->embeddings, error);
+}
+
+static cli_exit run_once(const bench_case *c)
+{
     osprey_error error;
-    osprey_status status =
-        c->tower == OSPREY_TOWER_IMAGE
-            ? osprey_session_embed_pixels(session, c->pixels, c->batch, OSPREY_EMBED_UNIT_LENGTH,
-                                          c->embeddings, &error)
-            : osprey_session_embed_texts(session, (const char *const *)c->texts, c->batch,
-                                         OSPREY_EMBED_UNIT_LENGTH, c->embeddings, &error);
-    return status == OSPREY_OK ? CLI_DONE : cli_fail_run(&error);
+    cli_exit code = CLI_DONE;
+    while (code == CLI_DONE && embed(c, &error) != OSPREY_OK)
+        code = cli_model_renew(c->loaded, &error);
+    return code;
 }
 
 static int by_size(const void *left, const void *right)
@@ -187,7 +193,7 @@ static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded
     /* A tower at a time, so that memory tells what this one needs. */
     osprey_session_free(loaded->session);
     loaded->session = NULL;
-    cli_exit code = cli_model_start(loaded, tower, options);
+    cli_exit code = cli_model_start(loaded, tower);
     for (size_t i = 0; i < options->batches.count && code == CLI_DONE; i++) {
         bench_case c = {.loaded = loaded,
                         .tower = tower,

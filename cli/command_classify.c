@@ -105,7 +105,7 @@ static cli_exit classify_row(void *context, const char *path, const float *row,
 }
 
 static cli_exit classify_images(const cli_options *options, const cli_image_inputs *inputs,
-                                const cli_loaded_model *loaded, const osprey_label_set *set)
+                                cli_loaded_model *loaded, const osprey_label_set *set)
 {
     cli_output output;
     cli_exit code = cli_output_open(&output, options->output);
@@ -148,8 +148,7 @@ static cli_exit make_set(const cli_options *options, const cli_prompts *prompts,
     if (!prompts && !info->head_classes)
         return cli_fail(CLI_WRONG_USE, "--labels",
                         "is missing: give the labels to choose from, as a,b,c or @FILE");
-    cli_exit code =
-        cli_model_start(loaded, prompts ? OSPREY_TOWER_BOTH : OSPREY_TOWER_IMAGE, options);
+    cli_exit code = cli_model_start(loaded, prompts ? OSPREY_TOWER_BOTH : OSPREY_TOWER_IMAGE);
     if (code != CLI_DONE) return code;
     if (prompts) return cli_prompts_encode(prompts, options, loaded, set);
     if (!info->head_labels)

@@ -91,7 +91,7 @@ static cli_exit write_engine(const cli_options *options, const compile_inputs *i
     return cli_compile_fail(how, &error);
 }
 
-static cli_exit compile(const cli_options *options, const cli_loaded_model *loaded,
+static cli_exit compile(const cli_options *options, cli_loaded_model *loaded,
                         const compile_inputs *inputs)
 {
     const char **templates = cli_lines_texts(&inputs->templates);

@@ -32,7 +32,7 @@ static cli_exit embed_image_row(void *context, const char *path, const float *ro
 static cli_exit start_model(embedding_run *run, osprey_tower tower)
 {
     cli_exit code = cli_model_load(&run->loaded, run->options);
-    if (code == CLI_DONE) code = cli_model_start(&run->loaded, tower, run->options);
+    if (code == CLI_DONE) code = cli_model_start(&run->loaded, tower);
     return code;
 }
 
@@ -82,11 +82,14 @@ static cli_exit embed_text_batch(embedding_run *run, const cli_line *texts, size
                                  const char **pointers, float *rows)
 {
     osprey_error error;
+    cli_exit code = CLI_DONE;
     for (size_t i = 0; i < count; i++) pointers[i] = texts[i].text;
-    if (osprey_session_embed_texts(run->loaded.session, pointers, count, run->form, rows, &error) !=
-        OSPREY_OK) {
+    while (code == CLI_DONE && osprey_session_embed_texts(run->loaded.session, pointers, count,
+                                                          run->form, rows, &error) != OSPREY_OK)
+        code = cli_model_renew(&run->loaded, &error);
+    if (code != CLI_DONE) {
         cli_output_abandon(&run->output);
-        return cli_fail_run(&error);
+        return code;
     }
     for (size_t i = 0; i < count; i++) {
         cli_embedding_name name = {.key = "text", .text = texts[i].text, .length = texts[i].length};
@@ -141,9 +144,9 @@ static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, s
     size_t elems = 3 * npy->shape[2] * npy->shape[3];
     osprey_error error;
     cli_exit code = cli_npy_read(npy, pixels, count * elems);
-    if (code == CLI_DONE && osprey_session_embed_pixels(run->loaded.session, pixels, count,
-                                                        run->form, rows, &error) != OSPREY_OK)
-        code = cli_fail_run(&error);
+    while (code == CLI_DONE && osprey_session_embed_pixels(run->loaded.session, pixels, count,
+                                                           run->form, rows, &error) != OSPREY_OK)
+        code = cli_model_renew(&run->loaded, &error);
     if (code != CLI_DONE) {
         cli_output_abandon(&run->output);
         return code;

@@ -24,7 +24,7 @@ static cli_exit preprocess_row(void *context, const char *path, const float *row
 }
 
 static cli_exit preprocess_images(preprocessing_run *run, const cli_options *options,
-                                  const cli_image_inputs *inputs, const cli_loaded_model *loaded)
+                                  const cli_image_inputs *inputs, cli_loaded_model *loaded)
 {
     const osprey_preprocessing *how = &loaded->info->preprocessing;
     if (!loaded->info->image.architecture)

@@ -64,7 +64,7 @@ static cli_exit score_images(scoring *s)
         code = cli_fail(CLI_WRONG_USE, s->options->head,
                         "rates embeddings of %zu numbers, but those of this model have %zu",
                         s->info.embed_dim, loaded.info->embed_dim);
-    if (code == CLI_DONE) code = cli_model_start(&loaded, OSPREY_TOWER_IMAGE, s->options);
+    if (code == CLI_DONE) code = cli_model_start(&loaded, OSPREY_TOWER_IMAGE);
     if (code == CLI_DONE) {
         cli_image_job job = {.options = s->options,
                              .inputs = &inputs,

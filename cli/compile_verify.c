@@ -175,7 +175,7 @@ static cli_exit fail_limit(const osprey_precision_report *report)
 }
 
 /* Reads the images, compares and prints. */
-static cli_exit verify(const cli_options *options, const cli_loaded_model *loaded,
+static cli_exit verify(const cli_options *options, cli_loaded_model *loaded,
                        const cli_image_inputs *images, osprey_engine_options *how,
                        cli_output *output, osprey_precision_report **report, float **pixels)
 {
@@ -206,7 +206,7 @@ static cli_exit verify(const cli_options *options, const cli_loaded_model *loade
     return code;
 }
 
-cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *loaded,
+cli_exit cli_compile_verify(const cli_options *options, cli_loaded_model *loaded,
                             const cli_image_inputs *images, osprey_engine_options *how,
                             osprey_precision_report **report, float **pixels)
 {

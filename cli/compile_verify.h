@@ -24,7 +24,7 @@ cli_exit cli_compile_fail(const osprey_engine_options *how, const osprey_error *
  * read. The images' pixels are *how's samples, too. The caller frees *report, and *pixels with
  * cli_free, once it is done with *how.
  */
-cli_exit cli_compile_verify(const cli_options *options, const cli_loaded_model *loaded,
+cli_exit cli_compile_verify(const cli_options *options, cli_loaded_model *loaded,
                             const cli_image_inputs *images, osprey_engine_options *how,
                             osprey_precision_report **report, float **pixels);
 

@@ -16,6 +16,18 @@ static void say_not_finite(const char *path, osprey_error *error)
              "compile finds, or numbers too large");
 }
 
+/* Into rows; nothing without a session or good images. */
+static cli_exit embed(const cli_image_job *job, const osprey_image_batch *batch, float *rows)
+{
+    osprey_error error;
+    cli_exit code = CLI_DONE;
+    while (code == CLI_DONE && job->loaded->session && batch->good &&
+           osprey_session_embed_pixels(job->loaded->session, batch->pixels, batch->good, job->form,
+                                       rows, &error) != OSPREY_OK)
+        code = cli_model_renew(job->loaded, &error);
+    return code;
+}
+
 /* The results of one batch, to the job's row function. *failed: whether an input was bad. */
 static cli_exit hand_out(const cli_image_job *job, const osprey_image_batch *batch,
                          const float *rows, size_t row_elems, bool *failed)
@@ -47,17 +59,14 @@ static cli_exit run_batches(const cli_image_job *job, osprey_image_stream *strea
                             bool *failed)
 {
     const osprey_model_info *info = job->loaded->info;
-    osprey_session *session = job->loaded->session;
+    const bool embeds = job->loaded->session;
     const osprey_preprocessing *how = &info->preprocessing;
-    size_t row_elems = session ? info->embed_dim : 3 * how->crop_height * how->crop_width;
+    size_t row_elems = embeds ? info->embed_dim : 3 * how->crop_height * how->crop_width;
     osprey_image_batch batch;
-    osprey_error error;
     while (cli_output_usable(job->output) && osprey_image_stream_next(stream, &batch)) {
-        if (session && batch.good &&
-            osprey_session_embed_pixels(session, batch.pixels, batch.good, job->form, rows,
-                                        &error) != OSPREY_OK)
-            return cli_fail_run(&error);
-        cli_exit code = hand_out(job, &batch, session ? rows : batch.pixels, row_elems, failed);
+        cli_exit code = embed(job, &batch, rows);
+        if (code == CLI_DONE)
+            code = hand_out(job, &batch, embeds ? rows : batch.pixels, row_elems, failed);
         if (code != CLI_DONE) return code;
         cli_output_flush(job->output);
         cli_progress_update(batch.first + batch.count);

@@ -18,7 +18,7 @@ typedef cli_exit cli_image_row(void *context, const char *path, const float *row
 typedef struct cli_image_job {
     const cli_options *options;
     const cli_image_inputs *inputs;
-    const cli_loaded_model *loaded; /* whose session, if it has one, embeds */
+    cli_loaded_model *loaded; /* whose session, if it has one, embeds */
     osprey_embed form;
     cli_output *output; /* flushed after each batch; a failed write ends the job */
     cli_image_row *row;

@@ -58,9 +58,10 @@ static cli_exit fail_uncached(const osprey_error *why)
                     why->subject, why->message, limit ? "raise --cache-limit, or " : "");
 }
 
-cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
+/* Through the cache where the command has one. */
+static cli_exit open_model(cli_loaded_model *loaded)
 {
-    *loaded = (cli_loaded_model){0};
+    const cli_options *options = loaded->options;
     char *bundled = options->model ? NULL : find_bundled();
     const char *path = options->model ? options->model : bundled;
     if (!path)
@@ -89,7 +90,15 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                               &error);
     if (options->max_resident && uncached.status != OSPREY_OK) return fail_uncached(&uncached);
     loaded->info = osprey_model_get_info(loaded->model);
-    loaded->path = options->model ? options->model : BUNDLED_NAME;
+    return CLI_DONE;
+}
+
+cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
+{
+    *loaded = (cli_loaded_model){.path = options->model ? options->model : BUNDLED_NAME,
+                                 .options = options};
+    const cli_exit code = open_model(loaded);
+    if (code != CLI_DONE) return code;
     if (loaded->info->note)
         fprintf(stderr, "osprey: %s: %s\n", loaded->info->name, loaded->info->note);
     if (!options->model)
@@ -100,8 +109,9 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
     return check_precision(loaded, options);
 }
 
-cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cli_options *options)
+cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers)
 {
+    const cli_options *options = loaded->options;
     const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
     if (options->static_ranges && (!engine || engine->calibration == OSPREY_CALIBRATION_NONE))
         return cli_fail(CLI_WRONG_USE, "--static",
@@ -120,15 +130,30 @@ cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cl
         .max_resident_bytes = options->max_resident,
         .static_ranges = options->static_ranges,
     };
+    loaded->towers = towers;
     osprey_error error;
     osprey_status status = osprey_session_create(loaded->model, &how, &loaded->session, &error);
     if (status == OSPREY_OK) return CLI_DONE;
     return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL, &error);
 }
 
+cli_exit cli_model_renew(cli_loaded_model *loaded, const osprey_error *error)
+{
+    if (error->status != OSPREY_STALE || loaded->damaged) return cli_fail_run(error);
+    cli_fail(CLI_DONE, error->subject,
+             "the cache's engine was damaged, and has been removed; compiling the model anew");
+    osprey_session_free(loaded->session);
+    loaded->session = NULL;
+    loaded->damaged = loaded->model;
+    loaded->model = NULL;
+    const cli_exit code = open_model(loaded);
+    return code == CLI_DONE ? cli_model_start(loaded, loaded->towers) : code;
+}
+
 void cli_model_unload(cli_loaded_model *loaded)
 {
     osprey_session_free(loaded->session);
     osprey_model_free(loaded->model);
+    osprey_model_free(loaded->damaged);
     *loaded = (cli_loaded_model){0};
 }

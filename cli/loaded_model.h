@@ -12,6 +12,9 @@ typedef struct cli_loaded_model {
     osprey_session *session; /* NULL where none was asked for */
     const osprey_model_info *info;
     const char *path; /* as --model names it, or the bundled model's name */
+    const cli_options *options;
+    osprey_tower towers;   /* of the session */
+    osprey_model *damaged; /* the first, where a run found it so; what it says may be in use */
 } cli_loaded_model;
 
 /*
@@ -21,8 +24,15 @@ typedef struct cli_loaded_model {
  */
 cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options);
 
-/* Adds a session for these towers, with the threads and the precision of options. */
-cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers, const cli_options *options);
+/* Adds a session for these towers, with the threads and the precision of the options. */
+cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers);
+
+/*
+ * What to do after a call of the session failed. CLI_DONE: it can be made again, for the cache's
+ * engine was damaged, and *loaded has a session of a new one, which a line on standard error says.
+ * Otherwise the reason has been printed. info, and what was had of the first model, stay valid.
+ */
+cli_exit cli_model_renew(cli_loaded_model *loaded, const osprey_error *error);
 
 void cli_model_unload(cli_loaded_model *loaded);
 

@@ -54,8 +54,18 @@ cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options)
     return code;
 }
 
+/* CLI_DONE where it can be tried again. */
+static cli_exit fail_encoding(const cli_prompts *prompts, cli_loaded_model *loaded,
+                              const osprey_error *error)
+{
+    const cli_exit told = cli_templates_fail(&prompts->templates, error);
+    if (told != CLI_DONE) return told;
+    return error->status == OSPREY_INVALID_ARGUMENT ? cli_fail_error(CLI_WRONG_USE, error)
+                                                    : cli_model_renew(loaded, error);
+}
+
 cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
-                            const cli_loaded_model *loaded, osprey_label_set **set)
+                            cli_loaded_model *loaded, osprey_label_set **set)
 {
     const char **labels = cli_lines_texts(&prompts->labels);
     const char **given = cli_lines_texts(&prompts->templates);
@@ -69,14 +79,13 @@ cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *optio
                                                                   : OSPREY_ENSEMBLE_EMBEDDING,
     };
     osprey_error error = {0};
-    osprey_status status = osprey_label_set_create(loaded->session, &how, set, &error);
+    cli_exit code = CLI_DONE;
+    while (code == CLI_DONE &&
+           osprey_label_set_create(loaded->session, &how, set, &error) != OSPREY_OK)
+        code = fail_encoding(prompts, loaded, &error);
     cli_free((void *)labels);
     cli_free((void *)given);
-    if (status == OSPREY_OK) return CLI_DONE;
-    const cli_exit told = cli_templates_fail(&prompts->templates, &error);
-    if (told != CLI_DONE) return told;
-    return status == OSPREY_INVALID_ARGUMENT ? cli_fail_error(CLI_WRONG_USE, &error)
-                                             : cli_fail_run(&error);
+    return code;
 }
 
 void cli_prompts_free(cli_prompts *prompts)

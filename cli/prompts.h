@@ -20,7 +20,7 @@ cli_exit cli_prompts_read(cli_prompts **prompts, const cli_options *options);
  * The caller frees *set with osprey_label_set_free.
  */
 cli_exit cli_prompts_encode(const cli_prompts *prompts, const cli_options *options,
-                            const cli_loaded_model *loaded, osprey_label_set **set);
+                            cli_loaded_model *loaded, osprey_label_set **set);
 
 void cli_prompts_free(cli_prompts *prompts);
 

@@ -80,5 +80,8 @@ cli_exit cli_fail_error(cli_exit code, const osprey_error *error)
 
 cli_exit cli_fail_run(const osprey_error *error)
 {
-    return cli_fail_error(error->status == OSPREY_FORMAT ? CLI_NO_MODEL : CLI_INPUTS_FAILED, error);
+    return cli_fail_error(error->status == OSPREY_FORMAT || error->status == OSPREY_STALE
+                              ? CLI_NO_MODEL
+                              : CLI_INPUTS_FAILED,
+                          error);
 }

@@ -32,7 +32,9 @@ extern "C" {
  * write, a model larger than the limit), opens the model itself. *uncached, which may be NULL, then
  * has the reason: OSPREY_LIMIT for that limit, OSPREY_NOT_FOUND without a place for a cache,
  * OSPREY_IO (its subject is the file or directory), or what osprey_engine_compile says. Its status
- * is OSPREY_OK where an engine was opened. The caller frees *model with osprey_model_free. Errors:
+ * is OSPREY_OK where an engine was opened. An entry that is found damaged when it is opened is
+ * replaced; one that the first run finds damaged is removed, and that run fails with OSPREY_STALE:
+ * then open the model once more. The caller frees *model with osprey_model_free. Errors:
  * those of osprey_model_open_with.
  */
 OSPREY_API osprey_status osprey_cache_open_model(const char *path,

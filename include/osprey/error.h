@@ -37,7 +37,8 @@ extern "C" {
     X(NOT_FOUND, -4, "a file, tensor or name does not exist")                                      \
     X(FORMAT, -5, "a file is malformed or contradicts another")                                    \
     X(UNSUPPORTED, -6, "well-formed, but of a kind that osprey does not handle")                   \
-    X(LIMIT, -7, "larger than a limit that protects this process")
+    X(LIMIT, -7, "larger than a limit that protects this process")                                 \
+    X(STALE, -8, "what was kept of it was damaged and is gone; open it again")
 
 typedef enum osprey_status {
 #define OSPREY_STATUS_ENUM(name, value, text) OSPREY_##name = value,

@@ -10,6 +10,7 @@
 #include "model/class_head.h"
 #include "model/towers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -308,10 +309,10 @@ osprey_status osprey_engine_verify(const osprey_model *model, osprey_error *erro
 osprey_status osprey__engine_found_damaged(const osprey__engine *engine, osprey_status status,
                                            osprey_error *error)
 {
-    if (!engine->is_cached || unlink(engine->path) != 0) return status;
-    return osprey__fail(error, status, engine->path,
-                        "the cache's engine was damaged, and has been removed; the next start "
-                        "compiles the model anew");
+    if (!engine->is_cached || (unlink(engine->path) != 0 && errno != ENOENT)) return status;
+    return osprey__fail(error, OSPREY_STALE, engine->path,
+                        "the cache's engine was damaged, and has been removed; opened again, the "
+                        "model is compiled anew");
 }
 
 void osprey__engine_free(osprey__engine *engine)

@@ -35,7 +35,7 @@ struct osprey__engine {
 };
 
 /* What is to be done, and said, after a run found the engine damaged: returns status, an error of
- * osprey__weight_check's, and where the engine is the cache's, removes it and says so. */
+ * osprey__weight_check's; where the engine is the cache's, removes it and returns OSPREY_STALE. */
 osprey_status osprey__engine_found_damaged(const osprey__engine *engine, osprey_status status,
                                            osprey_error *error);
 

@@ -2,6 +2,7 @@
 /* osprey inspect, bench and cache, and --max-resident. */
 #include "cli/run_cli.h"
 #include "cmocka_all.h"
+#include "format/engine_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,6 +256,63 @@ static void test_cache(void **state)
     assert_int_equal(access(mine, F_OK), 0);
 }
 
+/* A byte in that section of the only engine in the cache. */
+static void damage_cached(const char *section)
+{
+    cli_run run = run_cli("cache", "--json");
+    assert_int_equal(cli_line_count(&run), 1);
+    json_t *entry = cli_json_line(&run, 0);
+    const char *path = json_string_value(json_object_get(entry, "file"));
+    size_t length;
+    char *bytes = read_file(path, &length);
+    osprey__engine_file file;
+    assert_int_equal(osprey__engine_file_parse(bytes, length, path, &file, NULL), OSPREY_OK);
+    const osprey__engine_section *found = osprey__engine_file_find(&file, section);
+    assert_non_null(found);
+    bytes[(const char *)found->bytes - bytes + (ptrdiff_t)found->length / 2] ^= 4;
+    write_file(path, bytes, length);
+    free(bytes);
+    json_decref(entry);
+    cli_run_free(&run);
+}
+
+/* Found by the first run, mended before anything is printed. */
+static void test_a_damaged_cache(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *section;
+        const char *arguments[6];
+    } cases[] = {
+        {"image.weights", {"embed", PICTURE}},
+        {"text.weights", {"embed", "--text", "a cat", "--format", "csv"}},
+        {"text.constants", {"classify", "--labels", "cat,dog", PICTURE, "--json"}},
+        {"image.weights", {"classify", "--labels", "cat,dog", PICTURE}},
+    };
+    cli_run run = run_cli("cache", "--clear");
+    cli_run_free(&run);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const *a = cases[i].arguments;
+        cli_run wanted = run_cli(a[0], "-m", MODEL, a[1], a[2], a[3], a[4]);
+        assert_string_equal(wanted.err, "");
+        damage_cached(cases[i].section);
+        run = run_cli(a[0], "-m", MODEL, a[1], a[2], a[3], a[4]);
+        assert_non_null(strstr(run.err, "damaged, and has been removed; compiling the model anew"));
+        assert_null(strchr(strchr(run.err, '\n') + 1, '\n'));
+        assert_same_cli_output(wanted, run);
+    }
+    damage_cached("image.weights");
+    damage_cached("text.weights");
+    run = run_cli("bench", "-m", MODEL, "--batch", "1");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(cli_line_count(&run), 3);
+    assert_non_null(strstr(run.err, "compiling the model anew"));
+    cli_run_free(&run);
+    run = run_cli("cache", "--json");
+    assert_int_equal(cli_line_count(&run), 1);
+    cli_run_free(&run);
+}
+
 /* "0 engines" is said of a cache that was looked at. */
 static void test_cache_that_cannot_be(void **state)
 {
@@ -292,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_bench_tells_exceptions),
         cmocka_unit_test(test_the_least_that_is_named),
         cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_a_damaged_cache),
         cmocka_unit_test(test_cache_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

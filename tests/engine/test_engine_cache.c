@@ -177,7 +177,7 @@ static void test_what_a_run_finds_damaged_is_removed(void **state)
     const osprey__engine_section *weights = osprey__engine_file_find(&file, "image.weights");
     bytes[weights->bytes - bytes + (ptrdiff_t)weights->length / 2] ^= 1;
     assert_int_equal(osprey__file_write(entry, bytes, length, NULL), OSPREY_OK);
-    assert_int_equal(run_cached(path, &error), OSPREY_FORMAT);
+    assert_int_equal(run_cached(path, &error), OSPREY_STALE);
     assert_string_equal(error.subject, entry);
     assert_non_null(strstr(error.message, "removed"));
     assert_int_equal(entries(), 0);
