@@ -194,11 +194,49 @@ static void run_linear(const osprey__run *run, const osprey__step *step, size_t 
     run_tasks(&s);
 }
 
+/* A group's share of a block of rows, prepared and multiplied. */
+static void group_task(void *context, size_t task, size_t thread)
+{
+    const split *s = context;
+    const osprey__gemm_kernel *gemm = s->step->gemm;
+    const size_t group = task % s->step->groups, k = s->whole.k, n = s->whole.n;
+    const size_t first = task / s->step->groups * OSPREY__BLOCK_ROWS;
+    osprey__gemm_args args = s->whole;
+    osprey__gemm_input part = s->input;
+    float *rows = s->run->scratch + thread * s->run->scratch_floats;
+    args.m = part.m = osprey__smaller(OSPREY__BLOCK_ROWS, s->whole.m - first);
+    part.x =
+        (const char *)part.x + first * part.stride + group * k * osprey__dtype_bytes(part.dtype);
+    gemm->prepare(&part, rows);
+    args.a = rows;
+    args.packed = (const char *)args.packed + group * osprey__gemm_packed_bytes(gemm, n, k);
+    if (args.bias) args.bias += group * n;
+    if (args.residual) args.residual += first * args.ldc + group * n;
+    args.c = result_at(&args, first * args.ldc + group * n);
+    gemm->run(&args);
+}
+
+static void run_groups(const osprey__run *run, const osprey__step *step, size_t m)
+{
+    const osprey__value_id id = step->node->inputs[0];
+    const osprey__row_form *form = &run->plan->placements[id].form;
+    split s = begin(run, step, m);
+    s.input.dtype = form->dtype;
+    s.input.x = osprey__run_value(run, id);
+    s.input.stride = form->stride;
+    osprey__thread_pool_run(run->pool, step->groups * osprey__divide_up(m, OSPREY__BLOCK_ROWS),
+                            group_task, &s);
+}
+
 void osprey__cpu_linear(const osprey__run *run, const osprey__step *step)
 {
     const osprey__value *x = &run->plan->graph->values[step->node->inputs[0]];
     size_t elements = osprey__value_elements(x, run->sequences, run->tokens);
-    run_linear(run, step, elements / step->in_channels);
+    size_t rows = elements / (step->groups * step->in_channels);
+    if (step->groups > 1)
+        run_groups(run, step, rows);
+    else
+        run_linear(run, step, rows);
 }
 
 /* The product's kernel reads the map itself: where patches overlap, their elements are then not

@@ -22,7 +22,12 @@ static size_t group_width(const osprey__graph *graph, const osprey__node *node)
     if (producer == SIZE_MAX) return 0;
     const osprey__node *before = &graph->nodes[producer];
     if (before->op == OSPREY__OP_ATTENTION) return before->attributes.head_dim;
-    return before->op == OSPREY__OP_LINEAR && before->attributes.activation ? 1 : 0;
+    if (before->op != OSPREY__OP_LINEAR) return 0;
+    /* What has become of an attention with one query. */
+    const osprey__shape *shape = &graph->values[before->output].shape;
+    const size_t groups = osprey__linear_groups(before);
+    if (groups > 1) return shape->dims[shape->rank - 1] / groups;
+    return before->attributes.activation ? 1 : 0;
 }
 
 static osprey_status add_activity(osprey__activities *activities, const char *weight, size_t groups,

@@ -120,10 +120,11 @@ size_t osprey__tuner_splits(osprey_tuning_effort effort, const osprey__gemm_kern
     return list.count;
 }
 
-/* Products whose tasks the choices decide: not convolutions that gather for each task anew. */
+/* Products whose tasks the choices decide: not convolutions that gather for each task anew,
+ * nor linears in groups, each of which is a task. */
 static bool is_tuned(const osprey__step *step)
 {
-    return step->gemm &&
+    return step->gemm && step->groups == 1 &&
            (step->node->op == OSPREY__OP_LINEAR || osprey__conv_is_pointwise(&step->conv) ||
             osprey__conv_is_patches(&step->conv));
 }

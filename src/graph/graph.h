@@ -54,7 +54,8 @@ typedef struct osprey__value {
 
 /* Name in dumps, inputs (optional ones in brackets), what it computes. */
 #define OSPREY__OP_MAP(X)                                                                          \
-    X(LINEAR, "linear")             /* x, weight [out][in], [bias], [residual] */                  \
+    X(LINEAR, "linear")             /* x, weight [out][in], [bias], [residual]; in `groups` each   \
+                                       share of the outputs is made of its share of x */           \
     X(CONV2D, "conv2d")             /* x, weight [out][in][ky][kx], [bias], [residual] */          \
     X(DEPTHWISE, "depthwise")       /* x [h][w][c], filter [m][ky][kx][c], bias [m * c]: channel   \
                                        i * m + j of the result is that of x's channel i and the    \
@@ -104,13 +105,15 @@ typedef struct osprey__attributes {
                                       a text is its last, which sees all */
     size_t stride;                 /* conv2d, depthwise, max_pool */
     size_t padding, padding_after; /* the same: rows above and columns left, rows below and right */
-    size_t groups;              /* group_norm: of channels that have mean and variance together */
-    bool planar;                /* conv2d: x is [c][h][w] */
-    size_t size;                /* average_pool, max_pool */
-    size_t start, count;        /* slice; token_match: count */
-    osprey__shape shape;        /* reshape */
-    osprey_precision precision; /* linear, conv2d: set after the passes */
-    float input_range;          /* linear, conv2d: calibrated largest magnitude of x; 0: none */
+    size_t groups;                 /* group_norm: of channels that have mean and variance together;
+                                      linear: 0 or 1 is all, else the weight is [groups * out][in],
+                                      transposed [groups * in][out] */
+    bool planar;                   /* conv2d: x is [c][h][w] */
+    size_t size;                   /* average_pool, max_pool */
+    size_t start, count;           /* slice; token_match: count */
+    osprey__shape shape;           /* reshape */
+    osprey_precision precision;    /* linear, conv2d: set after the passes */
+    float input_range;             /* linear, conv2d: calibrated largest magnitude of x; 0: none */
 } osprey__attributes;
 
 typedef struct osprey__node {
@@ -181,6 +184,12 @@ osprey_status osprey__graph_verify(const osprey__graph *graph, osprey_error *err
 osprey_status osprey__graph_dump(const osprey__graph *graph, char **text, osprey_error *error);
 
 const char *osprey__op_name(osprey__op op);
+
+/* The groups of a linear, at least 1. */
+static inline size_t osprey__linear_groups(const osprey__node *node)
+{
+    return node->attributes.groups ? node->attributes.groups : 1;
+}
 
 /* Elements of one slice of the leading extent. */
 size_t osprey__shape_elements(const osprey__shape *shape);

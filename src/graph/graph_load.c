@@ -234,9 +234,8 @@ static osprey_status check_node(const loading *in, const osprey__node *node)
     OSPREY_TRY(check_elements(in, &output->shape, OSPREY__COMPUTED_ELEMENTS_MAX));
     if (node->op != OSPREY__OP_ATTENTION) return OSPREY_OK;
     const osprey__shape *q = &values[node->inputs[0]].shape, *k = &values[node->inputs[1]].shape;
-    if (k->extent == OSPREY__PER_SEQUENCE &&
-        (q->dims[0] > k->dims[0] || (node->attributes.causal && q->dims[0] != k->dims[0])))
-        return damaged(in, "attention has more queries than keys");
+    if (k->extent == OSPREY__PER_SEQUENCE && node->attributes.causal && q->dims[0] != k->dims[0])
+        return damaged(in, "causal attention has other queries than keys");
     return OSPREY_OK;
 }
 

@@ -43,11 +43,14 @@ static osprey_status infer_linear(const inference *in, osprey__shape *out)
 {
     const osprey__shape *x = input(in, 0), *weight = input(in, 1);
     if (x->rank < 1 || weight->rank != 2) return wrong(in, "the weight is no matrix");
-    bool transposed = in->node->attributes.transposed;
-    if (weight->dims[transposed ? 0 : 1] != x->dims[x->rank - 1])
+    const bool transposed = in->node->attributes.transposed;
+    const size_t groups = osprey__linear_groups(in->node);
+    if (weight->dims[0] % groups != 0) return wrong(in, "the weight is not one for each group");
+    const size_t inputs = transposed ? weight->dims[0] : weight->dims[1] * groups;
+    if (inputs != x->dims[x->rank - 1])
         return wrong(in, "the weight's inputs are not the width of x");
     *out = *x;
-    out->dims[x->rank - 1] = weight->dims[transposed ? 1 : 0];
+    out->dims[x->rank - 1] = transposed ? weight->dims[1] * groups : weight->dims[0];
     return check_epilogue(in, out->dims[x->rank - 1], out);
 }
 

@@ -112,6 +112,9 @@ static bool takes_merged_rows(const merging *m, const osprey__node *node)
         return true;
     case OSPREY__OP_SLICE:
         return node->attributes.start == 0 && node->attributes.count == 1;
+    case OSPREY__OP_RESHAPE:
+        /* Its rows are queries, not tokens. */
+        return node->inputs[0] == m->attention.output && !m->is_open;
     default:
         return false;
     }
@@ -135,7 +138,10 @@ static osprey_status visit(merging *m, size_t index)
         size_t rows = rows_of(m, node->inputs[1]);
         node->inputs[3] = m->sizes;
         m->attention = *node;
-        m->is_open = rows && rows == rows_of(m, node->inputs[0]);
+        /* Where keys are values, as move_projections leaves them, queries are heads. */
+        bool of_heads = node->inputs[1] == node->inputs[2] &&
+                        node->attributes.columns[1] == node->attributes.columns[2];
+        m->is_open = rows && rows == rows_of(m, node->inputs[0]) && !of_heads;
     }
     osprey__shape shape;
     OSPREY_TRY(osprey__graph_infer_shape(graph, node, &shape, m->error));

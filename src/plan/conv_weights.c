@@ -35,7 +35,8 @@ static size_t tap_bytes(const osprey__step *step)
 size_t osprey__step_packed_bytes(const osprey__step *step)
 {
     if (step->winograd) return OSPREY__WINOGRAD_TAPS * tap_bytes(step);
-    return osprey__gemm_packed_bytes(step->gemm, step->out_channels, step->in_channels);
+    return step->groups *
+           osprey__gemm_packed_bytes(step->gemm, step->out_channels, step->in_channels);
 }
 
 /* Published filters are [out][in][ky][kx]; gathered rows are [ky][kx][in]. */

@@ -29,11 +29,13 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     if (is_product(node)) step->gemm = &plan->kernels->gemm[a->precision];
     if (node->op == OSPREY__OP_LINEAR) {
         const osprey__shape *weight = &values[node->inputs[1]].shape;
-        step->out_channels = weight->dims[a->transposed ? 1 : 0];
-        step->in_channels = weight->dims[a->transposed ? 0 : 1];
+        step->groups = osprey__linear_groups(node);
+        step->out_channels = a->transposed ? weight->dims[1] : weight->dims[0] / step->groups;
+        step->in_channels = a->transposed ? weight->dims[0] / step->groups : weight->dims[1];
     } else if (node->op == OSPREY__OP_CONV2D) {
         const osprey__shape *weight = &values[node->inputs[1]].shape;
         const osprey__shape *out = &values[node->output].shape;
+        step->groups = 1;
         step->out_channels = weight->dims[0];
         step->in_channels = weight->dims[1] * weight->dims[2] * weight->dims[3];
         step->conv = (osprey__conv_shape){
@@ -78,8 +80,9 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     } else if (node->op == OSPREY__OP_ATTENTION) {
         const osprey__shape *k = &values[node->inputs[1]].shape;
         if (a->head_dim > plan->largest_head_dim) plan->largest_head_dim = a->head_dim;
-        if (k->extent == OSPREY__PER_SEQUENCE && k->dims[0] > plan->largest_sequence)
-            plan->largest_sequence = k->dims[0];
+        size_t rows = x->dims[0] > k->dims[0] ? x->dims[0] : k->dims[0];
+        if (k->extent == OSPREY__PER_SEQUENCE && rows > plan->largest_sequence)
+            plan->largest_sequence = rows;
         if (k->extent == OSPREY__PER_TOKEN && !a->causal) plan->sees_ahead = true;
     } else if (node->op == OSPREY__OP_MEAN) {
         if (x->extent == OSPREY__PER_TOKEN) plan->sees_ahead = true;
@@ -106,12 +109,15 @@ static osprey_status pack_weight(const osprey__plan *plan, const osprey__step *s
     size_t n = step->out_channels, k = step->in_channels;
     float *copy;
     const float *floats = read_floats(weight, &copy);
-    if (!floats) return osprey__fail_memory(error, n * k * sizeof *floats);
+    if (!floats) return osprey__fail_memory(error, step->groups * n * k * sizeof *floats);
     const osprey__gemm_kernel *gemm = step->gemm;
     osprey_status status = OSPREY_OK;
     if (step->node->op == OSPREY__OP_LINEAR) {
-        bool transposed = step->node->attributes.transposed;
-        gemm->pack(gemm, n, k, floats, transposed ? 1 : k, transposed ? n : 1, place);
+        const bool transposed = step->node->attributes.transposed;
+        const size_t group_bytes = osprey__gemm_packed_bytes(gemm, n, k);
+        for (size_t group = 0; group < step->groups; group++)
+            gemm->pack(gemm, n, k, floats + group * n * k, transposed ? 1 : k, transposed ? n : 1,
+                       (char *)place + group * group_bytes);
     } else {
         status = osprey__pack_filters(step, floats, place, error);
     }

@@ -42,7 +42,8 @@ typedef struct osprey__step {
     bool winograd;                   /* conv2d: by kernels/winograd.h, 16 packed weights */
     osprey__conv_shape conv;         /* conv2d, depthwise, max_pool; average_pool (height, width,
                                         channels) */
-    size_t out_channels;             /* linear, conv2d */
+    size_t groups;                   /* linear, conv2d: products side by side, mostly 1, */
+    size_t out_channels;             /* and of each: linear, conv2d */
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */
     float input_range;               /* int8, int4: as osprey__gemm_input has it */
     /* Products: tuned for the plan's tuned_threads, by rising m; osprey__step_split picks one. */

@@ -26,7 +26,8 @@ static readers readers_of(const osprey__plan *plan, osprey__value_id value)
         for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
             if (step->node->inputs[i] != value) continue;
             if (step->node->op != OSPREY__OP_LINEAR || i != 0) return (readers){0};
-            differ = differ || (r.kernel && r.kernel != step->gemm);
+            /* A group's share of a row is prepared by itself. */
+            differ = differ || step->groups > 1 || (r.kernel && r.kernel != step->gemm);
             r.kernel = step->gemm;
             r.round = r.round && rounds(step);
         }
@@ -128,7 +129,7 @@ void osprey__find_prepared_rows(osprey__plan *plan)
         plan->placements[v].prepared_row_bytes = 0;
     for (size_t s = 0; s < plan->step_count; s++) {
         const osprey__step *step = &plan->steps[s];
-        if (!step->gemm || step->winograd) continue;
+        if (!step->gemm || step->winograd || step->groups > 1) continue;
         osprey__value_id x = step->node->inputs[0];
         const osprey__row_form *form = &plan->placements[x].form;
         if (step->node->op == OSPREY__OP_CONV2D && !osprey__conv_is_pointwise(&step->conv)) {

@@ -120,7 +120,7 @@ static void test_every_precision_is_measured(void **state)
         assert_int_equal(report->text.count, 80);
         assert_true(report->image.mean >= report->image.least);
         assert_true(fabs(report->image.least - least_image_cosine(model, &options)) < 1e-6);
-        assert_int_equal(report->layer_count, 21);
+        assert_int_equal(report->layer_count, 22);
         for (size_t i = 0; i < report->layer_count; i++) {
             const osprey_layer_loss *layer = &report->layers[i];
             if (i) assert_true(layer->own_cosine >= report->layers[i - 1].own_cosine);

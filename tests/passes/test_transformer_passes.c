@@ -243,6 +243,101 @@ static void test_attention_columns_are_checked(void **state)
     osprey__graph_free(graph);
 }
 
+static osprey__graph *transposed_pooled_block(void)
+{
+    osprey__graph *graph = pooled_image_block();
+    for (size_t i = 1; i < 4; i++) graph->nodes[i].attributes.transposed = true;
+    graph->nodes[3].inputs[2] = OSPREY__NO_VALUE;
+    return graph;
+}
+
+/* A query that was learned. */
+static osprey__graph *constant_query_block(void)
+{
+    osprey__graph *graph = image_block();
+    const size_t row[] = {1, WIDTH};
+    graph->nodes[3].inputs[0] = random_constant(graph, "probe", 2, row);
+    osprey__graph_remove_node(graph, 0);
+    graph->values[graph->output].shape.dims[0] = 1;
+    return graph;
+}
+
+static void test_one_query_takes_the_weights_of_keys(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_image_block();
+    assert_int_equal(osprey__move_projections(graph, NULL), OSPREY_OK);
+    assert_int_equal(osprey__graph_verify(graph, NULL), OSPREY_OK);
+    assert_dump(
+        graph,
+        "graph test\n"
+        "%x = input F32 : [sequence 3 4]\n"
+        "%one = slice(%x) rows=0+1 : [sequence 1 4]\n"
+        "%q = linear(%one, \"wq\", bias=\"bq\") : [sequence 1 4]\n"
+        "%mixed.query = linear(%q, \"wk\") transposed groups=2 : [sequence 1 8]\n"
+        "%mixed.queries = reshape(%mixed.query) : [sequence 2 4]\n"
+        "%mixed.means = attention(%mixed.queries, %x, %x) heads=1 scale=0.7 : [sequence 2 4]\n"
+        "%mixed.mean = reshape(%mixed.means) : [sequence 1 8]\n"
+        "%mixed = linear(%mixed.mean, \"wv\", bias=\"bv\") groups=2 : [sequence 1 4]\n"
+        "output %mixed\n");
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(pooled_image_block, osprey__move_projections);
+    assert_pass_keeps_function(transposed_pooled_block, osprey__move_projections);
+}
+
+static void test_a_constant_query_is_multiplied_at_once(void **state)
+{
+    (void)state;
+    osprey__graph *graph = constant_query_block();
+    assert_int_equal(osprey__move_projections(graph, NULL), OSPREY_OK);
+    assert_int_equal(osprey__graph_verify(graph, NULL), OSPREY_OK);
+    assert_dump(graph, "graph test\n"
+                       "%x = input F32 : [sequence 3 4]\n"
+                       "%mixed.means = attention(\"mixed.queries\", %x, %x) heads=1 scale=0.7"
+                       " : [sequence 2 4]\n"
+                       "%mixed.mean = reshape(%mixed.means) : [sequence 1 8]\n"
+                       "%mixed = linear(%mixed.mean, \"wv\", bias=\"bv\") groups=2"
+                       " : [sequence 1 4]\n"
+                       "output %mixed\n");
+    osprey__graph_free(graph);
+    assert_pass_keeps_function(constant_query_block, osprey__move_projections);
+}
+
+/* All rows ask; or the keys are a text's; or something else reads them too. */
+static void test_other_attention_keeps_its_keys(void **state)
+{
+    (void)state;
+    osprey__graph *(*const builders[])(void) = {image_block, text_block, pooled_text_block};
+    for (size_t i = 0; i < 3; i++) {
+        osprey__graph *graph = builders[i]();
+        size_t nodes = graph->node_count;
+        assert_int_equal(osprey__move_projections(graph, NULL), OSPREY_OK);
+        assert_int_equal(graph->node_count, nodes);
+        osprey__graph_free(graph);
+    }
+    osprey__graph *graph = pooled_image_block();
+    graph->nodes[4].inputs[2] = graph->nodes[4].inputs[1];
+    assert_int_equal(osprey__move_projections(graph, NULL), OSPREY_OK);
+    assert_int_equal(graph->node_count, 5);
+    osprey__graph_free(graph);
+}
+
+static void test_groups_are_checked(void **state)
+{
+    (void)state;
+    osprey__graph *graph = pooled_image_block();
+    assert_int_equal(osprey__move_projections(graph, NULL), OSPREY_OK);
+    osprey_error error;
+    osprey__node *last = &graph->nodes[graph->node_count - 1];
+    last->attributes.groups = 3;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "not one for each group"));
+    last->attributes.groups = 4;
+    assert_int_equal(osprey__graph_verify(graph, &error), OSPREY_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "not the width of x"));
+    osprey__graph_free(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +348,10 @@ int main(void)
         cmocka_unit_test(test_kv_become_one_linear),
         cmocka_unit_test(test_qkv_of_other_forms),
         cmocka_unit_test(test_attention_columns_are_checked),
+        cmocka_unit_test(test_one_query_takes_the_weights_of_keys),
+        cmocka_unit_test(test_a_constant_query_is_multiplied_at_once),
+        cmocka_unit_test(test_other_attention_keeps_its_keys),
+        cmocka_unit_test(test_groups_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
