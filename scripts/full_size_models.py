@@ -58,6 +58,8 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "mobileclip2-s2": "MobileCLIP2-S2", "mobileclip2-s3": "MobileCLIP2-S3",
             "mobileclip2-s4": "MobileCLIP2-S4", "mobileclip2-b": "MobileCLIP2-B",
             "mobileclip2-l-14": "MobileCLIP2-L-14",
+            "openclip-convnext-base-w": "convnext_base_w",
+            "openclip-convnext-large-d": "convnext_large_d",
             "openclip-siglip-b-16": "ViT-B-16-SigLIP",
             "openclip-siglip-b-16-384": "ViT-B-16-SigLIP-384",
             "openclip-siglip-so400m-14": "ViT-SO400M-14-SigLIP",

@@ -63,17 +63,18 @@ OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 /* The shape of one tower. Fields that an architecture does not have are 0. */
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "eva",
-                                 "conv_stem_vit", "fastvit", "clip_text", "bert" or
-                                 "siglip_text"; static storage */
+                                 "conv_stem_vit", "fastvit", "convnext", "clip_text",
+                                 "bert" or "siglip_text"; static storage */
     uint64_t parameters;      /* elements of the tensors that the tower uses */
-    size_t width;             /* of the residual stream; a ResNet's or FastViT's first stage */
-    size_t layers;            /* transformer blocks; a ResNet's bottlenecks in all stages */
+    size_t width;             /* of the residual stream; the first stage's of a tower in stages */
+    size_t layers;            /* blocks; a ResNet's bottlenecks; of all stages */
     size_t heads;
-    size_t mlp_width;                       /* a Mixer's over the channels, */
+    size_t mlp_width;                       /* the first stage's; a Mixer's over the channels, */
     size_t token_mlp_width;                 /* and over the tokens */
     size_t patch_size;                      /* a hybrid's: of its ResNet's feature map */
     size_t stage_layers[OSPREY_STAGES_MAX]; /* bottlenecks of each stage of a ResNet, also of a
-                                               hybrid's; blocks of a FastViT's */
+                                               hybrid's; blocks of a FastViT's, or of a
+                                               ConvNeXt's */
     osprey_activation activation;
 } osprey_tower_info;
 

@@ -41,6 +41,7 @@ typedef enum osprey__image_kind {
                                     timm has it */
     OSPREY__IMAGE_FASTVIT,       /* MobileCLIP's: convolutions, and attention in the last stages, as
                                     timm has it */
+    OSPREY__IMAGE_CONVNEXT,      /* convolutions alone, as timm has it, and OpenCLIP's projection */
 } osprey__image_kind;
 
 typedef enum osprey__text_kind {
@@ -68,12 +69,12 @@ typedef struct osprey__image_config {
     size_t layers; /* blocks; a ResNet's bottlenecks in all stages; 0: the model
                       has no image tower, and the rest is 0 too */
     size_t stage_layers[OSPREY_STAGES_MAX]; /* ResNet, also a hybrid's: bottlenecks of each stage;
-                                               FastViT: blocks */
+                                               FastViT, ConvNeXt: blocks */
     size_t stem_width; /* hybrid: of the ResNet's first convolution; of a convolutional stem's */
-    size_t heads;      /* ResNet: of the attention pool; 0 in a Mixer */
-    size_t mlp_width;  /* 0 in a ResNet; a Mixer's over channels */
+    size_t heads;      /* ResNet: of the attention pool; 0 in a Mixer or a ConvNeXt */
+    size_t mlp_width;  /* 0 in a ResNet; a Mixer's over channels; ConvNeXt: of the first stage */
     size_t token_mlp_width; /* Mixer: of the MLP over tokens */
-    size_t patch_size;      /* 0 in a ResNet; a hybrid's on the feature map */
+    size_t patch_size;      /* 0 in a ResNet or ConvNeXt; a hybrid's on the feature map */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet, and where a FastViT has batch norms alone */
     bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
@@ -83,6 +84,7 @@ typedef struct osprey__image_config {
     bool has_pre_logits;   /* ViT of vision_transformer's: a layer with tanh behind the pooling,
                               to the embedding's width */
     bool branch_norm;      /* EVA: norms stand behind attention and MLP, before the additions */
+    bool mlp_projected;    /* ConvNeXt: an MLP leads to the embedding, not a matrix */
     size_t rotary_side;    /* EVA: patches along a side that the angles by which queries and keys
                               are turned are meant for; 0: they are not turned */
 } osprey__image_config;

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "format/config_values.h"
+#include "model/convnext_weights.h"
 #include "model/eva_weights.h"
 #include "model/mobile_weights.h"
 #include "model/shape_reader.h"
@@ -60,15 +61,16 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     };
     size_t count;
     const osprey__tensor *tensors = osprey__weights_tensors(weights, &count);
-    const bool known = is_named || osprey__is_eva(weights) || osprey__is_mobile(weights);
+    const bool known = is_named || osprey__is_eva(weights) || osprey__is_mobile(weights) ||
+                       osprey__is_convnext(weights);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = known; k < sizeof others / sizeof *others; k++) {
             if (strncmp(tensors[i].name, others[k].prefix, strlen(others[k].prefix)) == 0)
                 return osprey__fail(
                     error, OSPREY_UNSUPPORTED, file,
                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
-                    "has CLIP's own ViT, ResNet and text transformer, those of EVA and MobileCLIP, "
-                    "and SigLIP's, which --arch names",
+                    "has CLIP's own ViT, ResNet and text transformer, those of EVA, MobileCLIP and "
+                    "ConvNeXt, and SigLIP's, which --arch names",
                     tensors[i].name, others[k].family);
         }
     }
@@ -187,6 +189,8 @@ static osprey_status read_shapes(const bare_file *r, osprey__model_config *confi
         OSPREY_TRY(osprey__eva_shapes(&r->shapes, image));
     else if (osprey__is_mobile(r->shapes.weights))
         OSPREY_TRY(osprey__mobile_shapes(&r->shapes, image));
+    else if (osprey__is_convnext(r->shapes.weights))
+        OSPREY_TRY(osprey__convnext_shapes(&r->shapes, image));
     else
         OSPREY_TRY(has(r->shapes.weights, "visual.proj") ? read_vit(r, image)
                                                          : read_resnet(r, image));
@@ -224,11 +228,11 @@ static osprey_status find_config(const bare_file *r, osprey__model_config *confi
 {
     const char *format = osprey__weight_format_name(osprey__weights_format(r->shapes.weights));
     OSPREY_TRY(read_shapes(r, config));
-    if (is_openai(r->shapes.weights)) {
+    if (is_openai(r->shapes.weights) && config->image.image_height) {
         *reason = "names and shapes, as OpenAI's own loader";
         return complete_openai(r, config);
     }
-    const osprey__zoo_entry *entry = osprey__zoo_fit(config);
+    const osprey__zoo_entry *entry = osprey__zoo_fit(config, NULL), *other = entry;
     if (!entry)
         return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
                             "%s with the names of OpenCLIP, but with the shapes of none of its "
@@ -240,6 +244,13 @@ static osprey_status find_config(const bare_file *r, osprey__model_config *confi
                             "%s with the names of OpenCLIP; its shapes fit %s and %s, which differ "
                             "in the activation: name one with --arch",
                             format, entry->gelu_name, entry->quick_name);
+    while (other && other->config.image.image_height == entry->config.image.image_height)
+        other = osprey__zoo_fit(config, other);
+    if (other)
+        return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,
+                            "%s with the names of OpenCLIP; its shapes fit %s and %s, which differ "
+                            "in the size of images: name one with --arch",
+                            format, entry->gelu_name, other->gelu_name);
     *config = osprey__zoo_config(entry, false);
     *reason = "shapes, which one published architecture has";
     return OSPREY_OK;

@@ -204,34 +204,6 @@ static osprey__value_id build_rep_mixer(osprey__tower_builder *b, const char *bl
                                   shape.size / 2, x);
 }
 
-/* Weight and bias of `out` rows, each times its layer scale; the weight's published rank is 2, or 4
- * of a filter. */
-static osprey__value_id build_scaled_linear(osprey__tower_builder *b, const char *prefix,
-                                            const char *scale, size_t rank, size_t in, size_t out,
-                                            osprey__value_id x)
-{
-    osprey__tensor_name weight_name = in_block(prefix, "weight"),
-                        bias_name = in_block(prefix, "bias");
-    const size_t dims[] = {out, in, 1, 1};
-    osprey__value_id inputs[] = {x, OSPREY__NO_VALUE, OSPREY__NO_VALUE};
-    float *gamma = osprey__build_floats(b, scale, 3, (size_t[]){out, 1, 1});
-    float *weight = gamma ? osprey__build_floats(b, weight_name.text, rank, dims) : NULL;
-    float *bias = weight ? osprey__build_floats(b, bias_name.text, 1, &out) : NULL;
-    float *to;
-    if (bias) {
-        inputs[1] = osprey__graph_new_constant(b->graph, weight_name.text, 2, dims, &to);
-        for (size_t i = 0; inputs[1] != OSPREY__NO_VALUE && i < out * in; i++)
-            to[i] = weight[i] * gamma[i / in];
-        inputs[2] = osprey__graph_new_constant(b->graph, bias_name.text, 1, &out, &to);
-        for (size_t o = 0; inputs[2] != OSPREY__NO_VALUE && o < out; o++)
-            to[o] = bias[o] * gamma[o];
-    }
-    osprey__free(bias);
-    osprey__free(weight);
-    osprey__free(gamma);
-    return osprey__graph_node(b->graph, OSPREY__OP_LINEAR, prefix, inputs, 3, NULL);
-}
-
 static osprey__value_id build_mlp(osprey__tower_builder *b, const char *block, const char *scale,
                                   osprey__value_id x)
 {
@@ -247,8 +219,15 @@ static osprey__value_id build_mlp(osprey__tower_builder *b, const char *block, c
                                                 shape.stride, shape.size / 2, x);
     y = build_pointwise(b, mlp.text, "fc1.", channels, hidden, y);
     y = build_gelu(b, mlp.text, y);
-    y = build_scaled_linear(b, in_block(mlp.text, "fc2.").text, in_block(block, scale).text, 4,
-                            hidden, channels, y);
+    y = osprey__build_scaled_linear(
+        b,
+        &(osprey__scaled_linear){.prefix = in_block(mlp.text, "fc2.").text,
+                                 .scale = in_block(block, scale).text,
+                                 .weight_rank = 4,
+                                 .scale_rank = 3,
+                                 .in = hidden,
+                                 .out = channels},
+        y);
     return build_add(b, block, "mlp.add", y, x);
 }
 
@@ -327,8 +306,15 @@ static osprey__value_id build_attention(osprey__tower_builder *b, const char *bl
     osprey__value_id y =
         osprey__graph_node(b->graph, OSPREY__OP_ATTENTION, in_block(mixer.text, "attention").text,
                            qkv, 3, &attributes);
-    y = build_scaled_linear(b, in_block(mixer.text, "proj.").text,
-                            in_block(block, "layer_scale_1.gamma").text, 2, width, width, y);
+    y = osprey__build_scaled_linear(
+        b,
+        &(osprey__scaled_linear){.prefix = in_block(mixer.text, "proj.").text,
+                                 .scale = in_block(block, "layer_scale_1.gamma").text,
+                                 .weight_rank = 2,
+                                 .scale_rank = 3,
+                                 .in = width,
+                                 .out = width},
+        y);
     y = build_add(b, block, "attention.add", y, x);
     return build_reshape(b, block, "map", as_map, y);
 }

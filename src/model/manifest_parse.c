@@ -189,12 +189,13 @@ static osprey_status check_image(const parsing *p, const osprey__model_config *c
 {
     const osprey__image_config *image = &config->image;
     const bool has_tower = image->layers > 0;
+    const bool attends =
+        image->kind != OSPREY__IMAGE_MIXER && image->kind != OSPREY__IMAGE_CONVNEXT;
     if (!has_tower && !config->text.layers) return damaged(p, "image_layers");
     if ((image->image_height > 0) != has_tower) return damaged(p, "image_height");
     if ((image->image_width > 0) != has_tower) return damaged(p, "image_width");
     if ((image->width > 0) != has_tower) return damaged(p, "image_tower_width");
-    if ((image->heads > 0) != (has_tower && image->kind != OSPREY__IMAGE_MIXER))
-        return damaged(p, "image_heads");
+    if ((image->heads > 0) != (has_tower && attends)) return damaged(p, "image_heads");
     return OSPREY_OK;
 }
 

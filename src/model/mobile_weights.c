@@ -4,24 +4,11 @@
 #include "base/status.h"
 #include "model/timm_trunks.h"
 
-#include <stdio.h>
-
 #define TRUNK OSPREY__MOBILE_TRUNK
 #define STEM  TRUNK "patch_embed.backbone."
 #define PATCH TRUNK "patch_embed.proj.weight"
 
 #define FASTVIT_IMAGE 256 /* pixels along a side, of every published one */
-
-/* The sides are those of whole patches, or positions of the last stage. */
-static osprey_status check_size(const osprey__model_config *config, size_t cell,
-                                osprey_error *error)
-{
-    const osprey__image_config *image = &config->image;
-    if (image->image_height % cell == 0 && image->image_width % cell == 0) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_FORMAT, config->file,
-                        "\"image_size\" is %zu x %zu; multiples of %zu would be right for %s",
-                        image->image_height, image->image_width, cell, config->trunk.name);
-}
 
 /* Of a FastViT, with as many blocks in each stage as are there. */
 static osprey_status read_stages(const osprey__shape_reader *shapes, size_t stages,
@@ -33,12 +20,8 @@ static osprey_status read_stages(const osprey__shape_reader *shapes, size_t stag
     OSPREY_TRY(osprey__shape_dim(shapes, stem, 4, 0, widest, &image->width));
     OSPREY_TRY(osprey__shape_dim(shapes, TRUNK "stages.0.blocks.0.mlp.fc1.weight", 4, 0, widest,
                                  &image->mlp_width));
-    for (size_t stage = 0; stage < stages; stage++) {
-        char prefix[64];
-        snprintf(prefix, sizeof prefix, TRUNK "stages.%zu.blocks.", stage);
-        image->stage_layers[stage] = osprey__shape_blocks(shapes, prefix, 0, ".mlp.fc1.weight");
-        image->layers += image->stage_layers[stage];
-    }
+    image->layers = osprey__shape_stages(shapes, TRUNK "stages.", ".mlp.fc1.weight", stages,
+                                         image->stage_layers);
     return OSPREY_OK;
 }
 
@@ -47,7 +30,7 @@ osprey_status osprey__read_fastvit(const osprey__shape_reader *shapes,
 {
     osprey__image_config *image = &config->image;
     OSPREY_TRY(osprey__timm_check_use(config, "avg", "", shapes->error));
-    OSPREY_TRY(check_size(config, osprey__fastvit_cell(entry->stages), shapes->error));
+    OSPREY_TRY(osprey__timm_check_size(config, osprey__fastvit_cell(entry->stages), shapes->error));
     *image = (osprey__image_config){.kind = OSPREY__IMAGE_FASTVIT,
                                     .image_height = image->image_height,
                                     .image_width = image->image_width,
@@ -96,7 +79,8 @@ osprey_status osprey__read_conv_stem_vit(const osprey__shape_reader *shapes,
     OSPREY_TRY(osprey__shape_dim(shapes, STEM "0.conv.weight", 4, 0, OSPREY__CONFIG_WIDTH_MAX,
                                  &image->stem_width));
     OSPREY_TRY(read_vit(shapes, STEM "2.conv.weight", image));
-    OSPREY_TRY(check_size(config, OSPREY__CONV_STEM_REDUCTION * image->patch_size, shapes->error));
+    OSPREY_TRY(osprey__timm_check_size(config, OSPREY__CONV_STEM_REDUCTION * image->patch_size,
+                                       shapes->error));
     return osprey__timm_heads(shapes, entry, image->width, &image->heads);
 }
 
@@ -112,7 +96,7 @@ osprey_status osprey__read_clip_vit(const osprey__shape_reader *shapes,
                                     .layer_norm_epsilon = 1e-5F,
                                     .is_trunk = true};
     OSPREY_TRY(read_vit(shapes, PATCH, image));
-    OSPREY_TRY(check_size(config, image->patch_size, shapes->error));
+    OSPREY_TRY(osprey__timm_check_size(config, image->patch_size, shapes->error));
     return osprey__timm_heads(shapes, entry, image->width, &image->heads);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "model/convnext_weights.h"
 #include "model/engine_model.h"
 #include "model/mobile_weights.h"
 
@@ -68,6 +69,7 @@ static size_t cell_of(const osprey__image_config *image)
     if (image->kind == OSPREY__IMAGE_MODIFIED_RESNET) return OSPREY__RESNET_CELL;
     if (image->kind == OSPREY__IMAGE_FASTVIT)
         return osprey__fastvit_cell(osprey__fastvit_stages(image));
+    if (image->kind == OSPREY__IMAGE_CONVNEXT) return OSPREY__CONVNEXT_CELL;
     return image->patch_size * osprey__stem_reduction(image);
 }
 

@@ -38,6 +38,19 @@ size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *pref
     return OSPREY__CONFIG_LAYERS_MAX;
 }
 
+size_t osprey__shape_stages(const osprey__shape_reader *reader, const char *prefix,
+                            const char *suffix, size_t stages, size_t *blocks)
+{
+    size_t all = 0;
+    for (size_t stage = 0; stage < stages; stage++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s%zu.blocks.", prefix, stage);
+        blocks[stage] = osprey__shape_blocks(reader, name, 0, suffix);
+        all += blocks[stage];
+    }
+    return all;
+}
+
 size_t osprey__shape_square_side(size_t count)
 {
     const size_t side = (size_t)lround(sqrt((double)count));

@@ -27,6 +27,13 @@ osprey_status osprey__shape_dim(const osprey__shape_reader *reader, const char *
 size_t osprey__shape_blocks(const osprey__shape_reader *reader, const char *prefix, size_t first,
                             const char *suffix);
 
+/*
+ * How many blocks there are in each of so many of timm's stages, and returned, in all: prefix,
+ * number of the stage, ".blocks.", that of the block, suffix.
+ */
+size_t osprey__shape_stages(const osprey__shape_reader *reader, const char *prefix,
+                            const char *suffix, size_t stages, size_t *blocks);
+
 /* The side of a square of that many; 0 where it is none. */
 size_t osprey__shape_square_side(size_t count);
 

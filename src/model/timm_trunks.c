@@ -8,9 +8,9 @@
 
 static const osprey__timm_entry entries[] = {
 #define OSPREY__TIMM_EVA(name, head_width, branch_norm, rotary_side)                               \
-    {name, osprey__read_eva, head_width, branch_norm, rotary_side, 0, OSPREY_ACTIVATION_GELU},
+    {name, osprey__read_eva, head_width, branch_norm, rotary_side, 0, OSPREY_ACTIVATION_GELU, 0},
 #define OSPREY__TIMM_PLAIN(name, reader, head_width, stages, activation)                           \
-    {name, reader, head_width, false, 0, stages, OSPREY_ACTIVATION_##activation},
+    {name, reader, head_width, false, 0, stages, OSPREY_ACTIVATION_##activation, 0},
 #define OSPREY__TIMM_FASTVIT(name, head_width, stages)                                             \
     OSPREY__TIMM_PLAIN(name, osprey__read_fastvit, head_width, stages, GELU)
 #define OSPREY__TIMM_CONV_STEM_VIT(name, head_width)                                               \
@@ -19,12 +19,15 @@ static const osprey__timm_entry entries[] = {
     OSPREY__TIMM_PLAIN(name, osprey__read_clip_vit, head_width, 0, GELU)
 #define OSPREY__TIMM_SIGLIP(name, head_width, activation)                                          \
     OSPREY__TIMM_PLAIN(name, osprey__read_siglip, head_width, 0, activation)
+#define OSPREY__TIMM_CONVNEXT(name, epsilon)                                                       \
+    {name, osprey__read_convnext, 0, false, 0, 0, OSPREY_ACTIVATION_GELU, epsilon},
 #include "model/timm_trunks.def"
 #undef OSPREY__TIMM_EVA
 #undef OSPREY__TIMM_FASTVIT
 #undef OSPREY__TIMM_CONV_STEM_VIT
 #undef OSPREY__TIMM_CLIP_VIT
 #undef OSPREY__TIMM_SIGLIP
+#undef OSPREY__TIMM_CONVNEXT
 #undef OSPREY__TIMM_PLAIN
 };
 
@@ -52,6 +55,16 @@ osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
                         "the image tower is %zu wide, which the heads of %s, %zu wide, do not "
                         "divide",
                         width, entry->name, entry->head_width);
+}
+
+osprey_status osprey__timm_check_size(const osprey__model_config *config, size_t cell,
+                                      osprey_error *error)
+{
+    const osprey__image_config *image = &config->image;
+    if (image->image_height % cell == 0 && image->image_width % cell == 0) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, config->file,
+                        "\"image_size\" is %zu x %zu; multiples of %zu would be right for %s",
+                        image->image_height, image->image_width, cell, config->trunk.name);
 }
 
 static osprey_status fail_unknown(const char *name, const char *file, osprey_error *error)

@@ -29,12 +29,18 @@ struct osprey__timm_entry {
     size_t rotary_side;           /* the same */
     size_t stages;                /* of a FastViT */
     osprey_activation activation; /* as in osprey__image_config, where the weights do not tell it */
+    float layer_norm_epsilon;     /* the same, of a ConvNeXt */
 };
 
 /* For the readers. The trunk is used with this pool and this projection ("": its own head), as in
  * every published model of its family; else OSPREY_UNSUPPORTED. */
 osprey_status osprey__timm_check_use(const osprey__model_config *config, const char *pool,
                                      const char *proj, osprey_error *error);
+
+/* The sides of images are multiples of so many pixels: whole patches, or positions of the last
+ * stage. Else OSPREY_FORMAT. */
+osprey_status osprey__timm_check_size(const osprey__model_config *config, size_t cell,
+                                      osprey_error *error);
 
 /* How many of the entry's heads that width has. Errors: OSPREY_FORMAT. */
 osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
@@ -51,6 +57,9 @@ osprey__timm_reader osprey__read_fastvit, osprey__read_conv_stem_vit, osprey__re
 /* The ViT of SigLIP (Zhai et al., 2023) and SigLIP 2 (Tschannen et al., 2025), beside SigLIP's text
  * tower. */
 osprey__timm_reader osprey__read_siglip;
+
+/* ConvNeXt (Liu et al., 2022). */
+osprey__timm_reader osprey__read_convnext;
 
 /*
  * Completes a configuration whose trunk has a name. Errors: OSPREY_UNSUPPORTED (an architecture, a

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/tower_builder.h"
 
+#include "base/memory.h"
 #include "base/status.h"
 
 #include <math.h>
@@ -158,6 +159,34 @@ osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char
                                  osprey__build_tensor(builder, weight.text, 2, (size_t[]){out, in}),
                                  osprey__build_tensor(builder, bias.text, 1, &out)};
     return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, prefix, inputs, 3, NULL);
+}
+
+osprey__value_id osprey__build_scaled_linear(osprey__tower_builder *builder,
+                                             const osprey__scaled_linear *linear,
+                                             osprey__value_id x)
+{
+    osprey__tensor_name weight_name = osprey__tensor_name_print("%sweight", linear->prefix);
+    osprey__tensor_name bias_name = osprey__tensor_name_print("%sbias", linear->prefix);
+    const size_t in = linear->in, out = linear->out, dims[] = {out, in, 1, 1};
+    osprey__value_id inputs[] = {x, OSPREY__NO_VALUE, OSPREY__NO_VALUE};
+    float *gamma =
+        osprey__build_floats(builder, linear->scale, linear->scale_rank, (size_t[]){out, 1, 1});
+    float *weight =
+        gamma ? osprey__build_floats(builder, weight_name.text, linear->weight_rank, dims) : NULL;
+    float *bias = weight ? osprey__build_floats(builder, bias_name.text, 1, &out) : NULL;
+    float *to;
+    if (bias) {
+        inputs[1] = osprey__graph_new_constant(builder->graph, weight_name.text, 2, dims, &to);
+        for (size_t i = 0; inputs[1] != OSPREY__NO_VALUE && i < out * in; i++)
+            to[i] = weight[i] * gamma[i / in];
+        inputs[2] = osprey__graph_new_constant(builder->graph, bias_name.text, 1, &out, &to);
+        for (size_t o = 0; inputs[2] != OSPREY__NO_VALUE && o < out; o++)
+            to[o] = bias[o] * gamma[o];
+    }
+    osprey__free(bias);
+    osprey__free(weight);
+    osprey__free(gamma);
+    return osprey__graph_node(builder->graph, OSPREY__OP_LINEAR, linear->prefix, inputs, 3, NULL);
 }
 
 /* One linear of an attention; to_heads: q, k or v, else what mixes the heads' results. */

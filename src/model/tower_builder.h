@@ -59,6 +59,18 @@ float *osprey__build_floats(osprey__tower_builder *builder, const char *name, si
 osprey__value_id osprey__build_linear(osprey__tower_builder *builder, const char *prefix,
                                       osprey__value_id x, size_t in, size_t out);
 
+/* A linear whose outputs a layer scale multiplies (Touvron et al., 2021): both in one. */
+typedef struct osprey__scaled_linear {
+    const char *prefix;             /* of weight [out][in] and bias [out] */
+    const char *scale;              /* name of the scales, [out] */
+    size_t weight_rank, scale_rank; /* published with dimensions of 1 behind, up to 4 and 3 */
+    size_t in, out;
+} osprey__scaled_linear;
+
+osprey__value_id osprey__build_scaled_linear(osprey__tower_builder *builder,
+                                             const osprey__scaled_linear *linear,
+                                             osprey__value_id x);
+
 /*
  * Of the last `parts` of q, k and v, which are one matrix [parts * width][width], row block `part`,
  * applied to x.

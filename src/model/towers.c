@@ -48,6 +48,8 @@ osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower 
         output = osprey__build_eva(&builder);
     else if (model->config.image.kind == OSPREY__IMAGE_FASTVIT)
         output = osprey__build_fastvit(&builder);
+    else if (model->config.image.kind == OSPREY__IMAGE_CONVNEXT)
+        output = osprey__build_convnext(&builder);
     else
         output = osprey__build_vit(&builder);
     osprey_status status = osprey__graph_finish(*graph, output, error);

@@ -42,6 +42,9 @@ osprey__value_id osprey__build_attention_pool(osprey__tower_builder *builder, os
 /* FastViT (Vasu et al., 2023) as MobileCLIP has it (Vasu et al., 2024) and timm builds it. */
 osprey__value_id osprey__build_fastvit(osprey__tower_builder *builder);
 
+/* ConvNeXt (Liu et al., 2022) as timm builds it, with OpenCLIP's projection. */
+osprey__value_id osprey__build_convnext(osprey__tower_builder *builder);
+
 /* What stands before the ViT of MobileCLIP-B: two convolutions over pixels. A feature map. */
 osprey__value_id osprey__build_conv_stem(osprey__tower_builder *builder, osprey__value_id pixels);
 

@@ -86,6 +86,15 @@
               .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F,              \
               .is_trunk = true)
 
+#define ZOO_CONVNEXT(name, size, vision_width, stage1, stage2, stage3, stage4, epsilon, mlp,       \
+                     embedding, text_width, text_layers)                                           \
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              TEXT_TOWER(text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_CONVNEXT,           \
+              .layers = (stage1) + (stage2) + (stage3) + (stage4),                                 \
+              .stage_layers = {stage1, stage2, stage3, stage4}, .mlp_width = 4 * (vision_width),   \
+              .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = (epsilon),               \
+              .mlp_projected = (mlp))
+
 #define SIGLIP_TEXT(ids, tokens, text_width, text_layers, text_heads, text_mlp, act, projected)    \
     {                                                                                              \
         .kind = OSPREY__TEXT_SIGLIP, .vocabulary = (ids), .context_length = (tokens),              \
@@ -177,9 +186,10 @@ osprey_status osprey__zoo_find(const char *name, osprey__model_config *config, o
 
 static bool same_image_shapes(const osprey__image_config *a, const osprey__image_config *b)
 {
-    return a->kind == b->kind && a->is_trunk == b->is_trunk && a->image_height == b->image_height &&
-           a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width &&
-           a->patch_size == b->patch_size &&
+    const bool same_size = !b->image_height || a->image_height == b->image_height;
+    return same_size && a->kind == b->kind && a->is_trunk == b->is_trunk &&
+           a->mlp_projected == b->mlp_projected && a->width == b->width && a->layers == b->layers &&
+           a->mlp_width == b->mlp_width && a->patch_size == b->patch_size &&
            memcmp(a->stage_layers, b->stage_layers, sizeof a->stage_layers) == 0;
 }
 
@@ -189,9 +199,10 @@ static bool same_text_shapes(const osprey__text_config *a, const osprey__text_co
            a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width;
 }
 
-const osprey__zoo_entry *osprey__zoo_fit(const osprey__model_config *shapes)
+const osprey__zoo_entry *osprey__zoo_fit(const osprey__model_config *shapes,
+                                         const osprey__zoo_entry *after)
 {
-    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
+    for (size_t i = after ? (size_t)(after - osprey__zoo) + 1 : 0; i < OSPREY__ZOO_ENTRIES; i++) {
         const osprey__model_config *config = &osprey__zoo[i].config;
         if (config->embed_dim == shapes->embed_dim &&
             same_image_shapes(&config->image, &shapes->image) &&

@@ -18,14 +18,16 @@ typedef struct osprey__zoo_entry {
     osprey__model_config config;
 } osprey__zoo_entry;
 
-#define OSPREY__ZOO_ENTRIES 77u
+#define OSPREY__ZOO_ENTRIES 88u
 extern const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES];
 
 /* The configuration of that name. Errors: OSPREY_NOT_FOUND, with the names that there are. */
 osprey_status osprey__zoo_find(const char *name, osprey__model_config *config, osprey_error *error);
 
-/* The entry with those shapes, whatever the heads and the activation; or NULL. */
-const osprey__zoo_entry *osprey__zoo_fit(const osprey__model_config *shapes);
+/* The first entry behind `after`, or of all where that is NULL, with those shapes, whatever the
+ * heads and the activation, and the size of images where that is 0; or NULL. */
+const osprey__zoo_entry *osprey__zoo_fit(const osprey__model_config *shapes,
+                                         const osprey__zoo_entry *after);
 
 /* The entry's configuration under one of its names; its file is that name. */
 osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool quick_gelu);

@@ -31,6 +31,8 @@ static const char *const names[] = {
     "hf-siglip",
     "hf-siglip2",
     "openclip-eva02",
+    "openclip-convnext-d",
+    "openclip-convnext-xxl",
     "openclip-mobileclip-b",
     "openclip-mobileclip-l",
     "openclip-mobileclip-s",

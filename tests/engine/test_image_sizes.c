@@ -35,6 +35,7 @@ static const struct {
     {"openclip-vit-p16-gelu", "models/openclip-vit-p16-gelu", 16, 32},
     {"openclip-eva02", "models/openclip-eva02", 80, 48},
     {"openclip-eva02-e", "models/openclip-eva02-e", 28, 42},
+    {"openclip-convnext-d", "models/openclip-convnext-d", 96, 64},
     {"openclip-rn", "models/openclip-rn", 96, 64},
     {"vit-imagenet", "flax/vit-imagenet.npz", 56, 32},
     {"vit-mean-headless", "flax/vit-mean-headless.npz", 28, 42},

@@ -119,6 +119,8 @@ def main():
     with tiny_trunks.tiny(tiny_trunks.EVA):
         openclip("openclip-eva02", 80)
         openclip("openclip-eva02-e", 28)
+    with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
+        openclip("openclip-convnext-d", 96)
     resnet("openclip-rn", 96)
     vit = reference.VisionTransformer
     flax("vit-imagenet", vit(patch=8, width=32, layers=2, heads=2, hidden=64, classes=1000), 32, 56)

@@ -317,13 +317,16 @@ def hf_bert_first(folder):
         "tokenizer_class": "BertTokenizer", "model_max_length": 512})
 
 
-def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None):
+def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None,
+                   change=None):
     """config and preprocessing: model_cfg and preprocess_cfg of open_clip_config.json."""
     parts = dict(config)
     kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
     model = randomise(kind(**parts), seed, logit_scale)
     if "init_logit_bias" in config:
         model.logit_bias.data.fill_(config["init_logit_bias"])
+    if change:
+        change(model)
     settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed)
     tensors = model.state_dict()
     if used_tokens is not None:
@@ -414,6 +417,40 @@ def expect_eva(*arguments):
         golden_expect.openclip(*arguments)
 
 
+def openclip_convnext(folder, seed, name, proj, dtype, change=None):
+    with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
+        write_openclip(folder, seed, 100, {
+            "embed_dim": 24,
+            "vision_cfg": {"timm_model_name": name, "timm_model_pretrained": False,
+                           "timm_pool": "", "timm_proj": proj, "timm_drop": 0.0,
+                           "timm_drop_path": 0.1, "image_size": 64},
+            "text_cfg": {"context_length": 77, "vocab_size": VOCABULARY, "width": 16, "heads": 2,
+                         "layers": 2, "hf_tokenizer_name": "golden"}}, OPENAI_NORM, dtype,
+            change=change)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
+def openclip_convnext_d(folder):
+    """convnext_large_d: an MLP behind the tower."""
+    openclip_convnext(folder, 25, "convnext_large", "mlp", torch.float16)
+
+
+def openclip_convnext_xxl(folder):
+    """convnext_xxlarge: a matrix behind it, and another epsilon, which weak filters make count."""
+    def weaken(model):
+        for name, parameter in model.named_parameters():
+            if ".conv_dw." in name:
+                parameter.data *= 0.02
+
+    openclip_convnext(folder, 26, "convnext_xxlarge", "linear", torch.bfloat16, weaken)
+
+
+def expect_convnext(*arguments):
+    with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
+        golden_expect.openclip(*arguments)
+
+
 def openclip_siglip(folder, seed, trunk, text, dtype):
     """SigLIP with timm's tower, as OpenCLIP has it."""
     size = tiny_trunks.SIGLIP[trunk]
@@ -484,6 +521,8 @@ MODELS = {
     "openclip-siglip": (openclip_siglip1, expect_openclip_siglip),
     "openclip-siglip2": (openclip_siglip2, expect_openclip_siglip),
     "openclip-siglip-i18n": (openclip_siglip_i18n, expect_openclip_siglip),
+    "openclip-convnext-d": (openclip_convnext_d, expect_convnext),
+    "openclip-convnext-xxl": (openclip_convnext_xxl, expect_convnext),
 }
 
 

@@ -25,6 +25,11 @@ SIGLIP = {
                                       "mlp_ratio": 1.3, "img_size": 32},
 }
 
+CONVNEXT = {
+    "convnext_large": {"dims": (8, 16, 32, 64), "depths": (1, 1, 2, 1)},
+    "convnext_xxlarge": {"dims": (12, 24, 48, 96), "depths": (1, 2, 1, 1)},
+}
+
 
 @contextmanager
 def tiny(sizes):

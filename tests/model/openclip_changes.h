@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Golden models in OpenCLIP's layout whose configuration is changed, so that they are refused. */
+/* Golden models in OpenCLIP's layout of which something is changed, so that they are refused. */
 #ifndef OSPREY_TESTS_MODEL_OPENCLIP_CHANGES_H
 #define OSPREY_TESTS_MODEL_OPENCLIP_CHANGES_H
 
@@ -11,11 +11,15 @@
 #define OPENCLIP_WEIGHTS "open_clip_model.safetensors"
 
 typedef struct openclip_change {
-    const char *source, *from, *to; /* a model's directory; what its configuration has instead */
+    const char *source, *from, *to; /* a model's directory; what it has, and instead */
     osprey_status status;
     const char *words; /* as refuse_model has them */
 } openclip_change;
 
+/* Changed is the configuration. */
 void refuse_openclip_changes(const openclip_change *changes, size_t count);
+
+/* The names and shapes of tensors; `to` is as long as `from`. */
+void refuse_openclip_tensors(const openclip_change *changes, size_t count);
 
 #endif

@@ -4,13 +4,10 @@
 #include "model/openclip_changes.h"
 #include "npy_read.h"
 #include "open_model.h"
-#include "test_directory.h"
 
 #include <osprey/osprey.h>
 
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,67 +116,28 @@ static void test_contradictions_are_named(void **state)
     refuse_openclip_changes(changes, sizeof changes / sizeof *changes);
 }
 
-/* The golden weights with every `from` in their header replaced by as long a `to`. */
-static void write_weights(const test_directory *d, const char *from, const char *to)
-{
-    char path[1024];
-    const size_t most = 1 << 20, length = strlen(from);
-    char *bytes = malloc(most);
-    FILE *file = fopen(MOBILE_S "/" OPENCLIP_WEIGHTS, "rb");
-    assert_non_null(file);
-    const size_t count = fread(bytes, 1, most, file);
-    fclose(file);
-    uint64_t header;
-    memcpy(&header, bytes, sizeof header);
-    assert_true(count < most && length == strlen(to) && header < count - sizeof header);
-    size_t found = 0;
-    for (size_t i = sizeof header; i + length <= sizeof header + header; i++) {
-        if (memcmp(bytes + i, from, length) != 0) continue;
-        memcpy(bytes + i, to, length);
-        found++;
-    }
-    assert_true(found > 0);
-    snprintf(path, sizeof path, "%s/" OPENCLIP_WEIGHTS, d->path);
-    file = fopen(path, "wb");
-    assert_int_equal(fwrite(bytes, 1, count, file), count);
-    fclose(file);
-    free(bytes);
-}
-
 /* Tensors under names, and in shapes, that the tower does not have. */
 static void test_hostile_tensors_are_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *from, *to;
-        osprey_status status;
-        const char *words;
-    } changes[] = {
-        {"visual.trunk.stages.0.blocks.0.token_mixer.norm.identity.weight",
+    static const openclip_change changes[] = {
+        {MOBILE_S, "visual.trunk.stages.0.blocks.0.token_mixer.norm.identity.weight",
          "visual.trunk.stages.0.blocks.0.token_mixer.norm.identity.xeight", OSPREY_NOT_FOUND,
          "token_mixer.norm.identity.weight"},
-        {"visual.trunk.stages.1.downsample.proj.0.large_conv.bn.running_var",
+        {MOBILE_S, "visual.trunk.stages.1.downsample.proj.0.large_conv.bn.running_var",
          "visual.trunk.stages.1.downsample.proj.0.large_conv.bn.running_vax", OSPREY_NOT_FOUND,
          "large_conv.bn.running_var"},
-        {"visual.trunk.stem.2.identity.weight", "visual.trunk.stem.2.identity.weighs",
+        {MOBILE_S, "visual.trunk.stem.2.identity.weight", "visual.trunk.stem.2.identity.weighs",
          OSPREY_NOT_FOUND, "stem.2.identity.weight"},
-        {"visual.trunk.final_conv.se.fc1.weight", "visual.trunk.final_conv.se.fc3.weight",
+        {MOBILE_S, "visual.trunk.final_conv.se.fc1.weight", "visual.trunk.final_conv.se.fc3.weight",
          OSPREY_FORMAT, "visual.trunk.final_conv.se."},
-        {"[64,1,7,7]", "[7,1,7,64]", OSPREY_FORMAT, "[7, 1, 7, 64]"},
-        {"[8,1,1]", "[1,8,1]", OSPREY_FORMAT, "asks for [8, 1, 1]"},
-        {"[192,64]", "[64,192]", OSPREY_FORMAT, "token_mixer.qkv.weight"},
-        {"[8,3,3,3]", "[3,8,3,3]", OSPREY_FORMAT, "24 wide, which the heads of fastvit_mci1"},
+        {MOBILE_S, "[64,1,7,7]", "[7,1,7,64]", OSPREY_FORMAT, "[7, 1, 7, 64]"},
+        {MOBILE_S, "[8,1,1]", "[1,8,1]", OSPREY_FORMAT, "asks for [8, 1, 1]"},
+        {MOBILE_S, "[192,64]", "[64,192]", OSPREY_FORMAT, "token_mixer.qkv.weight"},
+        {MOBILE_S, "[8,3,3,3]", "[3,8,3,3]", OSPREY_FORMAT,
+         "24 wide, which the heads of fastvit_mci1"},
     };
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        test_directory d;
-        test_directory_create(&d);
-        test_directory_link(&d, MOBILE_S, "vocab.json");
-        test_directory_link(&d, MOBILE_S, "merges.txt");
-        test_directory_link(&d, MOBILE_S, OPENCLIP_CONFIG);
-        write_weights(&d, changes[i].from, changes[i].to);
-        refuse_model(d.path, changes[i].status, changes[i].words);
-        test_directory_free(&d);
-    }
+    refuse_openclip_tensors(changes, sizeof changes / sizeof *changes);
 }
 
 /* Of no published shape, they need a configuration; of another than is named, they are refused. */

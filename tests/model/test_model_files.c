@@ -237,6 +237,40 @@ static void test_a_mobile_clip_is_known_by_its_shapes(void **state)
            "but MobileCLIP2-L-14 asks for [1024]");
 }
 
+/* All but the size of images, by which two published ones differ alone. */
+static void test_a_convnext_is_known_by_its_shapes(void **state)
+{
+    (void)state;
+    static const size_t blocks[] = {3, 3, 27, 3};
+    const char *base[256] = {"visual.trunk.stages.0.blocks.0.gamma",
+                             "128",
+                             "visual.trunk.stem.0.weight",
+                             "128,3,4,4",
+                             "visual.trunk.stem.0.bias",
+                             "7",
+                             "visual.trunk.stages.0.blocks.0.mlp.fc1.weight",
+                             "512,128",
+                             CLIP_TEXT("", "512", "2048")};
+    const char *base_w[] = {CLIP_TEXT("", "640", "2560")};
+    size_t used = 0;
+    while (base[used]) used += 2;
+    for (size_t stage = 0; stage < 4; stage++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "visual.trunk.stages.%zu.blocks.", stage);
+        used = add_blocks(base, used, prefix, blocks[stage], ".conv_dw.weight", "1");
+    }
+    write_shapes("base.safetensors", base);
+    refuse(in_directory("base.safetensors"), NULL, NULL, OSPREY_FORMAT, "base.safetensors",
+           "but convnext_base asks for [128]");
+    memcpy(base + 8, base_w, sizeof base_w);
+    write_shapes("base_w.safetensors", base);
+    refuse(in_directory("base_w.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED, "base_w.safetensors",
+           "its shapes fit convnext_base_w and convnext_base_w_320, which differ in the size of "
+           "images: name one with --arch");
+    refuse(in_directory("base_w.safetensors"), "convnext_base_w_320", NULL, OSPREY_FORMAT,
+           "base_w.safetensors", "but convnext_base_w_320 asks for [128]");
+}
+
 static void test_an_eva_is_known_by_its_shapes(void **state)
 {
     (void)state;
@@ -324,7 +358,7 @@ static void test_zoo(void **state)
     for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
         const osprey__zoo_entry *entry = &osprey__zoo[i];
         if (!is_published_before(entry->gelu_name))
-            assert_ptr_equal(osprey__zoo_fit(&entry->config), entry);
+            assert_ptr_equal(osprey__zoo_fit(&entry->config, NULL), entry);
         osprey__model_config config;
         assert_int_equal(osprey__zoo_find(entry->gelu_name, &config, NULL), OSPREY_OK);
         /* SigLIP's largest text towers have heads of 72, and SigLIP 2's a tanh. */
@@ -363,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_the_safest_sound_file_is_used),
         cmocka_unit_test(test_options_that_do_not_go_with_the_model),
         cmocka_unit_test(test_weights_that_fit_two_architectures),
+        cmocka_unit_test(test_a_convnext_is_known_by_its_shapes),
         cmocka_unit_test(test_an_eva_is_known_by_its_shapes),
         cmocka_unit_test(test_a_mobile_clip_is_known_by_its_shapes),
         cmocka_unit_test(test_tiny_clip_is_unwrapped),

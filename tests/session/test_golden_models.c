@@ -38,6 +38,8 @@ static const char *const names[] = {
     "openclip-mobileclip-l",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
+    "openclip-convnext-d",
+    "openclip-convnext-xxl",
     "openclip-eva01",
     "openclip-eva02",
     "openclip-eva02-e",

@@ -33,6 +33,8 @@ static const char *const names[] = {
     "openclip-mobileclip-s3",
     "openclip-siglip",
     "openclip-siglip2",
+    "openclip-convnext-d",
+    "openclip-convnext-xxl",
 };
 
 /*
@@ -54,6 +56,8 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.998, 0.9995, 0.995, 0.85},
     {1, 0.998, 0.9995, 0.995, 0.3},
     {1, 0.998, 0.9995, 0.995, 0.3},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
 };
