@@ -145,7 +145,8 @@ OSPREY_API osprey_status osprey_engine_check_output(const char *path, osprey_err
  * already; a report of another precision; a template without a place for the label, which is the
  * subject, or a model without a text tower for it; a calibration of the image tower without images,
  * or without a layer in int8 or int4 or something to prune, or one that gives values that are not
- * finite; what osprey_engine_check_output refuses), OSPREY_IO, OSPREY_UNSUPPORTED (as
+ * finite; what osprey_engine_check_output refuses), OSPREY_IO (also for a file of the model's that
+ * changed after the model was opened, which is the subject), OSPREY_UNSUPPORTED (as
  * osprey_session_create), OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; for an image, those of
  * osprey_image_open, with its path as the subject.
  */

@@ -275,6 +275,7 @@ static osprey_status write_engine(compilation *c, const char *path, osprey__dura
     OSPREY_TRY(check_calibration(c));
     OSPREY_TRY(tune(c));
     OSPREY_TRY(write_manifest(c));
+    OSPREY_TRY(osprey__model_check_files(c->model, c->error));
     return osprey__engine_writer_commit(&c->writer, durability, c->error);
 }
 
@@ -296,6 +297,7 @@ osprey_status osprey__engine_compile(const osprey_model *model,
     const osprey__cpu_features *cpu;
     OSPREY_TRY(osprey__cpu_features_get(&cpu, error));
     c.level = cpu->level;
+    OSPREY_TRY(osprey__model_check_files(model, error)); /* a map of what is cut off is not read */
     /* Before anything runs: of what comes out of such weights the images would seem to be at fault.
      */
     OSPREY_TRY(osprey__check_finite_weights(model, c.options.towers, error));

@@ -31,11 +31,26 @@ osprey_status osprey__model_add_file(osprey_model *model, const char *path, ospr
         char **grown = osprey__realloc(model->files, larger, sizeof *grown);
         if (!grown) return osprey__fail_memory(error, larger * sizeof *grown);
         model->files = grown;
+        osprey__file_mark *marks = osprey__realloc(model->marks, larger, sizeof *marks);
+        if (!marks) return osprey__fail_memory(error, larger * sizeof *marks);
+        model->marks = marks;
         model->file_capacity = larger;
     }
     char *copy = osprey__strdup(path);
     if (!copy) return osprey__fail_memory(error, strlen(path) + 1);
+    model->marks[model->file_count] = osprey__file_mark_of(path);
     model->files[model->file_count++] = copy;
+    return OSPREY_OK;
+}
+
+osprey_status osprey__model_check_files(const osprey_model *model, osprey_error *error)
+{
+    for (size_t i = 0; i < model->file_count; i++) {
+        const osprey__file_mark now = osprey__file_mark_of(model->files[i]);
+        if (!osprey__file_marks_equal(&now, &model->marks[i]))
+            return osprey__fail(error, OSPREY_IO, model->files[i],
+                                "changed while it was compiled; run it again");
+    }
     return OSPREY_OK;
 }
 
@@ -407,6 +422,7 @@ void osprey_model_free(osprey_model *model)
     osprey__engine_free(model->engine);
     for (size_t i = 0; i < model->file_count; i++) osprey__free(model->files[i]);
     osprey__free(model->files);
+    osprey__free(model->marks);
     osprey__free(model->name);
     osprey__free(model->note);
     osprey__prompt_templates_free(&model->templates);

@@ -3,6 +3,7 @@
 #ifndef OSPREY_MODEL_MODEL_DATA_H
 #define OSPREY_MODEL_MODEL_DATA_H
 
+#include "base/os/file_map.h"
 #include "format/model_config.h"
 #include "format/weights.h"
 #include "model/prompt_templates.h"
@@ -23,13 +24,17 @@ struct osprey_model {
     osprey_tokenizer *tokenizer;
     osprey__prompt_templates templates;
     osprey_model_info info;
-    char **files; /* what info.files points to, each owned */
+    char **files;             /* what info.files points to, each owned */
+    osprey__file_mark *marks; /* of each, as it was read */
     size_t file_count, file_capacity;
 };
 
-/* Remembers a file that the model was read from: a path, or a name in a directory. */
+/* Remembers a file that the model was read from, as it is now: a path, or a name in a directory. */
 osprey_status osprey__model_add_file(osprey_model *model, const char *path, osprey_error *error);
 osprey_status osprey__model_add_file_in(osprey_model *model, const char *directory,
                                         const char *name, osprey_error *error);
+
+/* Whether they still are as they were read. Errors: OSPREY_IO, with the file as the subject. */
+osprey_status osprey__model_check_files(const osprey_model *model, osprey_error *error);
 
 #endif

@@ -118,6 +118,78 @@ static void test_a_changed_model_is_compiled_again(void **state)
     assert_int_equal(entries(), 2);
 }
 
+static void change_file(const char *path, int way)
+{
+    char beside[700];
+    size_t length;
+    uint8_t *bytes = read_bytes(path, &length);
+    FILE *file = NULL;
+    switch (way) {
+    case 0: /* as cp does */
+        file = fopen(path, "wb");
+        assert_int_equal(fwrite(bytes, 1, length, file), length);
+        break;
+    case 1: /* as mv does, with the time of the first */
+        snprintf(beside, sizeof beside, "%s.new", path);
+        assert_int_equal(osprey__file_write(beside, bytes, length, NULL), OSPREY_OK);
+        struct stat info;
+        assert_int_equal(stat(path, &info), 0);
+        const struct timespec times[2] = {info.st_atim, info.st_mtim};
+        assert_int_equal(utimensat(AT_FDCWD, beside, times, 0), 0);
+        assert_int_equal(rename(beside, path), 0);
+        break;
+    case 2:
+        assert_int_equal(truncate(path, (off_t)length / 2), 0);
+        break;
+    default:
+        assert_int_equal(unlink(path), 0);
+    }
+    if (file) fclose(file);
+    free(bytes);
+}
+
+/* A callback that changes it while the engine is made. */
+static void change_config(void *context, size_t images_done)
+{
+    (void)images_done;
+    change_file(context, 0);
+}
+
+/* What was read is no longer there to be told by its fingerprint. */
+static void test_a_model_changed_while_it_is_compiled(void **state)
+{
+    (void)state;
+    static const char *const picture = OSPREY_TEST_DIR "/golden/pictures/picture.png";
+    char name[32], config[600];
+    for (int way = 0; way < 5; way++) {
+        snprintf(name, sizeof name, "changed-%d", way);
+        snprintf(config, sizeof config, "%s/config.json", copy_model(name));
+        const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+        assert_int_equal(utimensat(AT_FDCWD, config, long_ago, 0), 0);
+        osprey_model *model = open_model(in_directory(name));
+        osprey_engine_options options = {0};
+        if (way < 4) {
+            change_file(config, way);
+        } else {
+            options.precision = OSPREY_PRECISION_INT8;
+            options.calibration = (osprey_engine_calibration){
+                .method = OSPREY_CALIBRATION_MINMAX,
+                .images = &picture,
+                .image_count = 1,
+                .progress = change_config,
+                .progress_context = config,
+            };
+        }
+        osprey_error error;
+        const char *engine = in_directory("changed.osprey");
+        assert_int_equal(osprey_engine_compile(model, &options, engine, &error), OSPREY_IO);
+        assert_string_equal(error.subject, config);
+        assert_string_equal(error.message, "changed while it was compiled; run it again");
+        assert_false(osprey__file_exists(engine));
+        osprey_model_free(model);
+    }
+}
+
 /* Bytes that are no engine, and a damaged engine that may have gone through a crash. */
 static void test_damaged_entries_are_replaced(void **state)
 {
@@ -462,6 +534,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_found_again, use_cache),
         cmocka_unit_test_setup(test_a_changed_model_is_compiled_again, use_cache),
+        cmocka_unit_test_setup(test_a_model_changed_while_it_is_compiled, use_cache),
         cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
         cmocka_unit_test_setup(test_what_a_run_finds_damaged_is_removed, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),

@@ -107,6 +107,25 @@ osprey_status osprey__file_write(const char *path, const void *bytes, size_t len
     return status;
 }
 
+osprey__file_mark osprey__file_mark_of(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) return (osprey__file_mark){0};
+    return (osprey__file_mark){
+        .device = (uint64_t)info.st_dev,
+        .inode = (uint64_t)info.st_ino,
+        .bytes = (uint64_t)info.st_size,
+        .seconds = (int64_t)info.st_mtim.tv_sec,
+        .nanoseconds = info.st_mtim.tv_nsec,
+    };
+}
+
+bool osprey__file_marks_equal(const osprey__file_mark *a, const osprey__file_mark *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
+           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
+}
+
 bool osprey__file_exists(const char *path)
 {
     struct stat info;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct osprey__file_map {
     const void *bytes; /* NULL for an empty file */
@@ -32,6 +33,18 @@ osprey_status osprey__file_read(const char *path, size_t limit, char **text, siz
 /* Writes length bytes to path in one step: temporary file beside it, synced, renamed. */
 osprey_status osprey__file_write(const char *path, const void *bytes, size_t length,
                                  osprey_error *error);
+
+/* What tells a file from another, and from itself before it was written to. */
+typedef struct osprey__file_mark {
+    uint64_t device, inode, bytes;
+    int64_t seconds; /* of its last change */
+    long nanoseconds;
+} osprey__file_mark;
+
+/* All zero for what is not there. */
+osprey__file_mark osprey__file_mark_of(const char *path);
+
+bool osprey__file_marks_equal(const osprey__file_mark *a, const osprey__file_mark *b);
 
 bool osprey__file_exists(const char *path);
 bool osprey__is_directory(const char *path);
