@@ -71,27 +71,24 @@ static json_t *print_profiles(const osprey__manifest_tower *tower)
     return list;
 }
 
-static osprey_status print_keep(const osprey__engine_manifest *manifest, json_t *root,
-                                osprey_error *error)
+/* What the caller gave, which JSON takes as UTF-8 alone; it is the subject of errors. */
+static osprey_status add_text(json_t *list, const char *text, osprey_error *error)
 {
-    json_t *list = json_array();
-    json_object_set_new(root, "keep", list);
-    for (size_t i = 0; i < manifest->keep_count; i++)
-        if (json_array_append_new(list, json_string(manifest->keep[i])) != 0)
-            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "keep",
-                                "exception %zu is no UTF-8, or memory could not be had", i + 1);
-    return OSPREY_OK;
+    if (json_array_append_new(list, json_string(text)) == 0) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, text,
+                        "is no UTF-8, or memory could not be had");
 }
 
-static osprey_status print_templates(const osprey__prompt_templates *templates, json_t *root,
-                                     osprey_error *error)
+static osprey_status print_given(const osprey__engine_manifest *manifest, json_t *root,
+                                 osprey_error *error)
 {
-    json_t *list = json_array();
-    json_object_set_new(root, "templates", list);
-    for (size_t i = 0; i < templates->count; i++)
-        if (json_array_append_new(list, json_string(templates->texts[i])) != 0)
-            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, templates->texts[i],
-                                "the template is no UTF-8, or memory could not be had");
+    json_t *keep = json_array(), *templates = json_array();
+    json_object_set_new(root, "keep", keep);
+    json_object_set_new(root, "templates", templates);
+    for (size_t i = 0; i < manifest->keep_count; i++)
+        OSPREY_TRY(add_text(keep, manifest->keep[i], error));
+    for (size_t i = 0; i < manifest->templates.count; i++)
+        OSPREY_TRY(add_text(templates, manifest->templates.texts[i], error));
     return OSPREY_OK;
 }
 
@@ -137,8 +134,7 @@ osprey_status osprey__engine_manifest_print(const osprey__engine_manifest *manif
     failed |= json_object_set_new(root, "text_profiles", print_profiles(&manifest->text));
     if (manifest->cosine_limit > 0)
         failed |= json_object_set_new(root, "precision_report", print_report(manifest));
-    osprey_status status = print_keep(manifest, root, error);
-    if (status == OSPREY_OK) status = print_templates(&manifest->templates, root, error);
+    osprey_status status = print_given(manifest, root, error);
     if (status != OSPREY_OK) {
         json_decref(root);
         return status;
