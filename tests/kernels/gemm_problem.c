@@ -2,6 +2,7 @@
 #include "kernels/gemm_problem.h"
 
 #include "cmocka_all.h"
+#include "kernels/exact_activation.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,27 +40,6 @@ guarded problem_pack(const problem *p, const osprey__gemm_kernel *kernel)
     kernel->pack(kernel, p->n, p->k, p->weight.floats, p->weight_is_k_by_n ? 1 : p->k,
                  p->weight_is_k_by_n ? p->n : 1, packed.floats);
     return packed;
-}
-
-double exact_activation(osprey_activation activation, double x)
-{
-    switch (activation) {
-    case OSPREY_ACTIVATION_NONE:
-        break;
-    case OSPREY_ACTIVATION_RELU:
-        return x < 0 ? 0 : x;
-    case OSPREY_ACTIVATION_GELU:
-        return x * 0.5 * erfc(-x * sqrt(0.5));
-    case OSPREY_ACTIVATION_GELU_TANH:
-        return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case OSPREY_ACTIVATION_QUICK_GELU:
-        return x / (1 + exp(-1.702 * x));
-    case OSPREY_ACTIVATION_TANH:
-        return tanh(x);
-    case OSPREY_ACTIVATION_SILU:
-        return x / (1 + exp(-x));
-    }
-    return x;
 }
 
 /* What the format makes of the numbers that it multiplies; a's padding is left as it is. */

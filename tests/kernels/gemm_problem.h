@@ -26,6 +26,4 @@ guarded problem_pack(const problem *p, const osprey__gemm_kernel *kernel);
 /* The whole of c, whose residual is c itself. */
 guarded problem_exact_result(const problem *p, osprey_precision format);
 
-double exact_activation(osprey_activation activation, double x);
-
 #endif

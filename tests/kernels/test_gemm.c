@@ -5,6 +5,7 @@
  */
 #include "base/memory.h"
 #include "cmocka_all.h"
+#include "kernels/exact_activation.h"
 #include "kernels/gemm_problem.h"
 #include "kernels/half_product.h"
 

@@ -2,33 +2,13 @@
 /* Layer norm, activations, sums, products, turns, transposition: against doubles and the portable
  * kernels. */
 #include "cmocka_all.h"
+#include "kernels/exact_activation.h"
 #include "kernels/guarded.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-static double exact_activation(osprey_activation activation, double x)
-{
-    switch (activation) {
-    case OSPREY_ACTIVATION_NONE:
-        break;
-    case OSPREY_ACTIVATION_RELU:
-        return x < 0 ? 0 : x;
-    case OSPREY_ACTIVATION_GELU:
-        return x * 0.5 * erfc(-x * sqrt(0.5));
-    case OSPREY_ACTIVATION_GELU_TANH:
-        return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case OSPREY_ACTIVATION_QUICK_GELU:
-        return x / (1 + exp(-1.702 * x));
-    case OSPREY_ACTIVATION_TANH:
-        return tanh(x);
-    case OSPREY_ACTIVATION_SILU:
-        return x / (1 + exp(-x));
-    }
-    return x;
-}
 
 /* Every `step`-th finite float; the largest error relative to max(1, |x|). */
 static double largest_error(const osprey__kernels *kernels, osprey_activation activation)
