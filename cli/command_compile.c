@@ -186,10 +186,10 @@ static void write_tuning(cli_output *output, const char *name, const osprey_engi
     }
     if (us > 0)
         cli_output_print(output,
-                         "  %-6s tuned for %zu threads: %zu of %zu products are split otherwise, "
+                         "  %-6s tuned for %zu thread%s: %zu of %zu products are split otherwise, "
                          "%.1f %% faster in all\n",
-                         name, tower->tuned_threads, changed, tower->choice_count,
-                         100 * (default_us / us - 1));
+                         name, tower->tuned_threads, CLI_S(tower->tuned_threads), changed,
+                         tower->choice_count, 100 * (default_us / us - 1));
 }
 
 /* Opens what was written: the report is about the file, not about what was meant. */

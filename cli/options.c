@@ -190,18 +190,22 @@ static cli_exit claim_set(parser *p, cli_rivals rivals, const cli_option_spec *s
     return CLI_DONE;
 }
 
-/* Whether the flag is set that this one says nothing without; of another command's there is none.
- */
-static bool has_what_it_needs(const parser *p, const cli_option_spec *spec)
+/* The flag that this one says nothing without, where it is not set; else NULL. */
+static const cli_option_spec *find_missing(const parser *p, const cli_option_spec *spec)
 {
     for (size_t i = 0; spec->needs && i < cli_option_count; i++) {
         const cli_option_spec *other = &cli_option_table[i];
         if (!(other->commands & p->command) || strcmp(other->name, spec->needs) != 0) continue;
-        if (other->kind == CLI_STRING) return *(const char *const *)field_of(p, other);
-        if (other->kind == CLI_STRINGS) return ((const cli_strings *)field_of(p, other))->count > 0;
-        return *(const size_t *)field_of(p, other) > 0; /* not the first of its choices */
+        bool is_set;
+        if (other->kind == CLI_STRING)
+            is_set = *(const char *const *)field_of(p, other);
+        else if (other->kind == CLI_STRINGS)
+            is_set = ((const cli_strings *)field_of(p, other))->count > 0;
+        else
+            is_set = *(const size_t *)field_of(p, other) > 0; /* not the first of its choices */
+        return is_set ? NULL : other;
     }
-    return true;
+    return NULL;
 }
 
 /* What the environment says; NULL where it says nothing, or nothing without another flag. */
@@ -209,7 +213,7 @@ static const char *find_variable(const parser *p, const cli_option_spec *spec, c
 {
     cli_variable_name(spec->name, name);
     const char *text = spec->only_here ? NULL : getenv(name);
-    if (!has_what_it_needs(p, spec)) return NULL;
+    if (find_missing(p, spec)) return NULL;
     return text && *text ? text : NULL;
 }
 
@@ -238,9 +242,13 @@ static cli_exit check_needs(const parser *p)
 {
     for (size_t i = 0; i < cli_option_count; i++) {
         const cli_option_spec *spec = &cli_option_table[i];
-        if (p->given[i] && !has_what_it_needs(p, spec))
+        const cli_option_spec *missing = p->given[i] ? find_missing(p, spec) : NULL;
+        if (missing && missing->choices)
+            return cli_fail(CLI_WRONG_USE, NULL, "--%s says nothing with --%s %s", spec->name,
+                            missing->name, missing->choices[0]);
+        if (missing)
             return cli_fail(CLI_WRONG_USE, NULL, "--%s says nothing without --%s", spec->name,
-                            spec->needs);
+                            missing->name);
     }
     return CLI_DONE;
 }

@@ -197,7 +197,12 @@ static void test_tuning_is_kept(void **state)
     json_decref(facts);
     cli_run_free(&run);
     assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--tune", "best"), 2, "quick");
-    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--threads", "2"), 2, "--tune");
+    assert_cli_fails(run_cli("compile", "-m", MODEL, "-o", engine, "--threads", "2"), 2,
+                     "--threads says nothing with --tune none");
+    run = run_cli("compile", "-m", MODEL, "-o", engine, "--tower", "text", "--tune", "quick",
+                  "--threads", "1", "--batch", "1");
+    assert_non_null(strstr(run.out, "tuned for 1 thread: "));
+    cli_run_free(&run);
     assert_cli_fails(
         run_cli("compile", "-m", MODEL, "-o", engine, "--tune", "quick", "--threads", "257"), 2,
         "256");
