@@ -157,7 +157,7 @@ static cli_exit make_set(const cli_options *options, const cli_prompts *prompts,
                 info->name, info->head_classes);
     osprey_error error;
     if (osprey_label_set_create_classes(loaded->model, set, &error) == OSPREY_OK) return CLI_DONE;
-    return cli_fail_error(CLI_INPUTS_FAILED, &error);
+    return cli_fail_run(&error);
 }
 
 static cli_exit run(const cli_options *options)

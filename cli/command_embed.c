@@ -17,7 +17,7 @@ typedef struct embedding_run {
     osprey_embed form;
     cli_output output;
     cli_embedding_writer writer;
-    bool failed; /* a row of the pixels */
+    bool failed; /* a text, or a row of the pixels */
 } embedding_run;
 
 static cli_exit embed_image_row(void *context, const char *path, const float *row,
@@ -77,6 +77,15 @@ static cli_exit find_texts(const cli_options *options, cli_lines *texts)
     return CLI_DONE;
 }
 
+/* The input's row, of which there is an error instead. */
+static void write_failure(embedding_run *run, const cli_embedding_name *name,
+                          const osprey_error *error)
+{
+    run->failed = true;
+    cli_fail_error(CLI_INPUTS_FAILED, error);
+    cli_embedding_write(&run->writer, name, NULL, error);
+}
+
 /* One call of the model, and its rows. */
 static cli_exit embed_text_batch(embedding_run *run, const cli_line *texts, size_t count,
                                  const char **pointers, float *rows)
@@ -92,8 +101,14 @@ static cli_exit embed_text_batch(embedding_run *run, const cli_line *texts, size
         return code;
     }
     for (size_t i = 0; i < count; i++) {
+        const float *row = rows + i * run->writer.embed_dim;
         cli_embedding_name name = {.key = "text", .text = texts[i].text, .length = texts[i].length};
-        cli_embedding_write(&run->writer, &name, rows + i * run->writer.embed_dim, NULL);
+        if (cli_all_finite(row, run->writer.embed_dim)) {
+            cli_embedding_write(&run->writer, &name, row, NULL);
+            continue;
+        }
+        cli_say_not_finite(texts[i].text, &error);
+        write_failure(run, &name, &error);
     }
     cli_output_flush(&run->output);
     return CLI_DONE;
@@ -121,7 +136,7 @@ static cli_exit embed_texts(embedding_run *run)
         cli_free(rows);
     }
     cli_lines_free(&texts);
-    return code;
+    return code == CLI_DONE && run->failed ? CLI_INPUTS_FAILED : code;
 }
 
 static cli_exit check_pixels(const cli_npy *npy, const osprey_model_info *info)
@@ -158,16 +173,17 @@ static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, s
                                    .length = strlen(npy->path),
                                    .has_row = true,
                                    .row = at + i};
-        if (cli_all_finite(pixels + i * elems, elems) &&
-            cli_all_finite(row, run->writer.embed_dim)) {
+        const bool has_pixels = cli_all_finite(pixels + i * elems, elems);
+        if (has_pixels && cli_all_finite(row, run->writer.embed_dim)) {
             cli_embedding_write(&run->writer, &name, row, NULL);
             continue;
         }
-        snprintf(error.message, sizeof error.message,
-                 "row %zu (from 0) has pixels that are NaN, infinite or too large", at + i);
-        run->failed = true;
-        cli_fail(CLI_INPUTS_FAILED, npy->path, "%s", error.message);
-        cli_embedding_write(&run->writer, &name, NULL, &error);
+        char *input = cli_print("%s: row %zu (from 0)", npy->path, at + i);
+        cli_say_not_finite(input, &error);
+        cli_free(input);
+        if (!has_pixels)
+            snprintf(error.message, sizeof error.message, "has pixels that are NaN or infinite");
+        write_failure(run, &name, &error);
     }
     cli_output_flush(&run->output);
     return CLI_DONE;

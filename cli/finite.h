@@ -3,15 +3,14 @@
 #ifndef OSPREY_CLI_FINITE_H
 #define OSPREY_CLI_FINITE_H
 
-#include <math.h>
+#include <osprey/error.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
-static inline bool cli_all_finite(const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return false;
-    return true;
-}
+bool cli_all_finite(const float *values, size_t count);
+
+/* Says of such an embedding's input why it has none. */
+void cli_say_not_finite(const char *input, osprey_error *error);
 
 #endif

@@ -7,15 +7,6 @@
 
 #include <stdio.h>
 
-static void say_not_finite(const char *path, osprey_error *error)
-{
-    *error = (osprey_error){.status = OSPREY_FORMAT};
-    snprintf(error->subject, sizeof error->subject, "%s", path);
-    snprintf(error->message, sizeof error->message,
-             "its embedding is not finite: the model's weights hold NaN or infinity, which osprey "
-             "compile finds, or numbers too large");
-}
-
 /* Into rows; nothing without a session or good images. */
 static cli_exit embed(const cli_image_job *job, const osprey_image_batch *batch, float *rows)
 {
@@ -40,7 +31,7 @@ static cli_exit hand_out(const cli_image_job *job, const osprey_image_batch *bat
         const float *row = error.status == OSPREY_OK ? rows : NULL;
         if (row) rows += row_elems;
         if (row && job->loaded->session && !cli_all_finite(row, row_elems)) {
-            say_not_finite(path, &error);
+            cli_say_not_finite(path, &error);
             row = NULL;
         }
         if (row) {

@@ -47,7 +47,8 @@ typedef struct osprey_label_set_options {
  * Encodes every label in every template with the session's text tower. The session is not needed
  * afterwards. The caller frees *set with osprey_label_set_free.
  * Errors: OSPREY_INVALID_ARGUMENT (no labels, an empty label, a template that has no place for the
- * label or more than one: it is the error's subject; an unknown ensemble), OSPREY_OUT_OF_MEMORY.
+ * label or more than one: it is the error's subject; an unknown ensemble), OSPREY_FORMAT (weights
+ * that hold NaN or infinity, and make such of a label), those of osprey_session_embed_texts.
  */
 OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
                                                  const osprey_label_set_options *options,
@@ -59,7 +60,7 @@ OSPREY_API osprey_status osprey_label_set_create(osprey_session *session,
  * OSPREY_EMBED_RAW, and with the head's logits in place of scaled cosines. Labels are ImageNet's
  * names where head_labels says so, else "class 0", "class 1" and so on. The caller frees *set with
  * osprey_label_set_free. Errors: OSPREY_INVALID_ARGUMENT (the model has no head),
- * OSPREY_OUT_OF_MEMORY.
+ * OSPREY_FORMAT (it holds NaN or infinity), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_label_set_create_classes(const osprey_model *model,
                                                          osprey_label_set **set,

@@ -41,6 +41,14 @@ osprey_status osprey__class_head_check(const osprey_model *model, bool *used, os
     return check_array(model, "bias", 1, dims + 1, used, error);
 }
 
+osprey__class_head osprey__class_head_find(const osprey_model *model)
+{
+    return (osprey__class_head){
+        osprey__weights_find(model->weights, array_name(model, "kernel").text),
+        osprey__weights_find(model->weights, array_name(model, "bias").text),
+    };
+}
+
 size_t osprey__class_head_floats(const osprey__model_config *config)
 {
     return config->head_classes * (config->embed_dim + 1);
@@ -55,10 +63,8 @@ void osprey__class_head_read(const osprey_model *model, float *rows_and_biases)
         memcpy(rows_and_biases, section->bytes, section->length);
         return;
     }
-    const osprey__tensor *kernel =
-        osprey__weights_find(model->weights, array_name(model, "kernel").text);
-    const osprey__tensor *bias =
-        osprey__weights_find(model->weights, array_name(model, "bias").text);
+    const osprey__class_head head = osprey__class_head_find(model);
+    const osprey__tensor *kernel = head.kernel, *bias = head.bias;
     const size_t element_bytes = osprey__dtype_bytes(kernel->dtype);
     for (size_t i = 0; i < kernel->elements; i++)
         osprey__to_f32(kernel->dtype, (const char *)kernel->data + i * element_bytes, 1,

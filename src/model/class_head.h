@@ -15,6 +15,12 @@
 /* Checks the head's arrays, and that the model's used, one an array, are marked. */
 osprey_status osprey__class_head_check(const osprey_model *model, bool *used, osprey_error *error);
 
+/* The kernel [embed_dim][classes] and the bias [classes] of an opened model that is no engine. */
+typedef struct osprey__class_head {
+    const osprey__tensor *kernel, *bias;
+} osprey__class_head;
+osprey__class_head osprey__class_head_find(const osprey_model *model);
+
 /* Floats of a head's rows and biases. */
 size_t osprey__class_head_floats(const osprey__model_config *config);
 

@@ -2,6 +2,7 @@
 #include "model/finite_weights.h"
 
 #include "base/status.h"
+#include "model/class_head.h"
 #include "model/model_data.h"
 #include "model/towers.h"
 
@@ -27,15 +28,19 @@ static bool halves_are_finite(const unsigned char *bytes, size_t count, size_t s
     return !found;
 }
 
-static bool is_finite(const osprey__value *value)
+static bool is_finite(osprey__dtype dtype, const void *data, size_t count)
 {
-    const size_t count = osprey__shape_elements(&value->shape);
-    const size_t stride = osprey__dtype_bytes(value->dtype);
-    if (value->dtype == OSPREY__F32 || value->dtype == OSPREY__BF16)
-        return halves_are_finite(value->data, count, stride, EXPONENT_BF16);
-    if (value->dtype == OSPREY__F16)
-        return halves_are_finite(value->data, count, stride, EXPONENT_F16);
+    const size_t stride = osprey__dtype_bytes(dtype);
+    if (dtype == OSPREY__F32 || dtype == OSPREY__BF16)
+        return halves_are_finite(data, count, stride, EXPONENT_BF16);
+    if (dtype == OSPREY__F16) return halves_are_finite(data, count, stride, EXPONENT_F16);
     return true;
+}
+
+static osprey_status not_finite(const char *file, const char *tensor, osprey_error *error)
+{
+    return osprey__fail(error, OSPREY_FORMAT, file,
+                        "tensor \"%.200s\" holds NaN or infinity: the weights are damaged", tensor);
 }
 
 static osprey_status check_tower(const osprey_model *model, osprey_tower tower, osprey_error *error)
@@ -45,14 +50,25 @@ static osprey_status check_tower(const osprey_model *model, osprey_tower tower, 
     OSPREY_TRY(osprey__model_build_graph(model, tower, &graph, NULL, error));
     for (osprey__value_id v = 0; v < graph->value_count && status == OSPREY_OK; v++) {
         const osprey__value *value = &graph->values[v];
-        if (value->kind != OSPREY__CONSTANT || is_finite(value)) continue;
+        if (value->kind != OSPREY__CONSTANT ||
+            is_finite(value->dtype, value->data, osprey__shape_elements(&value->shape)))
+            continue;
         const osprey__tensor *tensor = osprey__weights_find(model->weights, value->name);
-        status = osprey__fail(error, OSPREY_FORMAT, tensor ? tensor->file : model->name,
-                              "tensor \"%.200s\" holds NaN or infinity: the weights are damaged",
-                              value->name);
+        status = not_finite(tensor ? tensor->file : model->name, value->name, error);
     }
     osprey__graph_free(graph);
     return status;
+}
+
+static osprey_status check_head(const osprey_model *model, osprey_error *error)
+{
+    if (!model->config.head_classes) return OSPREY_OK;
+    const osprey__class_head head = osprey__class_head_find(model);
+    const osprey__tensor *const tensors[] = {head.kernel, head.bias};
+    for (size_t i = 0; i < 2; i++)
+        if (!is_finite(tensors[i]->dtype, tensors[i]->data, tensors[i]->elements))
+            return not_finite(tensors[i]->file, tensors[i]->name, error);
+    return OSPREY_OK;
 }
 
 osprey_status osprey__check_finite_weights(const osprey_model *model, osprey_tower towers,
@@ -60,5 +76,5 @@ osprey_status osprey__check_finite_weights(const osprey_model *model, osprey_tow
 {
     if (towers & OSPREY_TOWER_IMAGE) OSPREY_TRY(check_tower(model, OSPREY_TOWER_IMAGE, error));
     if (towers & OSPREY_TOWER_TEXT) OSPREY_TRY(check_tower(model, OSPREY_TOWER_TEXT, error));
-    return OSPREY_OK;
+    return check_head(model, error);
 }

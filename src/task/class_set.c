@@ -31,6 +31,7 @@ osprey_status osprey_label_set_create_classes(const osprey_model *model, osprey_
     OSPREY_TRY_GOTO(osprey__class_names_copy(classes, made->labels, error));
     osprey__class_head_read(model, made->embeddings);
     made->biases = made->embeddings + classes * dim;
+    OSPREY_TRY_GOTO(osprey__label_set_check(made, model->name, error));
     *set = made;
     return OSPREY_OK;
 fail:

@@ -149,6 +149,7 @@ osprey_status osprey_label_set_create(osprey_session *session,
     OSPREY_TRY_GOTO(copy_labels(made, options, error));
     OSPREY_TRY_GOTO(parse_templates(&prompts, options, error));
     OSPREY_TRY_GOTO(encode(made, session, &prompts, error));
+    OSPREY_TRY_GOTO(osprey__label_set_check(made, model->name, error));
     osprey__free(prompts.templates);
     *set = made;
     return OSPREY_OK;
@@ -156,6 +157,22 @@ fail:
     osprey__free(prompts.templates);
     osprey_label_set_free(made);
     return status;
+}
+
+osprey_status osprey__label_set_check(const osprey_label_set *set, const char *model,
+                                      osprey_error *error)
+{
+    for (size_t label = 0; label < set->label_count; label++) {
+        const float *row = set->embeddings + label * set->embed_dim;
+        bool finite = !set->biases || isfinite(set->biases[label]);
+        for (size_t d = 0; finite && d < set->embed_dim; d++) finite = isfinite(row[d]);
+        if (!finite)
+            return osprey__fail(error, OSPREY_FORMAT, model,
+                                "what it makes of label \"%.100s\" is not finite: its weights hold "
+                                "NaN or infinity, which osprey compile finds, or numbers too large",
+                                set->labels[label]);
+    }
+    return OSPREY_OK;
 }
 
 size_t osprey_label_set_count(const osprey_label_set *set)

@@ -17,4 +17,11 @@ struct osprey_label_set {
     float *prompt_embeddings; /* [template_count, label_count, D]; NULL where template_count is 1 */
 };
 
+/*
+ * Whether its embeddings, and its biases, are numbers: no image would fit a label otherwise.
+ * Errors: OSPREY_FORMAT, with the model's name as the subject.
+ */
+osprey_status osprey__label_set_check(const osprey_label_set *set, const char *model,
+                                      osprey_error *error);
+
 #endif

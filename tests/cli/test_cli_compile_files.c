@@ -242,6 +242,47 @@ static void test_weights_that_are_no_numbers(void **state)
                          "infinity");
 }
 
+/* The head is no part of a tower's graph. */
+static void test_a_head_that_is_no_number(void **state)
+{
+    (void)state;
+    const char *copy = temporary_path("head.npz"), *engine = temporary_path("head.osprey");
+    static const float not_a_number = NAN;
+    size_t length;
+    char *bytes = read_file(OSPREY_TEST_DIR "/golden/flax/vit-imagenet.npz", &length);
+    char *name = memmem(bytes, length, "head/bias.npy", 13);
+    assert_non_null(name);
+    unsigned char *array = memmem(name, length - (size_t)(name - bytes), "\x93NUMPY", 6);
+    assert_non_null(array);
+    const size_t header = 10 + array[8] + 256U * array[9]; /* magic, version, length, the dict */
+    memcpy(array + header, &not_a_number, sizeof not_a_number);
+    write_file(copy, bytes, length);
+    free(bytes);
+    assert_cli_fails(run_cli("compile", "-m", copy, "-o", engine), 3,
+                     "tensor \"head/bias\" holds NaN or infinity");
+    assert_cli_fails(run_cli("classify", "-m", copy, "--no-cache", PICTURE), 3,
+                     "what it makes of label \"tench, Tinca tinca\" is not finite");
+}
+
+/* Neither labels nor texts come to anything, which is told of each. */
+static void test_texts_of_weights_that_are_no_numbers(void **state)
+{
+    (void)state;
+    char copy[512];
+    snprintf(copy, sizeof copy, "%s", temporary_path("nan-text"));
+    copy_model(MODEL, copy);
+    set_element(copy, "text_model.encoder.layers.0.mlp.fc1.weight", NAN);
+    cli_run run = run_cli("classify", "-m", copy, "--labels", "cat,dog", PICTURE);
+    assert_string_equal(run.out, "");
+    assert_cli_fails(run, 3, "what it makes of label \"cat\" is not finite");
+    run = run_cli("embed", "-m", copy, "--text", "a cat");
+    json_t *line = cli_json_line(&run, 0);
+    assert_non_null(json_object_get(line, "error"));
+    json_decref(line);
+    assert_cli_fails(run, 1, "a cat: its embedding is not finite");
+    assert_cli_fails(run_cli("embed", "-m", copy, PICTURE), 0, NULL);
+}
+
 #define BUNDLED OSPREY_SOURCE_DIR "/models/osprey-mini"
 
 /* What classify says of the picture; freed by the caller. */
@@ -394,6 +435,8 @@ int main(void)
         cmocka_unit_test(test_first_start_with_a_limit),
         cmocka_unit_test(test_templates_go_with_the_model),
         cmocka_unit_test(test_weights_that_are_no_numbers),
+        cmocka_unit_test(test_a_head_that_is_no_number),
+        cmocka_unit_test(test_texts_of_weights_that_are_no_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

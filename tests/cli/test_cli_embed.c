@@ -315,7 +315,7 @@ static void test_pixels_that_are_not_numbers(void **state)
 {
     (void)state;
     const char *path = make_half_bad_pixels(), *out = temporary_path("half.npy");
-    static const char said[] = "made.npy: row 1 (from 0) has pixels that are NaN";
+    static const char said[] = "made.npy: row 1 (from 0): has pixels that are NaN or infinite";
     assert_cli_fails(run_cli("embed", "-m", MODEL, "--pixels", path, "--format=npy", "-o", out), 1,
                      said);
     npy_file npy = load_npy(out);
