@@ -28,6 +28,14 @@ static void write_entry(cli_output *output, const osprey_cache_entry *entry, boo
     cli_output_json(output, line);
 }
 
+static void write_sum(cli_output *output, const osprey_cache_list *list)
+{
+    cli_output_print(output, "%zu engine%s, %.1f MiB, in ", list->count, CLI_S(list->count),
+                     (double)list->bytes / (1 << 20));
+    cli_output_visible(output, list->directory);
+    cli_output_print(output, "\n");
+}
+
 static cli_exit fail(const osprey_error *error)
 {
     return cli_fail_error(error->status == OSPREY_NOT_FOUND ? CLI_WRONG_USE : CLI_INPUTS_FAILED,
@@ -51,9 +59,7 @@ static cli_exit show(const cli_options *options)
     if (code == CLI_DONE) {
         for (size_t i = 0; i < list->count; i++)
             write_entry(&output, &list->entries[i], options->json);
-        if (!options->json)
-            cli_output_print(&output, "%zu engine%s, %.1f MiB, in %s\n", list->count,
-                             CLI_S(list->count), (double)list->bytes / (1 << 20), list->directory);
+        if (!options->json) write_sum(&output, list);
         if (options->clear) name_others(list);
         code = cli_output_close(&output, code);
     }

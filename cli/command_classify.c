@@ -6,7 +6,6 @@
 #include "json_text.h"
 #include "prompts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct classification {
@@ -152,9 +151,9 @@ static cli_exit make_set(const cli_options *options, const cli_prompts *prompts,
     if (code != CLI_DONE) return code;
     if (prompts) return cli_prompts_encode(prompts, options, loaded, set);
     if (!info->head_labels)
-        fprintf(stderr,
-                "osprey: %s: its %zu classes have no names here: they are numbered from 0\n",
-                info->name, info->head_classes);
+        cli_fail(CLI_DONE, info->name,
+                 "its %zu classes have no names here: they are numbered from 0",
+                 info->head_classes);
     osprey_error error;
     if (osprey_label_set_create_classes(loaded->model, set, &error) == OSPREY_OK) return CLI_DONE;
     return cli_fail_run(&error);

@@ -206,7 +206,8 @@ static cli_exit report(const char *path, double ms)
     cli_exit code = cli_output_open(&output, NULL);
     if (code == CLI_DONE) {
         char *precision = cli_engine_precision(engine);
-        cli_output_print(&output, "%s: %.2f MiB, ", path, (double)file.st_size / (1 << 20));
+        cli_output_visible(&output, path);
+        cli_output_print(&output, ": %.2f MiB, ", (double)file.st_size / (1 << 20));
         cli_output_visible(&output, precision);
         cli_output_print(&output, "%s, for %s%s, in %.1f s\n", storage_note(engine),
                          engine->instruction_set, engine->portable ? " and others" : "", ms / 1000);

@@ -76,10 +76,10 @@ static cli_exit open_model(cli_loaded_model *loaded)
     if (options->max_resident && !no_cache &&
         osprey_cache_would_compile(path, &how, (osprey_precision)options->precision,
                                    options->cache_limit))
-        fprintf(stderr,
-                "osprey: --max-resident: compiling %s into the cache first, once, without that "
-                "limit; an engine that osprey compile made elsewhere needs no such start\n",
-                path);
+        cli_fail(CLI_DONE, "--max-resident",
+                 "compiling %s into the cache first, once, without that limit; an engine that "
+                 "osprey compile made elsewhere needs no such start",
+                 path);
     osprey_status status =
         no_cache ? osprey_model_open_with(path, &how, &loaded->model, &error)
                  : osprey_cache_open_model(path, &how, (osprey_precision)options->precision,
@@ -99,8 +99,7 @@ cli_exit cli_model_load(cli_loaded_model *loaded, const cli_options *options)
                                  .options = options};
     const cli_exit code = open_model(loaded);
     if (code != CLI_DONE) return code;
-    if (loaded->info->note)
-        fprintf(stderr, "osprey: %s: %s\n", loaded->info->name, loaded->info->note);
+    if (loaded->info->note) cli_fail(CLI_DONE, loaded->info->name, "%s", loaded->info->note);
     if (!options->model)
         fputs("osprey: " BUNDLED_NAME " is a small demonstration model; for real work download a "
               "published one, such as openai/clip-vit-base-patch32 from huggingface.co, and name "

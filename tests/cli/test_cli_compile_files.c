@@ -150,6 +150,30 @@ static void test_names_that_are_no_utf8(void **state)
     cli_run_free(&run);
 }
 
+/* Terminals obey what is in the names of files, and an engine's model may come from anywhere. */
+static void test_names_that_terminals_obey(void **state)
+{
+    (void)state;
+    char copy[512], cache[600];
+    snprintf(copy, sizeof copy, "%s", temporary_path("mod\x1b[2Jel"));
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", temporary_path("ca\x1b[2Jche"));
+    copy_model(MODEL, copy);
+    const char *engine = temporary_path("eng\x1b[2Jine.osprey");
+    const cli_surroundings cached = {.variable = cache};
+    cli_run runs[] = {
+        run_cli("compile", "-m", copy, "-o", engine),
+        run_cli_in(cached, "embed", "-m", copy, "--max-resident", "1G", "--text", "a", NULL),
+        run_cli_in(cached, "cache", NULL),
+    };
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        assert_int_equal(runs[i].code, 0);
+        assert_non_null(strstr(i == 1 ? runs[i].err : runs[i].out, "\\x1b[2J"));
+        assert_null(strchr(runs[i].out, '\x1b'));
+        assert_null(strchr(runs[i].err, '\x1b'));
+        cli_run_free(&runs[i]);
+    }
+}
+
 static void test_one_tower_is_measured(void **state)
 {
     (void)state;
@@ -428,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_a_limit_of_size_is_an_error),
         cmocka_unit_test(test_images_as_large_as_engines_take),
         cmocka_unit_test(test_names_that_are_no_utf8),
+        cmocka_unit_test(test_names_that_terminals_obey),
         cmocka_unit_test(test_one_tower_is_measured),
         cmocka_unit_test(test_tuning_is_kept),
         cmocka_unit_test(test_messages_name_the_flag),
