@@ -110,6 +110,7 @@ static cli_exit measure(const bench_case *c, measurement *m)
 {
     m->count = 0;
     cli_exit code = run_once(c); /* warms up: work space is allocated, pages are touched */
+    if (code != CLI_DONE) return code;
     uint64_t read_before = osprey_session_get_info(c->loaded->session).read_bytes;
     double start = cli_now_ms(), before = start;
     while (code == CLI_DONE && m->count < MOST_REPETITIONS &&

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -311,6 +312,16 @@ static void test_a_damaged_cache(void **state)
     run = run_cli("cache", "--json");
     assert_int_equal(cli_line_count(&run), 1);
     cli_run_free(&run);
+    /* Nor is a new one to be had. */
+    struct rlimit usual;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    const struct rlimit small = {.rlim_cur = 10000, .rlim_max = usual.rlim_max};
+    damage_cached("image.weights");
+    setrlimit(RLIMIT_FSIZE, &small);
+    run = run_cli("bench", "-m", MODEL, "--batch", "1", "--max-resident", "1G");
+    setrlimit(RLIMIT_FSIZE, &usual);
+    assert_string_equal(run.out, "");
+    assert_cli_fails(run, 3, "--max-resident: needs an engine, which could not be put into the");
 }
 
 /* "0 engines" is said of a cache that was looked at. */
