@@ -28,7 +28,7 @@ typedef struct osprey_tokenizer osprey_tokenizer;
 typedef struct osprey_tokenizer_info {
     const char *kind;  /* "clip_bpe", "wordpiece", "unigram" or "bpe"; static storage */
     size_t vocabulary; /* number of ids */
-    int32_t start_id;  /* <|startoftext|> or [CLS]; -1: texts have none */
+    int32_t start_id;  /* <|startoftext|>, [CLS] or <s>; -1: texts have none */
     int32_t end_id;    /* <|endoftext|>, [SEP], </s> or <eos>; -1: texts have none */
     int32_t pad_id; /* what a session fills texts up with to the model's context length, as SigLIP
                        was trained: it changes their embedding; -1: texts are not filled up */
@@ -43,8 +43,8 @@ typedef struct osprey_tokenizer_info {
  * CLIP's follows transformers' CLIPTokenizerFast: NFC, white space, lower case, the split pattern,
  * byte alphabet, byte-pair merges with </w>. BERT's follows BertTokenizerFast; characters that
  * Unicode assigned after version 8 may be cut otherwise there, whose tables are that old. SigLIP's
- * "unigram" follows SiglipTokenizer (lower case, no ASCII punctuation, then SentencePiece), SigLIP
- * 2's "bpe" GemmaTokenizer.
+ * "unigram" follows SiglipTokenizer (lower case, no ASCII punctuation, then SentencePiece),
+ * XLM-RoBERTa's XLMRobertaTokenizer, SigLIP 2's "bpe" GemmaTokenizer.
  * Errors: OSPREY_INVALID_ARGUMENT (capacity below 2), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer,

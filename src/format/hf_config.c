@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig and BertConfig read it,
- * with the defaults that a sparse one leaves out. */
+/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig, BertConfig and
+ * XLMRobertaConfig read it, with the defaults that a sparse one leaves out. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -106,7 +106,7 @@ static osprey_status read_text(const osprey__config_section *section, osprey__te
     return read_blocks(section, text, error);
 }
 
-/* BertConfig's and ChineseCLIPTextConfig's, which have the same defaults. */
+/* BertConfig's, XLMRobertaConfig's and ChineseCLIPTextConfig's, which have the same defaults. */
 static osprey_status read_bert(const osprey__config_section *section, osprey__text_config *text,
                                osprey_error *error)
 {
@@ -233,13 +233,24 @@ static osprey_status read_siglip(const osprey__config_section *whole, osprey__mo
     return OSPREY_OK;
 }
 
-/* BertModel, of which sentence encoders take the mean. */
-static osprey_status read_sentence_encoder(const osprey__config_section *whole,
+/* BertModel or XLMRobertaModel, of which sentence encoders take the mean. */
+static osprey_status read_sentence_encoder(const osprey__config_section *whole, bool roberta,
                                            osprey__model_config *config, osprey_error *error)
 {
-    OSPREY_TRY(read_bert(whole, &config->text, error));
-    config->text.pooling = OSPREY__POOL_MEAN;
-    config->embed_dim = config->text.width;
+    osprey__text_config *text = &config->text;
+    OSPREY_TRY(read_bert(whole, text, error));
+    text->pooling = OSPREY__POOL_MEAN;
+    config->embed_dim = text->width;
+    if (!roberta) return OSPREY_OK;
+    size_t padding_id = 1;
+    OSPREY_TRY(osprey__json_size(whole->object, "pad_token_id", whole->label, &padding_id, error));
+    if (text->positions < 3 || padding_id > text->positions - 3)
+        return osprey__fail(error, OSPREY_FORMAT, whole->label,
+                            "\"max_position_embeddings\" is %zu, which leaves a text no two tokens "
+                            "behind the positions up to \"pad_token_id\", %zu",
+                            text->positions, padding_id);
+    text->first_position = padding_id + 1;
+    text->context_length = text->positions - text->first_position;
     return OSPREY_OK;
 }
 
@@ -260,14 +271,16 @@ osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__mo
     if (strcmp(type, "clip") == 0) return read_towers(&whole, false, config, error);
     if (strcmp(type, "chinese_clip") == 0) return read_towers(&whole, true, config, error);
     if (strcmp(type, "siglip") == 0) return read_siglip(&whole, config, error);
-    if (strcmp(type, "bert") == 0) return read_sentence_encoder(&whole, config, error);
+    const bool roberta = strcmp(type, "xlm-roberta") == 0;
+    if (roberta || strcmp(type, "bert") == 0)
+        return read_sentence_encoder(&whole, roberta, config, error);
     if (strcmp(type, "siglip2") == 0)
         return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                             "\"model_type\" is \"siglip2\", SigLIP 2 of variable resolution "
                             "(NaFlex); those of fixed resolution, which say \"siglip\", are read");
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\", "
-                        "\"siglip\" and \"bert\"",
+                        "\"siglip\", \"bert\" and \"xlm-roberta\"",
                         type);
 }
 

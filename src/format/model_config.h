@@ -106,8 +106,10 @@ typedef struct osprey__text_config {
     osprey__text_kind kind;
     size_t vocabulary;
     size_t context_length;
-    size_t positions;   /* BERT: that the tower has, of which texts use the first context_length */
-    size_t token_types; /* BERT: that it has, of which every token is of the first */
+    size_t positions; /* BERT: that the tower has, of which texts use the first context_length */
+    size_t first_position; /* BERT: row of the positions' table of a text's first token: 0, and in
+                              RoBERTa the padding's id and one */
+    size_t token_types;    /* BERT: that it has, of which every token is of the first */
     size_t width;
     size_t layers; /* 0: the model has no text tower, and the rest is 0 too */
     size_t heads;
@@ -115,8 +117,10 @@ typedef struct osprey__text_config {
     osprey_activation activation;
     float layer_norm_epsilon;
     osprey__text_pooling pooling;
-    size_t end_id;    /* OSPREY__POOL_FIRST_END */
-    bool unprojected; /* the pooled token is the embedding: OpenCLIP's proj_type "none" */
+    size_t end_id;           /* OSPREY__POOL_FIRST_END */
+    bool unprojected;        /* the pooled token is the embedding: OpenCLIP's proj_type "none" */
+    bool has_pooler;         /* BERT: a linear with tanh behind the pooling */
+    size_t projection_width; /* BERT: of the layer within a projection that is an MLP; else 0 */
 } osprey__text_config;
 
 /* How OpenCLIP uses an image tower of timm's: vision_cfg's timm_... */
@@ -126,6 +130,13 @@ typedef struct osprey__timm_trunk {
     char proj[8];     /* "linear", "mlp" or "none"; "": the tower's own head is the projection */
     bool proj_biased; /* "linear", "mlp": with a bias behind */
 } osprey__timm_trunk;
+
+/* How OpenCLIP uses a text tower of transformers': text_cfg's hf_... */
+typedef struct osprey__hf_text {
+    char name[64];   /* of the model on Hugging Face; "": the tower is OpenCLIP's own */
+    char pooler[32]; /* "mean_pooler", "cls_pooler", ... */
+    char proj[8];    /* "linear" or "mlp"; "": none */
+} osprey__hf_text;
 
 typedef struct osprey__model_config {
     const char *layout; /* "huggingface", "openclip", "openai" or "vision_transformer"; static
@@ -141,13 +152,16 @@ typedef struct osprey__model_config {
     osprey__timm_trunk trunk; /* where it has a name, image is but its kind of size: the rest is the
                                  weights' to tell (model/timm_trunks.h) */
     osprey__text_config text;
+    osprey__hf_text hf_text; /* where it has a name, text is but its kind and the context: the rest
+                                is the weights' to tell (model/hf_text.h) */
     osprey_preprocessing preprocessing;
     bool has_logit_bias;    /* a tensor logit_bias is among the weights: the model was trained with
                                a sigmoid for each pair of image and text (SigLIP), not a softmax */
     bool text_is_prefixed;  /* OpenCLIP's custom_text: the text tower's names begin with "text." */
     bool foreign_tokenizer; /* OpenCLIP's hf_tokenizer_name: not CLIP's own vocabulary */
-    char text_cleaning[16]; /* OpenCLIP's SigLIP: what is done to texts before they are tokenized,
-                               by open_clip's name (input/text/text_cleaning.h); else empty */
+    char text_cleaning[16]; /* OpenCLIP's SigLIP and XLM-RoBERTa: what is done to texts before they
+                               are tokenized, by open_clip's name (input/text/text_cleaning.h); else
+                               empty */
 } osprey__model_config;
 
 /*
@@ -155,18 +169,19 @@ typedef struct osprey__model_config {
  * 2 of fixed resolution), full, sparse or legacy (text_config_dict, vision_config_dict), with the
  * defaults and precedence of transformers' CLIPConfig and SiglipConfig; then preprocessing from
  * processor_config.json or preprocessor_config.json, of which one has to be there. Or of model_type
- * "bert", and what osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT
- * (file and key are named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT, OSPREY_IO,
- * OSPREY_OUT_OF_MEMORY.
+ * "bert" or "xlm-roberta", and what osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND,
+ * OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT,
+ * OSPREY_IO, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
                                      osprey_error *error);
 
 /*
- * What sentence-transformers keeps beside a BertModel: modules.json, of Transformer, Pooling (the
- * mean or the first token) and perhaps Normalize; the longest text in sentence_bert_config.json, or
- * in tokenizer_config.json; and no prompt in config_sentence_transformers.json. Without
- * modules.json the embedding is the mean, as that library has it then. Errors as above.
+ * What sentence-transformers keeps beside a BertModel or XLMRobertaModel: modules.json, of
+ * Transformer, Pooling (the mean or the first token) and perhaps Normalize; the longest text in
+ * sentence_bert_config.json, or in tokenizer_config.json; and no prompt in
+ * config_sentence_transformers.json. Without modules.json the embedding is the mean, as that
+ * library has it then. Errors as above.
  */
 osprey_status osprey__sentence_config_read(const char *directory, osprey__model_config *config,
                                            osprey_error *error);

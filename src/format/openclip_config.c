@@ -108,6 +108,14 @@ static const option text_options[] = {
     {NULL, NULL},
 };
 
+/* Of a tower of transformers', which has its sizes from elsewhere. */
+static const option hf_text_options[] = {
+    {"context_length", ANY},      {"hf_tokenizer_name", ANY}, {"hf_model_name", ANY},
+    {"hf_model_pretrained", ANY}, {"hf_proj_type", ANY},      {"proj", ANY},
+    {"hf_pooler_type", ANY},      {"pooler_type", ANY},       {"tokenizer_kwargs", ANY},
+    {"tokenizer_mode", OFF},      {"output_tokens", ANY},     {NULL, NULL},
+};
+
 /* What options that are refused stand for, where that has a name. */
 static const char *family_of(const char *key)
 {
@@ -117,8 +125,6 @@ static const char *family_of(const char *key)
         {"multimodal_cfg", " (a caption decoder, CoCa's)"},
         {"attentional_pool", " (an attention pooler, CoCa's)"},
         {"embed_cls", " (a text tower with a class token, CoCa's)"},
-        {"hf_model_name", " (a text tower of transformers, such as RoBERTa, XLM-RoBERTa, mT5 or "
-                          "NLLB's)"},
     };
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (strcmp(families[i].key, key) == 0) return families[i].family;
@@ -373,12 +379,29 @@ static osprey_status read_text(const osprey__config_section *section, bool quick
     return osprey__config_check_heads(section, text->width, text->heads, error);
 }
 
+/* A tower of transformers': open_clip leaves its sizes to that library's own configuration. */
+static osprey_status read_hf_text(const osprey__config_section *section, osprey__hf_text *from,
+                                  osprey__text_config *text, osprey_error *error)
+{
+    /* "proj" and "pooler_type" were open_clip's names before. */
+    OSPREY_TRY(check_options(section, hf_text_options, error));
+    const bool is_old = !json_object_get(section->object, "hf_proj_type") &&
+                        !json_object_get(section->object, "hf_pooler_type");
+    *text = (osprey__text_config){.kind = OSPREY__TEXT_BERT, .context_length = 77};
+    OSPREY_TRY(osprey__config_dimension(section, "context_length", OSPREY__CONFIG_CONTEXT_MAX,
+                                        &text->context_length, error));
+    OSPREY_TRY(read_short_text(section, is_old ? "proj" : "hf_proj_type", "mlp", sizeof from->proj,
+                               from->proj, error));
+    return read_short_text(section, is_old ? "pooler_type" : "hf_pooler_type", "mean_pooler",
+                           sizeof from->pooler, from->pooler, error);
+}
+
 /* Which tokenizer it is, its files say; here, what open_clip does to texts before. */
 static osprey_status read_tokenizer(const osprey__config_section *section,
                                     osprey__model_config *config, osprey_error *error)
 {
     static const option options[] = {{"clean", ANY}, {"strip_sep_token", OFF}, {NULL, NULL}};
-    const bool siglip = config->text.kind == OSPREY__TEXT_SIGLIP;
+    const bool cleans = config->text.kind == OSPREY__TEXT_SIGLIP || *config->hf_text.name;
     const char *name = NULL;
     osprey__config_section arguments;
     OSPREY_TRY(
@@ -386,12 +409,14 @@ static osprey_status read_tokenizer(const osprey__config_section *section,
     config->foreign_tokenizer = name && *name;
     OSPREY_TRY(osprey__config_section_open(section, "tokenizer_kwargs", &arguments, error));
     OSPREY_TRY(check_options(&arguments, options, error));
-    OSPREY_TRY(read_short_text(&arguments, "clean", siglip ? "whitespace" : "",
+    OSPREY_TRY(read_short_text(&arguments, "clean", cleans ? "whitespace" : "",
                                sizeof config->text_cleaning, config->text_cleaning, error));
-    if (siglip || !*config->text_cleaning) return OSPREY_OK;
-    return osprey__fail(error, OSPREY_UNSUPPORTED, arguments.label,
-                        "\"clean\" is \"%s\"; osprey cleans texts for SigLIP's text tower alone",
-                        config->text_cleaning);
+    if (cleans || !*config->text_cleaning) return OSPREY_OK;
+    return osprey__fail(
+        error, OSPREY_UNSUPPORTED, arguments.label,
+        "\"clean\" is \"%s\"; osprey cleans texts for the text towers of SigLIP and "
+        "XLM-RoBERTa alone",
+        config->text_cleaning);
 }
 
 static osprey_status read_fill(const osprey__config_section *section, osprey_preprocessing *how,
@@ -475,7 +500,14 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
     OSPREY_TRY(osprey__config_section_open(&model, "vision_cfg", &section, error));
     OSPREY_TRY(read_image(&section, quick_gelu, &config->trunk, &config->image, error));
     OSPREY_TRY(osprey__config_section_open(&model, "text_cfg", &section, error));
-    OSPREY_TRY(read_text(&section, quick_gelu, &config->text, error));
+    OSPREY_TRY(read_short_text(&section, "hf_model_name", "", sizeof config->hf_text.name,
+                               config->hf_text.name, error));
+    if (*config->hf_text.name) {
+        config->text_is_prefixed = true;
+        OSPREY_TRY(read_hf_text(&section, &config->hf_text, &config->text, error));
+    } else {
+        OSPREY_TRY(read_text(&section, quick_gelu, &config->text, error));
+    }
     if (config->text.unprojected && config->text.width != config->embed_dim)
         return osprey__fail(error, OSPREY_FORMAT, section.label,
                             "\"width\" is %zu without a projection, but \"embed_dim\" %zu",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sentence-transformers keeps beside a BertModel. */
+/* What sentence-transformers keeps beside a BertModel or XLMRobertaModel. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -62,7 +62,8 @@ static osprey_status parse_limit(const osprey__config_section *section, osprey__
     if (lower)
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
                             "\"do_lower_case\": osprey lowers texts where the tokenizer does it");
-    text->context_length = longest < text->positions ? longest : text->positions;
+    const size_t most = text->positions - text->first_position;
+    text->context_length = longest < most ? longest : most;
     return OSPREY_OK;
 }
 

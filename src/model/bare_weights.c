@@ -5,6 +5,7 @@
 #include "format/config_values.h"
 #include "model/convnext_weights.h"
 #include "model/eva_weights.h"
+#include "model/hf_text.h"
 #include "model/mobile_weights.h"
 #include "model/shape_reader.h"
 #include "model/zoo.h"
@@ -38,6 +39,8 @@ static bool is_openai(const osprey__weights *weights)
             has(weights, "vocab_size"));
 }
 
+#define NAMED_FAMILIES 4 /* the first of the list below */
+
 /* Towers of other families that OpenCLIP has under its names. is_named: --arch says which. */
 static osprey_status check_family(const osprey__weights *weights, const char *file, bool is_named,
                                   osprey_error *error)
@@ -45,15 +48,16 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     static const struct {
         const char *prefix, *family;
     } others[] = {
-        /* Unless it is known, or is named. */
+        /* Some of these are known by their shapes, and some where they are named, */
         {"visual.trunk.", "an image tower of timm"},
+        /* as some of these are. */
+        {"text.transformer.embeddings.", "a text tower of transformers"},
+        {"text.transformer.encoder.", "a text tower of transformers"},
+        {"text.proj.", "a text tower of transformers"},
         {"text_decoder.", "a caption decoder (CoCa)"},
         {"visual.attn_pool", "an attention pooler (CoCa)"},
         {"text.cls_emb", "a text tower with a class token (CoCa)"},
-        {"text.transformer.embeddings.", "a text tower of transformers"},
-        {"text.transformer.encoder.", "a text tower of transformers"},
         {"text.transformer.shared.", "a text tower of transformers"},
-        {"text.proj.", "a text tower with a projection of its own"},
         {"image_encoder.", "an image tower of another library"},
         /* All else in these wrappers is unwrapped. */
         {"_image_encoder.", "TinyCLIP's search for layers to leave out"},
@@ -64,13 +68,14 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
     const bool known = is_named || osprey__is_eva(weights) || osprey__is_mobile(weights) ||
                        osprey__is_convnext(weights);
     for (size_t i = 0; i < count; i++) {
-        for (size_t k = known; k < sizeof others / sizeof *others; k++) {
+        for (size_t k = is_named ? NAMED_FAMILIES : known; k < sizeof others / sizeof *others;
+             k++) {
             if (strncmp(tensors[i].name, others[k].prefix, strlen(others[k].prefix)) == 0)
                 return osprey__fail(
                     error, OSPREY_UNSUPPORTED, file,
                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
                     "has CLIP's own ViT, ResNet and text transformer, those of EVA, MobileCLIP and "
-                    "ConvNeXt, and SigLIP's, which --arch names",
+                    "ConvNeXt, and SigLIP's and XLM-RoBERTa's, which --arch names",
                     tensors[i].name, others[k].family);
         }
     }
@@ -261,7 +266,8 @@ osprey_status osprey__bare_weights_config(const osprey__weights *weights, const 
                                           osprey_error *error)
 {
     size_t count;
-    const bool prefixed = has(weights, "text.token_embedding.weight");
+    const bool prefixed =
+        has(weights, "text.token_embedding.weight") || osprey__is_hf_text(weights);
     const bare_file r = {{weights, osprey__weights_files(weights, &count)[0], error},
                          prefixed ? "text." : ""};
     OSPREY_TRY(check_family(weights, r.shapes.file, arch, error));

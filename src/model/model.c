@@ -8,6 +8,7 @@
 #include "model/class_names.h"
 #include "model/engine_model.h"
 #include "model/flax_weights.h"
+#include "model/hf_text.h"
 #include "model/lit_weights.h"
 #include "model/model_data.h"
 #include "model/model_tokenizer.h"
@@ -109,6 +110,8 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
         OSPREY_TRY(add_config_files(model, directory, error));
         if (*config->trunk.name)
             OSPREY_TRY(osprey__timm_trunk_config(model->weights, config, error));
+        if (*config->hf_text.name)
+            OSPREY_TRY(osprey__hf_text_config(model->weights, config, error));
     }
     model->names =
         config->text_is_prefixed ? &osprey__openclip_prefixed_names : &osprey__openclip_names;
@@ -117,6 +120,7 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
     if (config->image.is_trunk) model->names = &osprey__openclip_trunk_vit_names;
     const bool siglip = config->text.kind == OSPREY__TEXT_SIGLIP;
     if (siglip) model->names = &osprey__openclip_siglip_names;
+    if (config->text.kind == OSPREY__TEXT_BERT) model->names = &osprey__openclip_hf_text_names;
     if (siglip == config->image.attention_pooled && config->text_is_prefixed >= siglip)
         return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,

@@ -53,7 +53,8 @@ static osprey_status open_bert_tokenizer(osprey_model *model, const char *direct
     files->count = 0;
     OSPREY_TRY(model->names->flax
                    ? open_lit_tokenizer(model, directory, error)
-                   : osprey__tokenizer_open_bert(directory, &model->tokenizer, files, error));
+                   : osprey__tokenizer_open_bert(directory, model->config.text_cleaning,
+                                                 &model->tokenizer, files, error));
     const size_t ids = osprey_tokenizer_get_info(model->tokenizer).vocabulary;
     if (ids + TABLE_PADDING > trained) return OSPREY_OK;
     return osprey__fail(error, OSPREY_FORMAT, directory,

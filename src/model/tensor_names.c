@@ -107,18 +107,31 @@ const osprey__layout_names osprey__bert_names = {
     .text_norm = text "ln_final.", .text_projection = text projection,                             \
     .temperature = "logit_scale", .projections_transposed = true, .tower_prefixes = prefixes
 
+#define OPENCLIP_IMAGE                                                                             \
+    .image_blocks = {"visual.transformer.resblocks.", OPENCLIP_BLOCK},                             \
+    .image_class = "visual.class_embedding", .image_patch = "visual.conv1.weight",                 \
+    .image_position = "visual.positional_embedding", .image_pre_norm = "visual.ln_pre.",           \
+    .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj"
+
 #define OPENCLIP_NAMES(text, prefixes)                                                             \
     {                                                                                              \
-        .image_blocks = {"visual.transformer.resblocks.", OPENCLIP_BLOCK},                         \
-        .image_class = "visual.class_embedding", .image_patch = "visual.conv1.weight",             \
-        .image_position = "visual.positional_embedding", .image_pre_norm = "visual.ln_pre.",       \
-        .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                   \
-        OPENCLIP_TEXT(text, "text_projection", prefixes)                                           \
+        OPENCLIP_IMAGE, OPENCLIP_TEXT(text, "text_projection", prefixes)                           \
     }
 
 const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);
 const osprey__layout_names osprey__openclip_prefixed_names =
     OPENCLIP_NAMES("text.", openclip_prefixed_prefixes);
+
+const osprey__layout_names osprey__openclip_hf_text_names = {
+    OPENCLIP_IMAGE,
+    BERT_TEXT("text.transformer."),
+    .text_pooler = "text.transformer.pooler.dense.",
+    .text_projection = "text.proj.weight",
+    .text_mlp = {"text.proj.0.weight", "text.proj.2.weight"},
+    .temperature = "logit_scale",
+    .projections_transposed = true,
+    .tower_prefixes = openclip_prefixed_prefixes,
+};
 
 /* timm's VisionTransformer. */
 #define TIMM_VIT                                                                                   \

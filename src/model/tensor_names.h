@@ -45,6 +45,8 @@ typedef struct osprey__layout_names {
     const char *text_token, *text_position;
     const char *text_token_type; /* BERT */
     const char *text_norm;       /* CLIP: behind the blocks; BERT: before them */
+    const char *text_pooler;     /* BERT: NULL where no model of the layout has one, as */
+    const char *text_mlp[2];     /* the matrices of a projection that is an MLP */
     const char *text_projection; /* NULL: the width of the text tower is the embedding's; a prefix
                                     in SigLIP, whose projection has a bias */
     const char *temperature;     /* the logarithm of what cosines are multiplied by */
@@ -65,6 +67,7 @@ extern const osprey__layout_names osprey__openclip_prefixed_names;  /* custom_te
 extern const osprey__layout_names osprey__openclip_conv_stem_names; /* the same, MobileCLIP-B */
 extern const osprey__layout_names osprey__openclip_trunk_vit_names; /* the same, MobileCLIP2-L */
 extern const osprey__layout_names osprey__openclip_siglip_names;    /* the same, SigLIP */
+extern const osprey__layout_names osprey__openclip_hf_text_names;   /* HFTextEncoder, XLM-RoBERTa */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
 /* Its LiT models, with the blocks' names of before flax.linen, and since. */
 #define OSPREY__LIT_NAMES 2u

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "format/config_values.h"
+#include "model/hf_text.h"
 #include "model/mobile_weights.h"
 
 #include <stdio.h>
@@ -110,6 +111,22 @@
               .activation = OSPREY_ACTIVATION_##act, .layer_norm_epsilon = 1e-6F,                  \
               .attention_pooled = true)
 
+#define XLM_ROBERTA_TEXT(text_width, text_layers, embedding)                                       \
+    {                                                                                              \
+        .kind = OSPREY__TEXT_BERT, .vocabulary = 250002, .context_length = 77, .positions = 514,   \
+        .first_position = OSPREY__ROBERTA_FIRST_POSITION, .token_types = 1, .width = (text_width), \
+        .layers = (text_layers), .heads = (text_width) / OSPREY__ROBERTA_HEAD_WIDTH,               \
+        .mlp_width = 4 * (text_width), .layer_norm_epsilon = OSPREY__ROBERTA_NORM_EPSILON,         \
+        .pooling = OSPREY__POOL_MEAN, .projection_width = ((text_width) + (embedding)) / 2,        \
+    }
+
+#define ZOO_XLM_ROBERTA(name, size, patch, vision_width, vision_layers, head_width, mlp,           \
+                        embedding, text_width, text_layers)                                        \
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              XLM_ROBERTA_TEXT(text_width, text_layers, embedding), .kind = OSPREY__IMAGE_VIT,     \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F)
+
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
 };
@@ -153,6 +170,10 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
     const osprey__image_kind kind = config.image.kind;
     if (kind == OSPREY__IMAGE_FASTVIT || kind == OSPREY__IMAGE_CONV_STEM_VIT)
         config.preprocessing = mobile_preprocessing(&config);
+    if (config.text.kind == OSPREY__TEXT_BERT) {
+        config.foreign_tokenizer = true;
+        snprintf(config.text_cleaning, sizeof config.text_cleaning, "whitespace");
+    }
     return config;
 }
 

@@ -39,6 +39,8 @@ static const char *const names[] = {
     "openclip-mobileclip-s3",
     "openclip-siglip",
     "openclip-siglip2",
+    "openclip-xlm-roberta",
+    "openclip-xlm-roberta-first",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

@@ -137,6 +137,35 @@ static void test_siglip(void **state)
     assert_string_equal(config.text_cleaning, "whitespace");
 }
 
+static void test_text_towers_of_transformers(void **state)
+{
+    (void)state;
+    /* As xlm-roberta-base-ViT-B-32 is published, with open_clip's defaults. */
+    osprey__model_config config =
+        parse_well(MODEL("'quick_gelu':true,", "'patch_size':32",
+                         "'hf_model_name':'xlm-roberta-base','hf_pooler_type':'mean_pooler',"
+                         "'hf_tokenizer_name':'xlm-roberta-base'",
+                         ""));
+    assert_string_equal(config.hf_text.name, "xlm-roberta-base");
+    assert_string_equal(config.hf_text.pooler, "mean_pooler");
+    assert_string_equal(config.hf_text.proj, "mlp");
+    assert_string_equal(config.text_cleaning, "whitespace");
+    assert_int_equal(config.text.kind, OSPREY__TEXT_BERT);
+    assert_int_equal(config.text.context_length, 77);
+    assert_true(config.text_is_prefixed && config.foreign_tokenizer);
+    assert_int_equal(config.image.activation, OSPREY_ACTIVATION_QUICK_GELU);
+    /* The keys of before, and what null says. */
+    config = parse_well(TEXT("'hf_model_name':'x','proj':'linear','pooler_type':'cls_pooler',"
+                             "'context_length':40,'tokenizer_kwargs':{'clean':'lower'}"));
+    assert_string_equal(config.hf_text.pooler, "cls_pooler");
+    assert_string_equal(config.hf_text.proj, "linear");
+    assert_string_equal(config.text_cleaning, "lower");
+    assert_int_equal(config.text.context_length, 40);
+    config = parse_well(TEXT("'hf_model_name':'x','hf_proj_type':null,'hf_pooler_type':null"));
+    assert_string_equal(config.hf_text.pooler, "");
+    assert_string_equal(config.hf_text.proj, "");
+}
+
 static void test_end_token_has_a_default(void **state)
 {
     (void)state;
@@ -231,8 +260,16 @@ static void test_refuses_wrong_settings(void **state)
         {VISION("'image_size':[224,-1]"), OSPREY_LIMIT, "vision_cfg", "image_size"},
         {VISION("'patch_size':[14,16]"), OSPREY_UNSUPPORTED, "vision_cfg", "not square"},
         {VISION("'patch_size':300"), OSPREY_LIMIT, "vision_cfg", "between 1 and 224"},
-        {TEXT("'hf_model_name':'roberta-base'"), OSPREY_UNSUPPORTED, "text_cfg",
-         "is roberta-base (a text tower of transformers"},
+        {TEXT("'hf_model_name':'xlm-roberta-base','width':768"), OSPREY_UNSUPPORTED, "text_cfg",
+         "\"width\""},
+        {TEXT("'hf_model_name':'xlm-roberta-base','tokenizer_mode':'clips'"), OSPREY_UNSUPPORTED,
+         "text_cfg", "\"tokenizer_mode\" is clips"},
+        {TEXT("'hf_model_name':'xlm-roberta-base','hf_pooler_type':3"), OSPREY_FORMAT, "text_cfg",
+         "hf_pooler_type"},
+        {TEXT("'hf_model_name':'xlm-roberta-base','context_length':0"), OSPREY_FORMAT, "text_cfg",
+         "context_length"},
+        {TEXT("'hf_model_name':7"), OSPREY_FORMAT, "text_cfg", "hf_model_name"},
+        {TEXT("'pooler_type':'mean_pooler'"), OSPREY_UNSUPPORTED, "text_cfg", "pooler_type"},
         {TEXT("'pool_type':'last'"), OSPREY_UNSUPPORTED, "text_cfg", "one by one"},
         {TEXT("'pool_type':'last','proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg",
          "\"no_causal_mask\""},
@@ -260,7 +297,7 @@ static void test_refuses_wrong_settings(void **state)
         {TEXT("'proj_type':'none'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" none"},
         {TEXT("'proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg", "proj_bias"},
         {TEXT("'tokenizer_kwargs':{'clean':'canonicalize'}"), OSPREY_UNSUPPORTED,
-         "text_cfg: tokenizer_kwargs", "SigLIP's text tower alone"},
+         "text_cfg: tokenizer_kwargs", "SigLIP and XLM-RoBERTa alone"},
         {TEXT("'heads':7"), OSPREY_FORMAT, "text_cfg", "7 attention heads"},
         {TEXT("'context_length':0"), OSPREY_FORMAT, "text_cfg", "context_length"},
         {PREPROCESS("'mode':'L'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "\"mode\""},
@@ -305,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_vit_options),
         cmocka_unit_test(test_trunks_of_timm),
         cmocka_unit_test(test_siglip),
+        cmocka_unit_test(test_text_towers_of_transformers),
         cmocka_unit_test(test_end_token_has_a_default),
         cmocka_unit_test(test_resnet_is_rn50x4),
         cmocka_unit_test(test_options_without_effect_are_accepted),

@@ -8,7 +8,8 @@ import open_clip
 import torch
 from PIL import Image
 from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer,
-                          SiglipModel, SiglipTokenizer)
+                          PreTrainedTokenizerFast, SiglipModel, SiglipTokenizer,
+                          XLMRobertaModel)
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -147,12 +148,13 @@ def siglip(folder, pictures, seed):
 
 
 @torch.inference_mode()
-def sentence_encoder(folder, pictures, seed):
-    """BertModel and what sentence-transformers' modules do with its tokens."""
-    del pictures, seed
-    model = load(BertModel, folder)
-    tokenizer = BertTokenizer.from_pretrained(folder)
+def encode_sentences(folder, kind, tokenizer_kind):
+    """A model and what sentence-transformers' modules do with its tokens."""
+    model = load(kind, folder)
+    tokenizer = tokenizer_kind.from_pretrained(folder)
     limit = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
+    if kind is XLMRobertaModel:
+        limit = min(limit, model.config.max_position_embeddings - model.config.pad_token_id - 1)
     pooling = json.loads((folder / "1_Pooling" / "config.json").read_text("utf-8"))
     ids = tokenize(tokenizer, limit)
     batch = padded(ids, tokenizer.pad_token_id)
@@ -160,6 +162,21 @@ def sentence_encoder(folder, pictures, seed):
     mask = batch["attention_mask"][..., None].float()
     mean = (tokens * mask).sum(axis=1) / mask.sum(axis=1)
     keep_texts(folder, ids, (tokens[:, 0] if pooling["pooling_mode_cls_token"] else mean).numpy())
+
+
+def sentence_encoder(folder, pictures, seed):
+    del pictures, seed
+    encode_sentences(folder, BertModel, BertTokenizer)
+
+
+def bert_pieces(folder, pictures, seed):
+    del pictures, seed
+    encode_sentences(folder, BertModel, PreTrainedTokenizerFast)
+
+
+def xlm_roberta(folder, pictures, seed):
+    del pictures, seed
+    encode_sentences(folder, XLMRobertaModel, PreTrainedTokenizerFast)
 
 
 @torch.inference_mode()
@@ -215,6 +232,28 @@ def openclip_siglip(folder, pictures, seed):
     pixels = some_pixels(preprocessed, seed)
     keep(folder, pixels, preprocessed, ids, model.encode_image(pixels), model.encode_text(tokens),
          model.logit_scale, logit_bias=float(model.logit_bias))
+
+
+@torch.inference_mode()
+def openclip_xlm_roberta(folder, pictures, seed):
+    name = f"local-dir:{folder}"
+    model, preprocess = open_clip.create_model_from_pretrained(name, precision="fp32")
+    model.eval()
+    tokenizer = open_clip.get_tokenizer(name)
+    context = tokenizer.context_length
+    pad = tokenizer.tokenizer.pad_token_id
+    ids = [tokenizer.tokenizer(" ".join(text.split()), truncation=True,
+                               max_length=context)["input_ids"] for text in TEXTS]
+    assert len(ids[-1]) == context and len(ids[1]) == 2
+    tokens = torch.tensor([row + [pad] * (context - len(row)) for row in ids])
+    for row, text in zip(tokens, TEXTS):
+        # ftfy's repairs and HTML's entities are left to the caller.
+        if open_clip.tokenizer.basic_clean(text) == text.strip():
+            assert tokenizer(text)[0].tolist() == row.tolist(), text
+    preprocessed = preprocess(Image.open(pictures / PICTURE))[None]
+    pixels = some_pixels(preprocessed, seed)
+    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels), model.encode_text(tokens),
+         model.logit_scale)
 
 
 @torch.inference_mode()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small vocabularies of SigLIP's and SigLIP 2's kinds, trained on a few sentences."""
+"""Small vocabularies of SigLIP's, SigLIP 2's and XLM-RoBERTa's kinds, trained on a few sentences."""
 
 import io
 import json
+import tempfile
 from collections import Counter
 
 import sentencepiece
@@ -14,6 +15,11 @@ PIECES = 300
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
 SENTENCE_LIST = [*SENTENCES.strip().splitlines(), *" . ".join(SENTENCES.split()).split(" . ")]
 
+# Normalisation rules of a few lines: what maps, to what; for a tokenizer.json that stays small.
+RULES = [("ﬁ", "fi"), ("①", "1"), ("e\u0301", "é"), ("\u212b", "å"), ("\u200b", " "), ("\u00ad", ""),
+         ("\uff71", "ア"), ("\uff76\uff9e", "ガ"), ("\uff76", "カ"), ("½", "1/2"), ("\u3000", " "),
+         ("Ⅷ", "viii"), ("\u1100\u1161", "가")]
+
 
 def spiece(sentences=SENTENCE_LIST, pieces=PIECES, **options):
     """SentencePiece's own file, with T5's and SigLIP's numbers of the special tokens."""
@@ -23,6 +29,16 @@ def spiece(sentences=SENTENCE_LIST, pieces=PIECES, **options):
         model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False,
         num_threads=1, minloglevel=2, **options)
     return model.getvalue()
+
+
+def spiece_of_rules(sentences, pieces):
+    """The same with RULES alone."""
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as file:
+        for source, to in sorted(RULES):
+            file.write(" ".join(f"{ord(c):X}" for c in source) + "\t"
+                       + " ".join(f"{ord(c):X}" for c in to) + "\n")
+        file.flush()
+        return spiece(sentences, pieces, normalization_rule_tsv=file.name)
 
 
 def save_spiece(folder, model):
@@ -86,6 +102,42 @@ def save_t5(folder, model):
         "eos_token": "</s>", "extra_ids": 0, "model_max_length": 64, "pad_token": "</s>",
         "sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer", "unk_token": "<unk>"},
         indent=2) + "\n", "utf-8")
+
+
+def save_xlm_roberta(folder, model, old=True, size=0):
+    """As FacebookAI/xlm-roberta-* has it: fairseq's special tokens before SentencePiece's pieces.
+    Not old: as sentence-transformers/paraphrase-multilingual-* have it, by newer conversions.
+    Filled up to that size with words that no text has."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    pieces = [(piece.piece, piece.score) for piece in proto.pieces if piece.type == 1]
+    special = [(content, 0.0) for content in ("<s>", "<pad>", "</s>", "<unk>")]
+    pieces += [(f"▁{number:06x}", -20.0) for number in range(size - len(pieces) - 5)]
+    tokenizer = Tokenizer(models.Unigram([*special, *pieces, ("<mask>", 0.0)], unk_id=3))
+    steps = [normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap)]
+    space = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    if old:
+        tokenizer.normalizer = steps[0]
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
+    else:
+        tokenizer.normalizer = normalizers.Sequence(
+            [*steps, normalizers.Replace(Regex(" {2,}"), " ")])
+        tokenizer.pre_tokenizer = space
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.add_special_tokens([AddedToken(content, normalized=False, special=True)
+                                  for content, _ in special])
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False, special=True)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({
+        "bos_token": "<s>", "clean_up_tokenization_spaces": True, "cls_token": "<s>",
+        "eos_token": "</s>", "mask_token": "<mask>", "model_max_length": 512, "pad_token": "<pad>",
+        "sep_token": "</s>", "tokenizer_class": "XLMRobertaTokenizer" if old
+        else "PreTrainedTokenizerFast", "unk_token": "<unk>"}, indent=2) + "\n", "utf-8")
+    return len(pieces) + 5
 
 
 def merged_pieces(merges=200):

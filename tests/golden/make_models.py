@@ -18,12 +18,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
                           ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer, SiglipConfig,
-                          SiglipModel)
+                          SiglipModel, XLMRobertaConfig, XLMRobertaModel)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_expect
 import golden_pieces
 import golden_vocabulary
+import tiny_texts
 import tiny_trunks
 from golden_weights import randomise, settle_batch_norms
 
@@ -274,14 +275,11 @@ def hf_siglip2(folder):
     golden_pieces.save_gemma(folder)
 
 
-def bert(folder, seed, layers, positions, limit, pooling, dtype):
-    """BertModel as sentence-transformers publishes its encoders."""
-    vocabulary = golden_vocabulary.wordpiece()
-    config = BertConfig(vocab_size=len(vocabulary), hidden_size=32, intermediate_size=72,
-                        num_hidden_layers=layers, num_attention_heads=4,
-                        max_position_embeddings=positions)
-    model = randomise(BertModel(config), seed, 1)
-    config.architectures = ["BertModel"]
+def sentence_encoder(folder, seed, kind, config, limit, pooling, dtype):
+    """A model as sentence-transformers publishes its encoders."""
+    positions = config.max_position_embeddings
+    model = randomise(kind(config), seed, 1)
+    config.architectures = [kind.__name__]
     config.save_pretrained(folder)
     tensors = model.state_dict() | {"embeddings.position_ids": torch.arange(positions)[None]}
     save_weights(folder / "model.safetensors", tensors, dtype)
@@ -297,6 +295,15 @@ def bert(folder, seed, layers, positions, limit, pooling, dtype):
         "word_embedding_dimension": 32, "pooling_mode_cls_token": pooling == "cls",
         "pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_max_tokens": False,
         "pooling_mode_mean_sqrt_len_tokens": False})
+
+
+def bert(folder, seed, layers, positions, limit, pooling, dtype):
+    """BertModel with BERT's own tokenizer."""
+    vocabulary = golden_vocabulary.wordpiece()
+    config = BertConfig(vocab_size=len(vocabulary), hidden_size=32, intermediate_size=72,
+                        num_hidden_layers=layers, num_attention_heads=4,
+                        max_position_embeddings=positions)
+    sentence_encoder(folder, seed, BertModel, config, limit, pooling, dtype)
     return vocabulary
 
 
@@ -317,11 +324,35 @@ def hf_bert_first(folder):
         "tokenizer_class": "BertTokenizer", "model_max_length": 512})
 
 
+def xlm_roberta_pieces():
+    """A few rules of nmt_nfkc, whose whole table has 240 kB."""
+    return golden_pieces.spiece_of_rules(golden_pieces.SENTENCE_LIST, golden_pieces.PIECES)
+
+
+def hf_xlm_roberta_mean(folder):
+    """XLMRobertaModel, whose texts begin at the third position; a tokenizer of its newer form."""
+    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces(), old=False)
+    config = XLMRobertaConfig(vocab_size=tokens, hidden_size=32, intermediate_size=72,
+                              num_hidden_layers=2, num_attention_heads=4, type_vocab_size=1,
+                              max_position_embeddings=42, layer_norm_eps=1e-5, pad_token_id=1,
+                              bos_token_id=0, eos_token_id=2)
+    sentence_encoder(folder, 25, XLMRobertaModel, config, 128, "mean", torch.float16)
+
+
+def hf_bert_pieces(folder):
+    """BertModel with XLM-RoBERTa's tokenizer: paraphrase-multilingual-MiniLM-L12-v2."""
+    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+    config = BertConfig(vocab_size=tokens + 35, hidden_size=32, intermediate_size=72,
+                        num_hidden_layers=1, num_attention_heads=4, max_position_embeddings=40)
+    sentence_encoder(folder, 26, BertModel, config, 32, "mean", torch.float16)
+
+
 def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None,
                    change=None):
     """config and preprocessing: model_cfg and preprocess_cfg of open_clip_config.json."""
     parts = dict(config)
-    kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
+    custom = parts.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
+    kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
     model = randomise(kind(**parts), seed, logit_scale)
     if "init_logit_bias" in config:
         model.logit_bias.data.fill_(config["init_logit_bias"])
@@ -499,6 +530,36 @@ def expect_openclip_siglip(*arguments):
         golden_expect.openclip_siglip(*arguments)
 
 
+def openclip_xlm_roberta(folder, name, seed, text, dtype):
+    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+    tiny_texts.SIZES[name]["vocab_size"] = tokens
+    with tiny_texts.tiny():
+        write_openclip(folder, seed, 100, {
+            "embed_dim": 24,
+            "vision_cfg": {"image_size": 32, "layers": 2, "width": 24, "head_width": 8,
+                           "patch_size": 16},
+            "text_cfg": {"hf_model_name": name, "hf_tokenizer_name": name} | text},
+            OPENAI_NORM, dtype)
+
+
+def openclip_xlm_roberta_mean(folder):
+    """As published: the mean of the tokens, and an MLP behind it."""
+    openclip_xlm_roberta(folder, "xlm-roberta-base", 27, {"hf_pooler_type": "mean_pooler"},
+                         torch.float16)
+
+
+def openclip_xlm_roberta_first(folder):
+    """What HFTextEncoder has besides: the pooler's first token, a matrix, a context of its own."""
+    openclip_xlm_roberta(folder, "xlm-roberta-large", 28, {
+        "hf_pooler_type": "cls_pooler", "hf_proj_type": "linear", "context_length": 20},
+        torch.bfloat16)
+
+
+def expect_openclip_xlm_roberta(*arguments):
+    with tiny_texts.tiny():
+        golden_expect.openclip_xlm_roberta(*arguments)
+
+
 MODELS = {
     "hf-vit-p32-quickgelu": (hf_vit_p32_quickgelu, golden_expect.huggingface),
     "hf-vit-p16-gelu-sharded": (hf_vit_p16_gelu_sharded, golden_expect.huggingface),
@@ -523,6 +584,10 @@ MODELS = {
     "openclip-siglip-i18n": (openclip_siglip_i18n, expect_openclip_siglip),
     "openclip-convnext-d": (openclip_convnext_d, expect_convnext),
     "openclip-convnext-xxl": (openclip_convnext_xxl, expect_convnext),
+    "hf-xlm-roberta-mean": (hf_xlm_roberta_mean, golden_expect.xlm_roberta),
+    "hf-bert-pieces": (hf_bert_pieces, golden_expect.bert_pieces),
+    "openclip-xlm-roberta": (openclip_xlm_roberta_mean, expect_openclip_xlm_roberta),
+    "openclip-xlm-roberta-first": (openclip_xlm_roberta_first, expect_openclip_xlm_roberta),
 }
 
 

@@ -13,6 +13,7 @@
 #define MEAN    OSPREY_TEST_DIR "/golden/models/hf-bert-mean"
 #define FIRST   OSPREY_TEST_DIR "/golden/models/hf-bert-first"
 #define CHINESE OSPREY_TEST_DIR "/golden/models/hf-chinese-clip"
+#define ROBERTA OSPREY_TEST_DIR "/golden/models/hf-xlm-roberta-mean"
 
 /* The model with one file left out or changed. */
 typedef struct change {
@@ -82,6 +83,13 @@ static void test_contradictions_are_named(void **state)
          "relative_key"},
         {CHINESE, "config.json", "\"projection_dim\": 20", "\"projection_dim\": 21", OSPREY_FORMAT,
          "projection.weight"},
+        {ROBERTA, "config.json", "\"max_position_embeddings\": 42",
+         "\"max_position_embeddings\": 3", OSPREY_FORMAT,
+         "leaves a text no two tokens behind the positions up to \"pad_token_id\", 1"},
+        {ROBERTA, "config.json", "\"pad_token_id\": 1", "\"pad_token_id\": 4000000000",
+         OSPREY_FORMAT, "max_position_embeddings"},
+        {ROBERTA, "config.json", "\"xlm-roberta\"", "\"xlm-roberta-xl\"", OSPREY_UNSUPPORTED,
+         "\"bert\" and \"xlm-roberta\""},
         {CHINESE, "preprocessor_config.json", "ChineseCLIPImageProcessor", "ViTImageProcessor",
          OSPREY_UNSUPPORTED, "ViTImageProcessor"},
     };
@@ -94,11 +102,18 @@ static void test_tokenizers_that_do_not_fit_are_refused(void **state)
     static const change changes[] = {
         {CHINESE, "vocab.txt", NULL, NULL, OSPREY_NOT_FOUND, "vocab.txt"},
         {CHINESE, "vocab.txt", "[CLS]", "[cls]", OSPREY_FORMAT, "[CLS] is missing"},
-        {MEAN, "tokenizer.json", "\"WordPiece\"", "\"Unigram\"", OSPREY_UNSUPPORTED, "Unigram"},
+        {MEAN, "tokenizer.json", "\"WordPiece\"", "\"Unigram\"", OSPREY_UNSUPPORTED,
+         "BertNormalizer"},
+        {MEAN, "tokenizer.json", "\"WordPiece\"", "\"BPE\"", OSPREY_UNSUPPORTED, "\"BPE\""},
         {MEAN, "tokenizer.json", "\"BertNormalizer\"", "\"Lowercase\"", OSPREY_UNSUPPORTED,
          "Lowercase"},
         {MEAN, "tokenizer.json", "\"[CLS]\": 7,", "\"[CLS]\": -7,", OSPREY_FORMAT, "[CLS]"},
         {MEAN, "tokenizer.json", "\"[CLS]\": 7,", "\"[CLS]\": 99999999,", OSPREY_FORMAT, "[CLS]"},
+        {ROBERTA, "tokenizer.json", NULL, NULL, OSPREY_NOT_FOUND, "tokenizer.json is missing"},
+        {ROBERTA, "tokenizer.json", "\"Metaspace\"", "\"ByteLevel\"", OSPREY_UNSUPPORTED,
+         "ByteLevel"},
+        {ROBERTA, "config.json", "\"vocab_size\": ", "\"vocab_size\": 1", OSPREY_FORMAT,
+         "that of another model"},
         {FIRST, "tokenizer_config.json", "\"BertTokenizer\"", "\"RobertaTokenizer\"",
          OSPREY_UNSUPPORTED, "RobertaTokenizer"},
         {FIRST, "tokenizer_config.json", "\"do_basic_tokenize\": true",
@@ -170,6 +185,18 @@ static void test_a_bert_by_itself_opens(void **state)
     }
 }
 
+/* The padding's position, and those before, are no text's. */
+static void test_a_roberta_has_fewer_tokens_than_positions(void **state)
+{
+    (void)state;
+    osprey_error error;
+    osprey_model *model = NULL;
+    if (osprey_model_open(ROBERTA, &model, &error) != OSPREY_OK)
+        fail_msg("%s: %s", error.subject, error.message);
+    assert_int_equal(osprey_model_get_info(model)->context_length, 40);
+    osprey_model_free(model);
+}
+
 /* As sentence-transformers 6 writes them: the mode by its name, the limit with the tokenizer. */
 static void test_newer_files_open(void **state)
 {
@@ -219,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_modules_that_osprey_lacks_are_named),
         cmocka_unit_test(test_other_poolings_are_refused),
         cmocka_unit_test(test_a_bert_by_itself_opens),
+        cmocka_unit_test(test_a_roberta_has_fewer_tokens_than_positions),
         cmocka_unit_test(test_newer_files_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,7 @@ static void test_bare_weights_are_named(void **state)
     test_directory_link(&d, SIGLIP, "tokenizer.json");
     snprintf(path, sizeof path, "%s/" OPENCLIP_WEIGHTS, d.path);
     assert_int_equal(osprey_model_open(path, &model, &error), OSPREY_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "and SigLIP's, which --arch names"));
+    assert_non_null(strstr(error.message, "and SigLIP's and XLM-RoBERTa's, which --arch names"));
     const osprey_model_options options = {.arch = "ViT-B-16-SigLIP"};
     assert_int_equal(osprey_model_open_with(path, &options, &model, &error), OSPREY_FORMAT);
     assert_non_null(strstr(error.message, "but ViT-B-16-SigLIP asks for [768, 3, 16, 16]"));

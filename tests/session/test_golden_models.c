@@ -46,6 +46,8 @@ static const char *const names[] = {
     "openclip-siglip",
     "openclip-siglip2",
     "openclip-siglip-i18n",
+    "openclip-xlm-roberta",
+    "openclip-xlm-roberta-first",
     "openai-vit",
     "openai-rn",
 };

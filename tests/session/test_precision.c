@@ -35,6 +35,8 @@ static const char *const names[] = {
     "openclip-siglip2",
     "openclip-convnext-d",
     "openclip-convnext-xxl",
+    "openclip-xlm-roberta",
+    "openclip-xlm-roberta-first",
 };
 
 /*
@@ -56,6 +58,8 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.998, 0.9995, 0.995, 0.85},
     {1, 0.998, 0.9995, 0.995, 0.3},
     {1, 0.998, 0.9995, 0.995, 0.3},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},

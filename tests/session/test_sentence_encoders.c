@@ -22,7 +22,8 @@
 #define MODELS_DIRECTORY OSPREY_TEST_DIR "/golden/models/"
 
 /* Of the mean of all tokens, and of the first in a tower of one layer. */
-static const char *const names[] = {"hf-bert-mean", "hf-bert-first"};
+static const char *const names[] = {"hf-bert-mean", "hf-bert-first", "hf-bert-pieces",
+                                    "hf-xlm-roberta-mean"};
 
 #define MODELS (sizeof names / sizeof *names)
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
+#include "input/text/piece_files.h"
 
 #include <limits.h>
 #include <string.h>
@@ -143,39 +144,77 @@ static osprey_status parse_tokenizer(const json_t *root, const char *file,
     return status;
 }
 
-static osprey_status open_tokenizer_json(const char *path, osprey__wordpiece **tokenizer,
-                                         osprey_error *error)
+static bool is_unigram(const json_t *root)
+{
+    const json_t *type = json_object_get(json_object_get(root, "model"), "type");
+    return json_is_string(type) && strcmp(json_string_value(type), "Unigram") == 0;
+}
+
+typedef struct opening {
+    const char *directory, *cleaning;
+    osprey__bert_tokenizer *tokenizer;
+    osprey__tokenizer_files *files;
+    osprey_error *error;
+} opening;
+
+/* Where name lies in the directory. */
+static osprey_status look_for(const opening *o, const char *name, char path[PATH_MAX], bool *there)
+{
+    OSPREY_TRY(osprey__path_join(path, PATH_MAX, o->directory, name, o->error));
+    *there = osprey__file_exists(path);
+    return OSPREY_OK;
+}
+
+/* Where there is a configuration of the tokenizer. */
+static osprey_status look_for_options(const opening *o, osprey__wordpiece_options *options)
+{
+    char path[PATH_MAX];
+    bool there;
+    OSPREY_TRY(look_for(o, "tokenizer_config.json", path, &there));
+    if (!there) return OSPREY_OK;
+    o->files->names[o->files->count++] = "tokenizer_config.json";
+    return read_config(path, options, o->error);
+}
+
+static osprey_status open_tokenizer_json(const opening *o, const char *path)
 {
     json_t *root;
-    OSPREY_TRY(osprey__json_read(path, FILE_BYTES_LIMIT, &root, error));
-    osprey_status status = parse_tokenizer(root, path, tokenizer, error);
+    osprey__wordpiece_options options = OSPREY__WORDPIECE_DEFAULTS;
+    osprey_status status;
+    OSPREY_TRY(osprey__json_read(path, FILE_BYTES_LIMIT, &root, o->error));
+    if (*o->cleaning || is_unigram(root)) {
+        status = osprey__xlm_roberta_tokenizer_open(root, path, o->directory, o->cleaning,
+                                                    &o->tokenizer->pieces, o->files, o->error);
+    } else {
+        o->files->names[o->files->count++] = "tokenizer.json";
+        status = look_for_options(o, &options);
+        if (status == OSPREY_OK)
+            status = parse_tokenizer(root, path, &o->tokenizer->wordpiece, o->error);
+    }
     json_decref(root);
     return status;
 }
 
-osprey_status osprey__wordpiece_open_directory(const char *directory, osprey__wordpiece **tokenizer,
-                                               osprey__tokenizer_files *files, osprey_error *error)
+osprey_status osprey__bert_files_open(const char *directory, const char *cleaning,
+                                      osprey__bert_tokenizer *tokenizer,
+                                      osprey__tokenizer_files *files, osprey_error *error)
 {
+    const opening o = {directory, cleaning, tokenizer, files, error};
     char path[PATH_MAX];
+    bool there = false;
     osprey__wordpiece_options options = OSPREY__WORDPIECE_DEFAULTS;
-    *tokenizer = NULL;
+    *tokenizer = (osprey__bert_tokenizer){0};
     *files = (osprey__tokenizer_files){0};
-    OSPREY_TRY(osprey__path_join(path, sizeof path, directory, "tokenizer_config.json", error));
-    if (osprey__file_exists(path)) {
-        OSPREY_TRY(read_config(path, &options, error));
-        files->names[files->count++] = "tokenizer_config.json";
-    }
-    OSPREY_TRY(osprey__path_join(path, sizeof path, directory, "vocab.txt", error));
-    if (osprey__file_exists(path)) {
+    if (!*cleaning) OSPREY_TRY(look_for(&o, "vocab.txt", path, &there));
+    if (there) {
         files->names[files->count++] = "vocab.txt";
-        return open_vocabulary(path, &options, tokenizer, error);
+        OSPREY_TRY(look_for_options(&o, &options));
+        return open_vocabulary(path, &options, &tokenizer->wordpiece, error);
     }
-    OSPREY_TRY(osprey__path_join(path, sizeof path, directory, "tokenizer.json", error));
-    if (osprey__file_exists(path)) {
-        files->names[files->count++] = "tokenizer.json";
-        return open_tokenizer_json(path, tokenizer, error);
-    }
+    OSPREY_TRY(look_for(&o, "tokenizer.json", path, &there));
+    if (there) return open_tokenizer_json(&o, path);
     return osprey__fail(error, OSPREY_NOT_FOUND, directory,
-                        "no tokenizer: vocab.txt, with a token of BERT's vocabulary a line, or "
-                        "tokenizer.json is missing");
+                        *cleaning ? "no tokenizer: tokenizer.json is missing"
+                                  : "no tokenizer: vocab.txt, with a token of BERT's vocabulary a "
+                                    "line, or tokenizer.json is missing");
 }

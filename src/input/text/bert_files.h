@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BERT's tokenizer from the files of a Hugging Face directory. */
+/* The tokenizer of a BERT text tower, BERT's own or XLM-RoBERTa's, from the files of a Hugging Face
+ * directory. */
 #ifndef OSPREY_INPUT_TEXT_BERT_FILES_H
 #define OSPREY_INPUT_TEXT_BERT_FILES_H
 
+#include "input/text/piece_tokenizer.h"
 #include "input/text/tokenizer_files.h"
 #include "input/text/wordpiece.h"
 
+/* One of the two; the caller frees it. */
+typedef struct osprey__bert_tokenizer {
+    osprey__wordpiece *wordpiece;
+    osprey__piece_tokenizer *pieces;
+} osprey__bert_tokenizer;
+
 /*
- * vocab.txt with the options of tokenizer_config.json where it is there, else tokenizer.json.
- * Errors: OSPREY_NOT_FOUND (neither vocab.txt nor tokenizer.json), OSPREY_UNSUPPORTED (a tokenizer,
- * or a step of one, that is not BERT's), OSPREY_FORMAT, OSPREY_IO, OSPREY_LIMIT,
- * OSPREY_OUT_OF_MEMORY.
+ * vocab.txt with the options of tokenizer_config.json where it is there, else tokenizer.json, which
+ * tells its kind. With a cleaning (text_cleaning.h; else it is empty), as open_clip has it, that of
+ * XLM-RoBERTa in tokenizer.json alone. On failure both are NULL. Errors: OSPREY_NOT_FOUND (none of
+ * the files), OSPREY_UNSUPPORTED (a tokenizer, or a step of one, that is neither's), OSPREY_FORMAT,
+ * OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
  */
-osprey_status osprey__wordpiece_open_directory(const char *directory, osprey__wordpiece **tokenizer,
-                                               osprey__tokenizer_files *files, osprey_error *error);
+osprey_status osprey__bert_files_open(const char *directory, const char *cleaning,
+                                      osprey__bert_tokenizer *tokenizer,
+                                      osprey__tokenizer_files *files, osprey_error *error);
 
 #endif

@@ -7,8 +7,8 @@
 #include "input/text/bert_files.h"
 #include "input/text/clip_bpe_build.h"
 #include "input/text/clip_bpe_store.h"
+#include "input/text/piece_files.h"
 #include "input/text/piece_tokenizer.h"
-#include "input/text/siglip_files.h"
 
 #define VOCABULARY_BYTES_LIMIT ((size_t)64 << 20)
 /* A word's symbols are numbered in 32 bits, and normalised text is at most three times as long. */
@@ -54,12 +54,13 @@ osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_err
     return wrap(status, made, tokenizer, error);
 }
 
-osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenizer **tokenizer,
+osprey_status osprey__tokenizer_open_bert(const char *directory, const char *cleaning,
+                                          osprey_tokenizer **tokenizer,
                                           osprey__tokenizer_files *files, osprey_error *error)
 {
-    osprey_tokenizer made = {0};
-    osprey_status status =
-        osprey__wordpiece_open_directory(directory, &made.wordpiece, files, error);
+    osprey__bert_tokenizer opened;
+    osprey_status status = osprey__bert_files_open(directory, cleaning, &opened, files, error);
+    const osprey_tokenizer made = {.wordpiece = opened.wordpiece, .pieces = opened.pieces};
     return wrap(status, made, tokenizer, error);
 }
 

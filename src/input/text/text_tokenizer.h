@@ -33,11 +33,12 @@ osprey_status osprey__tokenizer_open_directory(const char *directory, osprey_tok
 /* The 49408 tokens of CLIP as published, as open_clip's SimpleTokenizer numbers them. */
 osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_error *error);
 
-/* BERT's, from what lies in directory: see bert_files.h. */
-osprey_status osprey__tokenizer_open_bert(const char *directory, osprey_tokenizer **tokenizer,
+/* BERT's or XLM-RoBERTa's, from what lies in directory: see bert_files.h. */
+osprey_status osprey__tokenizer_open_bert(const char *directory, const char *cleaning,
+                                          osprey_tokenizer **tokenizer,
                                           osprey__tokenizer_files *files, osprey_error *error);
 
-/* SigLIP's or SigLIP 2's, from what lies in directory: see siglip_files.h. */
+/* SigLIP's or SigLIP 2's, from what lies in directory: see piece_files.h. */
 osprey_status osprey__tokenizer_open_siglip(const char *directory, const char *cleaning,
                                             osprey_tokenizer **tokenizer,
                                             osprey__tokenizer_files *files, osprey_error *error);

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what transformers' SiglipTokenizer and Siglip2Tokenizer, and the tokenizers library, make
-of generated texts, for tests/input.
+"""Writes what transformers' SiglipTokenizer, Siglip2Tokenizer and XLMRobertaTokenizer, and the
+tokenizers library, make of generated texts, for tests/input.
 
-    python tests/golden/make_siglip_tokenizers.py
+    python tests/golden/make_piece_tokenizers.py
 
 Made with transformers 5.23.0, tokenizers 0.23.3 and sentencepiece 0.2.3. The vocabularies are
 trained here, on the same kinds of texts: tests/input/data/siglip/ gets spiece.model with the
 normalisation of the published one (nmt_nfkc), siglip_json/ a unigram model as tokenizer.json, and
 siglip2/ a byte-pair one, each with a file of texts and ids in the form of make_tokenizer_golden.py;
 openclip_siglip/ a unigram one as OpenCLIP has it, and openclip_texts.gz what open_clip makes of
-texts with it, and with siglip2/.
+texts with it, and with siglip2/. xlm_roberta/ gets one in the form of the published models, with the
+texts of both kinds, and xlm_roberta_newer/ the same model in that of newer conversions.
 """
 
 import random
@@ -18,13 +19,9 @@ import golden_pieces
 import open_clip
 from make_tokenizer_golden import (DATA, ENGLISH, KNOWN, any_case, emoji, mixed, script, texts,
                                    words, write_texts)
-from transformers import SiglipTokenizer
+from transformers import AutoTokenizer, SiglipTokenizer
 
 SPECIAL = ["</s>", "<unk>", "<pad>", "<eos>", "<bos>", "<table>", "\n", "<0x41>", "▁", "</S>", "<", ">"]
-# Normalisation rules of a few lines: what maps, to what; for a tokenizer.json that stays small.
-RULES = [("ﬁ", "fi"), ("①", "1"), ("e\u0301", "é"), ("\u212b", "å"), ("\u200b", " "), ("\u00ad", ""),
-         ("\uff71", "ア"), ("\uff76\uff9e", "ガ"), ("\uff76", "カ"), ("½", "1/2"), ("\u3000", " "),
-         ("Ⅷ", "viii"), ("\u1100\u1161", "가")]
 
 
 def special(rng):
@@ -37,7 +34,7 @@ def sigmas(rng):
 
 
 def ruled(rng):
-    return "".join(rng.choice(RULES)[0] + rng.choice(("", "e", "\u0301", " ", "\uff9e"))
+    return "".join(rng.choice(golden_pieces.RULES)[0] + rng.choice(("", "e", "\u0301", " ", "\uff9e"))
                    for _ in range(rng.randint(1, 6)))
 
 
@@ -71,9 +68,9 @@ class Decoded:
         return {"input_ids": self.encode(text)}
 
 
-def write_openclip_texts(folder, seed):
+def write_openclip_texts(folder, seed, clean="canonicalize"):
     """Ids of texts that ftfy and HTML's entities leave as they are."""
-    tokenizer = open_clip.tokenizer.HFTokenizer(str(folder), clean="canonicalize")
+    tokenizer = open_clip.tokenizer.HFTokenizer(str(folder), clean=clean)
 
     def is_plain(text):
         text = text.decode("utf-8", "replace")
@@ -83,6 +80,17 @@ def write_openclip_texts(folder, seed):
     write_texts(folder / "openclip_texts.gz",
                 Decoded(lambda text: tokenizer.tokenizer(tokenizer.clean_fn(text))["input_ids"]),
                 texts[::2])
+
+
+def fairseq_special(rng):
+    return special(rng) + "".join(rng.choice(("<s>", "<mask>", "  <mask>", "▁", "a", " "))
+                                  for _ in range(rng.randint(1, 3)))
+
+
+def write_xlm_roberta_texts(folder, seed):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    write_texts(folder / "texts.gz", Decoded(lambda text: tokenizer(text)["input_ids"]),
+                make_texts(seed, (fairseq_special, ruled))[::2])
 
 
 def main():
@@ -97,12 +105,7 @@ def main():
 
     folder = DATA / "siglip_json"
     folder.mkdir(parents=True, exist_ok=True)
-    rules = folder / "rules.tsv"
-    rules.write_text("".join(
-        " ".join(f"{ord(c):X}" for c in source) + "\t" + " ".join(f"{ord(c):X}" for c in to) + "\n"
-        for source, to in sorted(RULES)), "utf-8")
-    model = golden_pieces.spiece(sentences, 900, normalization_rule_tsv=str(rules))
-    rules.unlink()
+    model = golden_pieces.spiece_of_rules(sentences, 900)
     fast = golden_pieces.unigram_json(model)
     fast.save(str(folder / "tokenizer.json"))
     write_texts(folder / "texts.gz", Decoded(lambda text: fast.encode(text).ids),
@@ -119,6 +122,16 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     golden_pieces.save_t5(folder, model)
     write_openclip_texts(folder, 15)
+
+    folder = DATA / "xlm_roberta"
+    folder.mkdir(parents=True, exist_ok=True)
+    golden_pieces.save_xlm_roberta(folder, model)
+    write_xlm_roberta_texts(folder, 16)
+    write_openclip_texts(folder, 17, "whitespace")
+    folder = DATA / "xlm_roberta_newer"
+    folder.mkdir(parents=True, exist_ok=True)
+    golden_pieces.save_xlm_roberta(folder, model, old=False)
+    write_xlm_roberta_texts(folder, 18)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of SigLIP's and SigLIP 2's tokenizers. */
-#ifndef OSPREY_INPUT_TEXT_SIGLIP_FILES_H
-#define OSPREY_INPUT_TEXT_SIGLIP_FILES_H
+/* The files of tokenizers of SentencePiece's kind: SigLIP's, SigLIP 2's and XLM-RoBERTa's. */
+#ifndef OSPREY_INPUT_TEXT_PIECE_FILES_H
+#define OSPREY_INPUT_TEXT_PIECE_FILES_H
 
 #include "input/text/piece_tokenizer.h"
 #include "input/text/tokenizer_files.h"
+
+#include <jansson.h>
 
 /*
  * From what lies in directory: spiece.model, as transformers' SiglipTokenizer reads it, else
@@ -17,5 +19,16 @@
 osprey_status osprey__siglip_tokenizer_open(const char *directory, const char *cleaning,
                                             osprey__piece_tokenizer **tokenizer,
                                             osprey__tokenizer_files *files, osprey_error *error);
+
+/*
+ * XLM-RoBERTa's, from root, which is tokenizer.json at path in directory, and the same two files
+ * for the special tokens; lower case is none of transformers' XLMRobertaTokenizer. Texts are not
+ * filled up. The rest as above.
+ */
+osprey_status osprey__xlm_roberta_tokenizer_open(const json_t *root, const char *path,
+                                                 const char *directory, const char *cleaning,
+                                                 osprey__piece_tokenizer **tokenizer,
+                                                 osprey__tokenizer_files *files,
+                                                 osprey_error *error);
 
 #endif

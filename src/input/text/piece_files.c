@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "input/text/siglip_files.h"
+#include "input/text/piece_files.h"
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -105,24 +105,43 @@ static osprey_status open_model(const char *directory, bool json_first,
                         "no tokenizer: spiece.model or tokenizer.json is missing");
 }
 
-osprey_status osprey__siglip_tokenizer_open(const char *directory, const char *cleaning,
-                                            osprey__piece_tokenizer **tokenizer,
-                                            osprey__tokenizer_files *files, osprey_error *error)
+/* Both configurations, where they are there. */
+static osprey_status read_configurations(const char *directory, configurations *found,
+                                         osprey__tokenizer_files *files, osprey_error *error)
 {
     /* What the second says counts. */
     static const char *const names[] = {"special_tokens_map.json", "tokenizer_config.json"};
     char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool there;
+        OSPREY_TRY(look_for(directory, names[i], path, &there, files, error));
+        if (there) OSPREY_TRY(read_configuration(path, &found->roots[i], found, error));
+    }
+    return OSPREY_OK;
+}
+
+/* Frees the tokenizer unless status says that it was made. */
+static osprey_status finish(osprey_status status, configurations *found,
+                            osprey__piece_tokenizer **tokenizer)
+{
+    for (size_t i = 0; i < 2; i++) json_decref(found->roots[i]);
+    if (status == OSPREY_OK) return OSPREY_OK;
+    osprey__piece_tokenizer_free(*tokenizer);
+    *tokenizer = NULL;
+    return status;
+}
+
+osprey_status osprey__siglip_tokenizer_open(const char *directory, const char *cleaning,
+                                            osprey__piece_tokenizer **tokenizer,
+                                            osprey__tokenizer_files *files, osprey_error *error)
+{
     configurations found = {0};
     osprey_status status = OSPREY_OK;
     const bool openclip = *cleaning;
     *files = (osprey__tokenizer_files){0};
     *tokenizer = osprey__calloc(1, sizeof **tokenizer);
     if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        bool there;
-        OSPREY_TRY_GOTO(look_for(directory, names[i], path, &there, files, error));
-        if (there) OSPREY_TRY_GOTO(read_configuration(path, &found.roots[i], &found, error));
-    }
+    OSPREY_TRY_GOTO(read_configurations(directory, &found, files, error));
     if (openclip) {
         found.settings.lower_case = NULL;
         OSPREY_TRY_GOTO(
@@ -130,9 +149,27 @@ osprey_status osprey__siglip_tokenizer_open(const char *directory, const char *c
     }
     status = open_model(directory, openclip, &found.settings, *tokenizer, files, error);
 fail:
-    for (size_t i = 0; i < 2; i++) json_decref(found.roots[i]);
-    if (status == OSPREY_OK) return OSPREY_OK;
-    osprey__piece_tokenizer_free(*tokenizer);
-    *tokenizer = NULL;
-    return status;
+    return finish(status, &found, tokenizer);
+}
+
+osprey_status osprey__xlm_roberta_tokenizer_open(const json_t *root, const char *path,
+                                                 const char *directory, const char *cleaning,
+                                                 osprey__piece_tokenizer **tokenizer,
+                                                 osprey__tokenizer_files *files,
+                                                 osprey_error *error)
+{
+    configurations found = {0};
+    osprey_status status = OSPREY_OK;
+    *files = (osprey__tokenizer_files){{"tokenizer.json"}, 1};
+    *tokenizer = osprey__calloc(1, sizeof **tokenizer);
+    if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
+    OSPREY_TRY_GOTO(read_configurations(directory, &found, files, error));
+    found.settings.lower_case = NULL;
+    if (*cleaning)
+        OSPREY_TRY_GOTO(
+            osprey__text_cleaning_add(&(*tokenizer)->cleaning, cleaning, directory, error));
+    status = osprey__piece_tokenizer_parse_json(root, path, &found.settings, *tokenizer, error);
+    (*tokenizer)->pad_id = -1; /* what fills texts up is masked */
+fail:
+    return finish(status, &found, tokenizer);
 }

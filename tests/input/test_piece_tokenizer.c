@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SigLIP's and SigLIP 2's tokenizers, with open_clip's cleaning too: the texts of
- * make_siglip_tokenizers.py, an engine's copy, damaged and foreign files. */
+/* SigLIP's, SigLIP 2's and XLM-RoBERTa's tokenizers, with open_clip's cleaning too: the texts of
+ * make_piece_tokenizers.py, an engine's copy, damaged and foreign files. */
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -17,20 +17,64 @@
 
 #define DATA OSPREY_TEST_DIR "/input/data/"
 
+typedef osprey_status open_files(const char *directory, const char *cleaning,
+                                 osprey_tokenizer **tokenizer, osprey__tokenizer_files *files,
+                                 osprey_error *error);
+
 static const struct {
+    open_files *open;
     const char *folder, *cleaning, *texts;
     size_t texts_in_file;
     osprey_tokenizer_info info;
 } published[] = {
-    {DATA "siglip", "", DATA "siglip/texts.gz", 2260, {"unigram", 626, -1, 1, 1}},
-    {DATA "siglip_json", "", DATA "siglip_json/texts.gz", 2279, {"unigram", 626, -1, 1, 0}},
-    {DATA "siglip2", "", DATA "siglip2/texts.gz", 2130, {"bpe", 498, -1, 1, 0}},
-    {DATA "openclip_siglip",
+    {osprey__tokenizer_open_siglip,
+     DATA "siglip",
+     "",
+     DATA "siglip/texts.gz",
+     2260,
+     {"unigram", 626, -1, 1, 1}},
+    {osprey__tokenizer_open_siglip,
+     DATA "siglip_json",
+     "",
+     DATA "siglip_json/texts.gz",
+     2279,
+     {"unigram", 626, -1, 1, 0}},
+    {osprey__tokenizer_open_siglip,
+     DATA "siglip2",
+     "",
+     DATA "siglip2/texts.gz",
+     2130,
+     {"bpe", 498, -1, 1, 0}},
+    {osprey__tokenizer_open_siglip,
+     DATA "openclip_siglip",
      "canonicalize",
      DATA "openclip_siglip/openclip_texts.gz",
      714,
      {"unigram", 626, -1, 1, 1}},
-    {DATA "siglip2", "canonicalize", DATA "siglip2/openclip_texts.gz", 723, {"bpe", 498, -1, 1, 0}},
+    {osprey__tokenizer_open_siglip,
+     DATA "siglip2",
+     "canonicalize",
+     DATA "siglip2/openclip_texts.gz",
+     723,
+     {"bpe", 498, -1, 1, 0}},
+    {osprey__tokenizer_open_bert,
+     DATA "xlm_roberta",
+     "",
+     DATA "xlm_roberta/texts.gz",
+     1141,
+     {"unigram", 628, 0, 2, -1}},
+    {osprey__tokenizer_open_bert,
+     DATA "xlm_roberta",
+     "whitespace",
+     DATA "xlm_roberta/openclip_texts.gz",
+     724,
+     {"unigram", 628, 0, 2, -1}},
+    {osprey__tokenizer_open_bert,
+     DATA "xlm_roberta_newer",
+     "",
+     DATA "xlm_roberta_newer/texts.gz",
+     1143,
+     {"unigram", 628, 0, 2, -1}},
 };
 
 #define PUBLISHED (sizeof published / sizeof *published)
@@ -40,8 +84,8 @@ static osprey_tokenizer *open_tokenizer(size_t i)
     osprey_tokenizer *tokenizer;
     osprey__tokenizer_files files;
     osprey_error error;
-    if (osprey__tokenizer_open_siglip(published[i].folder, published[i].cleaning, &tokenizer,
-                                      &files, &error) != OSPREY_OK)
+    if (published[i].open(published[i].folder, published[i].cleaning, &tokenizer, &files, &error) !=
+        OSPREY_OK)
         fail_msg("%s: %s", error.subject, error.message);
     assert_true(files.count > 0);
     return tokenizer;
@@ -284,8 +328,8 @@ static void test_every_allocation_may_fail(void **state)
             osprey_tokenizer *tokenizer = NULL;
             osprey__tokenizer_files files;
             osprey__set_memory_hook(fail_at, &left);
-            status = osprey__tokenizer_open_siglip(published[i].folder, published[i].cleaning,
-                                                   &tokenizer, &files, NULL);
+            status = published[i].open(published[i].folder, published[i].cleaning, &tokenizer,
+                                       &files, NULL);
             if (status == OSPREY_OK)
                 status =
                     osprey_tokenizer_encode(tokenizer, text, strlen(text), ids, 64, &count, NULL);
