@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* osprey bench: how long a tower takes on this machine. */
+#include "batch_size.h"
 #include "cli_memory.h"
 #include "commands.h"
 #include "engine_facts.h"
@@ -52,14 +53,21 @@ static void fill_texts(char **texts, size_t count)
                                  : cli_print("%s %zu.", usual[i % different], i / different);
 }
 
+/* What one image or text takes here; of a text, its embedding. */
+static size_t input_bytes(const bench_case *c)
+{
+    const osprey_model_info *info = c->loaded->info;
+    return c->tower == OSPREY_TOWER_IMAGE ? cli_pixel_bytes(info)
+                                          : info->embed_dim * sizeof *c->embeddings;
+}
+
 static void prepare(bench_case *c)
 {
     const osprey_model_info *info = c->loaded->info;
-    size_t image_elems = 3 * info->image_height * info->image_width;
     c->embeddings = cli_calloc(c->batch, info->embed_dim * sizeof *c->embeddings);
     if (c->tower == OSPREY_TOWER_IMAGE) {
-        c->pixels = cli_calloc(c->batch, image_elems * sizeof *c->pixels);
-        fill_pixels(c->pixels, c->batch * image_elems);
+        c->pixels = cli_calloc(c->batch, input_bytes(c));
+        fill_pixels(c->pixels, c->batch * (input_bytes(c) / sizeof *c->pixels));
     } else {
         c->texts = cli_calloc(c->batch, sizeof *c->texts);
         fill_texts(c->texts, c->batch);
@@ -201,6 +209,8 @@ static cli_exit bench_tower(const cli_options *options, cli_loaded_model *loaded
                         .batch = options->batches.items[i],
                         .is_first = is_first && i == 0};
         measurement m;
+        code = cli_check_batch(options, c.batch, input_bytes(&c));
+        if (code != CLI_DONE) break;
         prepare(&c);
         code = measure(&c, &m);
         if (code == CLI_DONE) write_case(output, options, &c, &m);

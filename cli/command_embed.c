@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* osprey embed: pictures or texts to vectors. */
+#include "batch_size.h"
 #include "cli_memory.h"
 #include "commands.h"
 #include "embedding_writer.h"
@@ -121,8 +122,9 @@ static cli_exit embed_texts(embedding_run *run)
     if (code == CLI_DONE) code = start_model(run, OSPREY_TOWER_TEXT);
     if (code == CLI_DONE) code = begin_output(run, "text", texts.count);
     if (code == CLI_DONE) {
-        size_t batch = run->options->batch ? run->options->batch : CLI_TEXTS_A_BATCH;
-        float *rows = cli_calloc(batch * run->writer.embed_dim, sizeof *rows);
+        size_t row_bytes = run->writer.embed_dim * sizeof(float);
+        size_t batch = cli_batch_size(run->options, CLI_TEXTS_A_BATCH, row_bytes);
+        float *rows = cli_calloc(batch, row_bytes);
         const char **pointers = cli_calloc(batch, sizeof *pointers);
         cli_progress_start(texts.count, !run->output.path);
         for (size_t at = 0; at < texts.count && code == CLI_DONE && cli_output_usable(&run->output);
@@ -198,9 +200,10 @@ static cli_exit embed_pixels(embedding_run *run)
     if (code == CLI_DONE) code = begin_output(run, "input,row", npy.shape[0]);
     if (code == CLI_DONE) {
         size_t total = npy.shape[0];
-        size_t batch = run->options->batch ? run->options->batch : CLI_IMAGES_A_BATCH;
+        size_t image_bytes = cli_pixel_bytes(run->loaded.info);
+        size_t batch = cli_batch_size(run->options, CLI_IMAGES_A_BATCH, image_bytes);
         if (batch > total) batch = total;
-        float *pixels = cli_calloc(batch, 3 * npy.shape[2] * npy.shape[3] * sizeof *pixels);
+        float *pixels = cli_calloc(batch, image_bytes);
         float *rows = cli_calloc(batch * run->writer.embed_dim, sizeof *rows);
         cli_progress_start(total, !run->output.path);
         for (size_t at = 0; at < total && code == CLI_DONE && cli_output_usable(&run->output);

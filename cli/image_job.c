@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image_job.h"
 
+#include "batch_size.h"
 #include "cli_memory.h"
 #include "finite.h"
 #include "progress.h"
@@ -69,7 +70,7 @@ cli_exit cli_image_job_run(const cli_image_job *job)
 {
     const cli_options *options = job->options;
     const osprey_model_info *info = job->loaded->info;
-    size_t batch = options->batch ? options->batch : CLI_IMAGES_A_BATCH;
+    size_t batch = cli_batch_size(options, CLI_IMAGES_A_BATCH, cli_pixel_bytes(info));
     osprey_image_stream_options how = {
         .paths = (const char *const *)job->inputs->paths,
         .path_count = job->inputs->count,

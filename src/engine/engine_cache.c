@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Removes what was not used for longest until the rest fits; never `keep`. */
+/* Removes what was not used for longest until the rest fits; never `keep`. What another process has
+ * removed meanwhile, to make room of its own, is gone as well. */
 static void evict(const char *keep, uint64_t limit)
 {
     osprey_cache_list *list;
@@ -25,7 +26,8 @@ static void evict(const char *keep, uint64_t limit)
     uint64_t bytes = list->bytes;
     for (size_t i = list->count; i > 0 && bytes > limit; i--) {
         const osprey_cache_entry *entry = &list->entries[i - 1];
-        if (strcmp(entry->file, keep) != 0 && unlink(entry->file) == 0) bytes -= entry->bytes;
+        if (strcmp(entry->file, keep) != 0 && (unlink(entry->file) == 0 || errno == ENOENT))
+            bytes -= entry->bytes;
     }
     osprey_cache_list_free(list);
 }

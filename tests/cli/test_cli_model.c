@@ -210,6 +210,14 @@ static void test_max_resident(void **state)
     run = run_cli("embed", "-m", engine, "--max-resident", "1T", PICTURE);
     assert_int_equal(run.code, 0);
     cli_run_free(&run);
+    /* Batches are as small as the limit wants them, which changes nothing; bench is to measure what
+     * it was told. */
+    assert_same_cli_output(run_cli("embed", "-m", engine, PICTURE, PICTURE),
+                           run_cli("embed", "-m", engine, "--max-resident", "1G", "--batch",
+                                   "65536", PICTURE, PICTURE));
+    assert_cli_fails(run_cli("bench", "-m", engine, "--max-resident", "1G", "--tower", "image",
+                             "--batch", "65536"),
+                     2, "--batch: 65536 inputs take");
     /* Nothing is printed before it is known that the limit can be kept. */
     run = run_cli("bench", "-m", engine, "--max-resident", "1M");
     assert_int_equal(run.out_bytes, 0);

@@ -8,6 +8,7 @@
 #include <osprey/osprey.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -302,6 +303,39 @@ static void test_the_limit_holds(void **state)
     free(kept);
 }
 
+static bool others_are_quicker;
+
+/* Stands before the C library's: another process may remove an entry a moment earlier. */
+int unlink(const char *path)
+{
+    const int result = unlinkat(AT_FDCWD, path, 0);
+    if (!others_are_quicker || result != 0) return result;
+    errno = ENOENT;
+    return -1;
+}
+
+/* What others have removed makes room as well: no more goes than has to. */
+static void test_room_of_others(void **state)
+{
+    (void)state;
+    char padding[2][700];
+    assert_true(is_cached(golden_model(SMALL), 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct timespec used[2] = {{.tv_sec = 1 + i}, {.tv_sec = 1 + i}};
+        name_entry(list, i, padding[i]);
+        write_padding(padding[i]);
+        assert_int_equal(utimensat(AT_FDCWD, padding[i], used, 0), 0);
+    }
+    osprey_cache_list_free(list);
+    others_are_quicker = true;
+    assert_true(is_cached(golden_model(SMALL), 2));
+    others_are_quicker = false;
+    assert_false(osprey__file_exists(padding[0]));
+    assert_true(osprey__file_exists(padding[1]));
+}
+
 /* Uses within a second have an order; the cache's own are noted as finely. */
 static void test_order_of_use(void **state)
 {
@@ -538,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
         cmocka_unit_test_setup(test_what_a_run_finds_damaged_is_removed, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),
+        cmocka_unit_test_setup(test_room_of_others, use_cache),
         cmocka_unit_test_setup(test_order_of_use, use_cache),
         cmocka_unit_test_setup(test_what_is_not_the_caches_stays, use_cache),
         cmocka_unit_test_setup(test_half_written_entries, use_cache),
