@@ -67,52 +67,71 @@ OSPREY__INLINE vec sum_to_float(vec sum, const row_tail *tail, vec column_scale,
     return sum;
 }
 
-OSPREY__INLINE vec load_up_to(const float *p, size_t count)
-{
-    return count >= VEC_FLOATS ? vec_load(p) : vec_load_first(p, count);
-}
-
-OSPREY__INLINE void store_result(const osprey__gemm_args *args, size_t at, size_t count, vec x,
-                                 const bool rounded)
+OSPREY__INLINE void store_result(void *c, size_t at, size_t count, vec x, const bool rounded)
 {
     if (rounded)
-        vec_store_bf16((uint16_t *)args->c + at, count < VEC_FLOATS ? count : VEC_FLOATS, x);
+        vec_store_bf16((uint16_t *)c + at, count, x);
     else if (count >= VEC_FLOATS)
-        vec_store((float *)args->c + at, x);
+        vec_store((float *)c + at, x);
     else
-        vec_store_first((float *)args->c + at, count, x);
+        vec_store_first((float *)c + at, count, x);
 }
 
-/* kind, activation and rounded are constants at every call. */
+/* Columns of the panel in its vector i, as far as it has them. */
+OSPREY__INLINE size_t count_columns(const osprey__gemm_args *args, const finish_job *job, size_t i)
+{
+    size_t first = job->column + i * VEC_FLOATS;
+    if (first >= args->n) return 0;
+    return args->n - first < VEC_FLOATS ? args->n - first : VEC_FLOATS;
+}
+
+/* kind, activation, rounded and whole, that no column is missing, are constants at every call. */
 OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *job,
                               const sum_kind kind, const osprey_activation activation,
-                              const bool rounded)
+                              const bool rounded, const bool whole)
 {
-    for (size_t i = 0; i < TILE_COLUMNS && job->column + i < args->n; i += VEC_FLOATS) {
-        size_t column = job->column + i, count = args->n - column;
-        vec bias = args->bias ? load_up_to(args->bias + column, count) : vec_set(0.0f);
-        vec column_scale =
-            has_column_scales(kind) ? vec_load(job->column_scales + i) : vec_set(0.0f);
-        for (size_t row = 0; row < job->rows; row++) {
-            size_t at = (job->first + row) * args->ldc + column;
-            const row_tail *tail =
-                kind == SUM_FLOAT ? NULL : tail_of(args, job->first + row, job->tail);
-            vec x = vec_load(job->sums + row * TILE_COLUMNS + i);
-            x = sum_to_float(x, tail, column_scale, kind) + bias;
-            if (args->residual) x += load_up_to(args->residual + at, count);
+    enum { VECS = TILE_COLUMNS / VEC_FLOATS };
+    vec bias[VECS], column_scales[VECS];
+    size_t counts[VECS], at = job->first * args->ldc + job->column, ldc = args->ldc;
+    OSPREY__UNROLL
+    for (size_t i = 0; i < VECS; i++) {
+        counts[i] = whole ? VEC_FLOATS : count_columns(args, job, i);
+        bias[i] = column_scales[i] = vec_set(0.0f);
+        if (args->bias && counts[i])
+            bias[i] = load_channels(args->bias + job->column + i * VEC_FLOATS, counts[i]);
+        if (has_column_scales(kind))
+            column_scales[i] = vec_load(job->column_scales + i * VEC_FLOATS);
+    }
+    const float *sums = job->sums, *residual = args->residual;
+    const char *tail =
+        kind == SUM_FLOAT ? NULL : (const char *)tail_of(args, job->first, job->tail);
+    void *c = args->c;
+    for (size_t rows = job->rows; rows > 0; rows--, at += ldc, sums += TILE_COLUMNS) {
+        OSPREY__UNROLL
+        for (size_t i = 0; i < VECS; i++) {
+            if (!counts[i]) continue;
+            vec x = vec_load(sums + i * VEC_FLOATS);
+            x = sum_to_float(x, (const row_tail *)tail, column_scales[i], kind) + bias[i];
+            if (residual) x += load_channels(residual + at + i * VEC_FLOATS, counts[i]);
             x = vec_activate(activation, x, rounded);
-            store_result(args, at, count, x, rounded);
+            store_result(c, at + i * VEC_FLOATS, counts[i], x, rounded);
         }
+        if (kind != SUM_FLOAT) tail += args->a_stride;
     }
 }
 
 OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const finish_job *job,
                                 const sum_kind kind, const osprey_activation activation)
 {
-    if (args->rounded)
-        finish_as(args, job, kind, activation, true);
+    bool whole = args->n - job->column >= TILE_COLUMNS;
+    if (args->rounded && whole)
+        finish_as(args, job, kind, activation, true, true);
+    else if (args->rounded)
+        finish_as(args, job, kind, activation, true, false);
+    else if (whole)
+        finish_as(args, job, kind, activation, false, true);
     else
-        finish_as(args, job, kind, activation, false);
+        finish_as(args, job, kind, activation, false, false);
 }
 
 /* The epilogue. */
