@@ -5,6 +5,10 @@
 
 #include "kernels/simd/vec_f32.h"
 
+#if defined(__AVX512F__)
+#include "kernels/x86/activation_tables.h"
+#endif
+
 #include <osprey/model.h>
 
 /*
@@ -90,6 +94,25 @@ OSPREY__INLINE vec vec_tanh(vec x)
     return vec_times_sigmoid(vec_set(2.0f), x * vec_set(2.0f)) - vec_set(1.0f);
 }
 
+#if defined(__AVX512F__)
+
+OSPREY__INLINE vec vec_quick_gelu_short(vec x)
+{
+    return vec_activate_by_table(x, &quick_gelu_table);
+}
+
+OSPREY__INLINE vec vec_gelu_tanh_short(vec x)
+{
+    return vec_activate_by_table(x, &gelu_tanh_table);
+}
+
+OSPREY__INLINE vec vec_gelu_short(vec x)
+{
+    return vec_activate_by_table(x, &gelu_table);
+}
+
+#else
+
 /*
  * For results that are rounded to bfloat16s: within 2e-4 * |exact| + 1e-5. The sigmoid's reciprocal
  * is the processor's estimate, within 2^-11 * 0.75 of itself. Below -50 all are zero.
@@ -123,6 +146,8 @@ OSPREY__INLINE vec vec_gelu_short(vec x)
     p = vec_fma(p, y, vec_set(-1.0004796f));
     return vec_fma(-y, vec_exp2_short(p), vec_max(vec_set(0.0f), x));
 }
+
+#endif
 
 /* Where the result is rounded to a bfloat16, the short forms do. */
 OSPREY__INLINE vec vec_activate(const osprey_activation activation, vec x, const bool is_rounded)
