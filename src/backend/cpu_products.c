@@ -77,9 +77,18 @@ static void split_tasks(split *s)
     s->tasks = osprey__cpu_product_tasks(s->step->gemm, m, s->whole.n, threads, how);
 }
 
-static void *result_at(const osprey__gemm_args *args, size_t index)
+static size_t element_bytes(bool rounded)
 {
-    return (char *)args->c + index * (args->rounded ? sizeof(uint16_t) : sizeof(float));
+    return osprey__dtype_bytes(rounded ? OSPREY__BF16 : OSPREY__F32);
+}
+
+/* Moves result and residual on by so many elements. */
+static void move_results(osprey__gemm_args *args, size_t elements)
+{
+    args->c = (char *)args->c + elements * element_bytes(args->rounded);
+    if (args->residual)
+        args->residual =
+            (const char *)args->residual + elements * element_bytes(args->rounded_residual);
 }
 
 /* The product's share of task (row block, column block). */
@@ -95,15 +104,16 @@ static osprey__gemm_args task_args(const split *s, size_t row_block, size_t colu
     args.packed = (const char *)args.packed +
                   column_block * s->tasks.panels * gemm->panel_bytes(gemm, args.k);
     if (args.bias) args.bias += column;
-    if (args.residual) args.residual += row * args.ldc + column;
-    args.c = result_at(&args, row * args.ldc + column);
+    move_results(&args, row * args.ldc + column);
     return args;
 }
 
 /* A product of m rows that has yet to be told where they are. */
 static split begin(const osprey__run *run, const osprey__step *step, size_t m)
 {
-    const osprey__row_form *out = &run->plan->placements[step->node->output].form;
+    const osprey__placement *placements = run->plan->placements;
+    const osprey__row_form *out = &placements[step->node->output].form;
+    const osprey__value_id residual = step->node->inputs[3];
     return (split){
         .run = run,
         .step = step,
@@ -115,6 +125,8 @@ static split begin(const osprey__run *run, const osprey__step *step, size_t m)
                   .bias = osprey__step_input(run, step, 2),
                   .activation = step->node->attributes.activation,
                   .residual = osprey__step_input(run, step, 3),
+                  .rounded_residual = residual != OSPREY__NO_VALUE &&
+                                      placements[residual].form.dtype == OSPREY__BF16,
                   .c = osprey__step_output(run, step),
                   .ldc = out->stride / osprey__dtype_bytes(out->dtype),
                   .rounded = out->dtype == OSPREY__BF16},
@@ -211,8 +223,7 @@ static void group_task(void *context, size_t task, size_t thread)
     args.a = rows;
     args.packed = (const char *)args.packed + group * osprey__gemm_packed_bytes(gemm, n, k);
     if (args.bias) args.bias += group * n;
-    if (args.residual) args.residual += first * args.ldc + group * n;
-    args.c = result_at(&args, first * args.ldc + group * n);
+    move_results(&args, first * args.ldc + group * n);
     gemm->run(&args);
 }
 
@@ -312,8 +323,7 @@ static void conv_task(void *context, size_t task, size_t thread)
     args.m = osprey__smaller(block_positions(conv), positions - first);
     prepare_patches(s, image, first, args.m, thread, rows);
     args.a = rows;
-    if (args.residual) args.residual += at;
-    args.c = result_at(&args, at);
+    move_results(&args, at);
     s->step->gemm->run(&args);
 }
 

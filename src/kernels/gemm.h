@@ -57,7 +57,8 @@ typedef struct osprey__gemm_args {
     const void *packed; /* the first panel of this call's n output channels */
     const float *bias;  /* [n], or NULL */
     osprey_activation activation;
-    const float *residual; /* [m][n], rows ldc floats apart; NULL; may be c itself */
+    const void *residual;  /* [m][n], rows ldc elements apart; NULL; may be c itself */
+    bool rounded_residual; /* that is bfloat16s, not floats */
     void *c;               /* [m][n], rows ldc elements apart */
     size_t ldc;
     bool rounded; /* c is bfloat16s, not floats */

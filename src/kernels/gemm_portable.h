@@ -22,8 +22,13 @@ static inline void finish_row(const osprey__gemm_args *args, size_t row, size_t 
     float values[PORTABLE_COLUMNS];
     for (size_t i = 0; i < columns; i++)
         values[i] = args->bias ? sums[i] + args->bias[first + i] : sums[i];
-    if (args->residual)
-        for (size_t i = 0; i < columns; i++) values[i] += args->residual[at + i];
+    if (args->residual) {
+        const osprey__dtype dtype = args->rounded_residual ? OSPREY__BF16 : OSPREY__F32;
+        float residual[PORTABLE_COLUMNS];
+        osprey__to_f32(dtype, (const char *)args->residual + at * osprey__dtype_bytes(dtype),
+                       columns, residual);
+        for (size_t i = 0; i < columns; i++) values[i] += residual[i];
+    }
     osprey__activation_f32__portable(args->activation, columns, values, values);
     if (args->rounded)
         osprey__from_f32(OSPREY__BF16, values, columns, (uint16_t *)args->c + at);

@@ -3,6 +3,8 @@
 #ifndef OSPREY_KERNELS_IMAGE_OPS_H
 #define OSPREY_KERNELS_IMAGE_OPS_H
 
+#include "base/dtype.h"
+
 #include <osprey/model.h>
 
 #include <stdbool.h>
@@ -72,9 +74,11 @@ static inline osprey__span osprey__window_columns(const osprey__conv_shape *shap
 void osprey__conv_gather_f32(const osprey__conv_shape *shape, const float *image, size_t first,
                              size_t count, float *out);
 
-/* Mean over size x size windows, that far apart: [height/size][width/size][channels]. */
+/* Mean over size x size windows, that far apart: [height/size][width/size][channels]. dtype, the
+ * image's: OSPREY__F32 or OSPREY__BF16. */
 typedef void osprey__average_pool_f32_function(size_t height, size_t width, size_t channels,
-                                               size_t size, const float *image, float *out);
+                                               size_t size, osprey__dtype dtype, const void *image,
+                                               float *out);
 
 /*
  * The largest element of each channel within the windows of the output positions

@@ -285,7 +285,8 @@ static void find_lifetimes(osprey__plan *plan)
             placements[output].root != output ||
             graph->values[old].shape.extent != graph->values[output].shape.extent ||
             placements[old].form.stride != placements[output].form.stride ||
-            placements[output].form.dtype != OSPREY__F32 || placements[output].form.prepared_for)
+            placements[old].form.dtype != placements[output].form.dtype ||
+            placements[output].form.prepared_for)
             continue;
         placements[old].last = placements[output].last;
         for (osprey__value_id v = 0; v < graph->value_count; v++)

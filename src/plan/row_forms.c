@@ -101,6 +101,36 @@ static void choose_form(osprey__plan *plan, const osprey__node *node)
     }
 }
 
+static bool quantizes(const osprey__step *step)
+{
+    const osprey_precision precision = step->node->attributes.precision;
+    return step->node->op == OSPREY__OP_CONV2D &&
+           (precision == OSPREY_PRECISION_INT8 || precision == OSPREY_PRECISION_INT4);
+}
+
+/* Whether the step can read its input i as bfloat16s, and loses little by it. */
+static bool reads_rounded_map(const osprey__step *step, size_t i)
+{
+    if (step->node->op == OSPREY__OP_AVERAGE_POOL) return true;
+    if (!quantizes(step) || step->winograd) return false;
+    return i == 3 || (i == 0 && osprey__conv_is_pointwise(&step->conv));
+}
+
+/*
+ * The maps of a ResNet's first stages are larger than the caches. Between products of integers,
+ * which round to 8 bits anyhow, they are kept as bfloat16s, half as large.
+ */
+static bool is_rounded_map(const osprey__plan *plan, const osprey__step *step)
+{
+    const osprey__value_id map = step->node->output;
+    if (!quantizes(step) || step->winograd || map == plan->graph->output) return false;
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++)
+            if (plan->steps[s].node->inputs[i] == map && !reads_rounded_map(&plan->steps[s], i))
+                return false;
+    return true;
+}
+
 void osprey__choose_row_forms(osprey__plan *plan)
 {
     const osprey__graph *graph = plan->graph;
@@ -110,7 +140,13 @@ void osprey__choose_row_forms(osprey__plan *plan)
         plan->placements[v].form =
             (osprey__row_form){.width = width, .stride = width * sizeof(float)};
     }
-    for (size_t s = 0; s < plan->step_count; s++) choose_form(plan, plan->steps[s].node);
+    for (size_t s = 0; s < plan->step_count; s++) {
+        osprey__row_form *form = &plan->placements[plan->steps[s].node->output].form;
+        choose_form(plan, plan->steps[s].node);
+        if (!is_rounded_map(plan, &plan->steps[s])) continue;
+        form->dtype = OSPREY__BF16;
+        form->stride = form->width * sizeof(uint16_t);
+    }
 }
 
 static void need_room(osprey__plan *plan, osprey__value_id value, const osprey__step *step)

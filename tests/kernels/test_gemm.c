@@ -18,14 +18,20 @@ typedef struct row_form {
     const uint16_t *halves; /* a as bfloat16s, where its floats are such; or NULL */
     bool plain;             /* a as it lies, not prepared */
     bool rounded;           /* c is bfloat16s */
+    bool rounded_residual;  /* so is the residual */
 } row_form;
 
 static const row_form floats;
 
+static void *element_at(const void *elements, bool are_halves, size_t i)
+{
+    return (char *)elements + i * (are_halves ? sizeof(uint16_t) : sizeof(float));
+}
+
 /* The product of rows row..row+m-1 and columns column..column+n-1 into c, which is whole. */
 static void run_part(const problem *p, const osprey__gemm_kernel *kernel, const guarded *packed,
                      row_form form, size_t row, size_t m, size_t column, size_t n,
-                     const float *residual, void *c)
+                     const void *residual, void *c)
 {
     size_t offset = row * p->ldc + column;
     osprey__gemm_input input = {
@@ -51,8 +57,9 @@ static void run_part(const problem *p, const osprey__gemm_kernel *kernel, const 
                   column / kernel->columns * kernel->panel_bytes(kernel, p->k),
         .bias = p->has_bias ? p->bias.floats + column : NULL,
         .activation = p->activation,
-        .residual = p->has_residual ? residual + offset : NULL,
-        .c = (char *)c + offset * (form.rounded ? sizeof(uint16_t) : sizeof(float)),
+        .residual = p->has_residual ? element_at(residual, form.rounded_residual, offset) : NULL,
+        .rounded_residual = form.rounded_residual,
+        .c = element_at(c, form.rounded, offset),
         .ldc = p->ldc,
         .rounded = form.rounded,
     };
@@ -329,6 +336,28 @@ static void check_rounded_rows(problem *p, const osprey__gemm_kernel *kernel, co
     guarded_free(&wanted);
 }
 
+/* A residual of bfloat16s, over which the result is written, gives what it gives as floats. */
+static void check_rounded_residual(const problem *p, const osprey__gemm_kernel *kernel,
+                                   const guarded *packed)
+{
+    const size_t count = p->residual.count;
+    const row_form over_floats = {.rounded = true},
+                   over_halves = {.rounded = true, .rounded_residual = true};
+    guarded half = halves_new(count), wanted = halves_new(count);
+    guarded widened = guarded_copy(&p->residual);
+    uint16_t *halves = (uint16_t *)(void *)half.floats + count % 2;
+    uint16_t *sums = (uint16_t *)(void *)wanted.floats + count % 2;
+    osprey__from_f32(OSPREY__BF16, p->residual.floats, count, halves);
+    osprey__to_f32(OSPREY__BF16, halves, count, widened.floats);
+    memcpy(sums, halves, count * sizeof *sums);
+    run_part(p, kernel, packed, over_floats, 0, p->m, 0, p->n, widened.floats, sums);
+    run_part(p, kernel, packed, over_halves, 0, p->m, 0, p->n, halves, halves);
+    assert_memory_equal(sums, halves, count * sizeof *sums);
+    guarded_free(&half);
+    guarded_free(&wanted);
+    guarded_free(&widened);
+}
+
 static void test_rows_and_results_in_bfloat16(void **state)
 {
     (void)state;
@@ -339,6 +368,7 @@ static void test_rows_and_results_in_bfloat16(void **state)
                 problem p = problem_new(random_size(64), random_size(140), random_size(100));
                 guarded packed = problem_pack(&p, &kernels->gemm[format]);
                 check_rounded_result(&p, &kernels->gemm[format], &packed);
+                check_rounded_residual(&p, &kernels->gemm[format], &packed);
                 check_rounded_rows(&p, &kernels->gemm[format], &packed);
                 guarded_free(&packed);
                 problem_free(&p);

@@ -130,6 +130,27 @@ static void test_gather_of_models(void **state)
     check_gather(&bottleneck, 7, 14 * 14 - 7);
 }
 
+/* An image of bfloat16s, which end where nothing may be read, gives what it gives as floats. */
+static void check_rounded_pool(osprey__cpu_level level, size_t height, size_t width,
+                               size_t channels, size_t size, const guarded *image)
+{
+    const size_t out_floats = height / size * (width / size) * channels, count = image->count;
+    guarded half = guarded_random((count + 1) / 2, 1), widened = guarded_random(count, 1);
+    guarded wanted = guarded_random(out_floats, 1), got = guarded_random(out_floats, 1);
+    uint16_t *halves = (uint16_t *)(void *)half.floats + count % 2;
+    const osprey__kernels *kernels = osprey__kernels_for(level);
+    osprey__from_f32(OSPREY__BF16, image->floats, count, halves);
+    osprey__to_f32(OSPREY__BF16, halves, count, widened.floats);
+    kernels->average_pool_f32(height, width, channels, size, OSPREY__F32, widened.floats,
+                              wanted.floats);
+    kernels->average_pool_f32(height, width, channels, size, OSPREY__BF16, halves, got.floats);
+    assert_same_bits(wanted.floats, got.floats, out_floats);
+    guarded_free(&half);
+    guarded_free(&widened);
+    guarded_free(&wanted);
+    guarded_free(&got);
+}
+
 static void check_average_pool(size_t height, size_t width, size_t channels, size_t size)
 {
     guarded image = guarded_random(height * width * channels, 1);
@@ -148,10 +169,12 @@ static void check_average_pool(size_t height, size_t width, size_t channels, siz
         if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
         guarded out = guarded_random(out_floats, 1);
         osprey__kernels_for((osprey__cpu_level)level)
-            ->average_pool_f32(height, width, channels, size, image.floats, out.floats);
+            ->average_pool_f32(height, width, channels, size, OSPREY__F32, image.floats,
+                               out.floats);
         assert_near(expected.floats, out.floats, out_floats, 1e-6);
         if (level == OSPREY__CPU_PORTABLE)
             memcpy(expected.floats, out.floats, out_floats * sizeof(float));
+        check_rounded_pool((osprey__cpu_level)level, height, width, channels, size, &image);
         guarded_free(&out);
     }
     guarded_free(&image);

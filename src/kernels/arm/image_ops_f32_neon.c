@@ -5,9 +5,9 @@
 #include "kernels/simd/image_ops_f32_simd.h"
 
 void osprey__average_pool_f32__neon(size_t height, size_t width, size_t channels, size_t size,
-                                    const float *image, float *out)
+                                    osprey__dtype dtype, const void *image, float *out)
 {
-    average_pool_f32(height, width, channels, size, image, out);
+    average_pool_f32(height, width, channels, size, dtype, image, out);
 }
 
 void osprey__max_pool_f32__neon(const osprey__conv_shape *shape, const float *image, size_t first,

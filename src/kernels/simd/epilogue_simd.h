@@ -103,6 +103,7 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
             column_scales[i] = vec_load(job->column_scales + i * VEC_FLOATS);
     }
     const float *sums = job->sums, *residual = args->residual;
+    const osprey__dtype residual_type = args->rounded_residual ? OSPREY__BF16 : OSPREY__F32;
     const char *tail =
         kind == SUM_FLOAT ? NULL : (const char *)tail_of(args, job->first, job->tail);
     void *c = args->c;
@@ -112,7 +113,10 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
             if (!counts[i]) continue;
             vec x = vec_load(sums + i * VEC_FLOATS);
             x = sum_to_float(x, (const row_tail *)tail, column_scales[i], kind) + bias[i];
-            if (residual) x += load_channels(residual + at + i * VEC_FLOATS, counts[i]);
+            if (residual) {
+                const size_t first = at + i * VEC_FLOATS;
+                x += load_row(residual, residual_type, first, first + counts[i]);
+            }
             x = vec_activate(activation, x, rounded);
             store_result(c, at + i * VEC_FLOATS, counts[i], x, rounded);
         }

@@ -8,36 +8,48 @@
 
 #include <math.h>
 
-/* The window at image, its rows row_stride floats apart; count (up to a vector) channels of it. */
-OSPREY__INLINE vec window_sum(const float *image, size_t row_stride, size_t channels, size_t size,
-                              size_t count)
+/* The elements from `at` on of an image; count (up to a vector) channels of a window of it. */
+OSPREY__INLINE vec window_sum(const void *image, const osprey__dtype dtype, size_t at,
+                              size_t row_stride, size_t channels, size_t size, size_t count)
 {
     vec sum = vec_set(0.0f);
     for (size_t y = 0; y < size; y++)
         for (size_t x = 0; x < size; x++) {
-            const float *pixel = image + y * row_stride + x * channels;
-            sum += count >= VEC_FLOATS ? vec_load(pixel) : vec_load_first(pixel, count);
+            const size_t pixel = at + y * row_stride + x * channels;
+            sum += load_row(image, dtype, pixel, pixel + count);
         }
     return sum;
 }
 
-static void average_pool_f32(size_t height, size_t width, size_t channels, size_t size,
-                             const float *image, float *out)
+/* dtype is a constant at every call. */
+OSPREY__INLINE void pool_windows(size_t height, size_t width, size_t channels, size_t size,
+                                 const osprey__dtype dtype, const void *image, float *out)
 {
     vec factor = vec_set(1 / (float)(size * size));
     size_t row_stride = width * channels;
     for (size_t y = 0; y < height / size; y++)
         for (size_t x = 0; x < width / size; x++, out += channels) {
-            const float *window = image + y * size * row_stride + x * size * channels;
+            const size_t window = y * size * row_stride + x * size * channels;
             size_t i = 0;
             for (; i + VEC_FLOATS <= channels; i += VEC_FLOATS)
-                vec_store(out + i,
-                          window_sum(window + i, row_stride, channels, size, VEC_FLOATS) * factor);
+                vec_store(out + i, window_sum(image, dtype, window + i, row_stride, channels, size,
+                                              VEC_FLOATS) *
+                                       factor);
             if (i < channels)
-                vec_store_first(out + i, channels - i,
-                                window_sum(window + i, row_stride, channels, size, channels - i) *
-                                    factor);
+                vec_store_first(
+                    out + i, channels - i,
+                    window_sum(image, dtype, window + i, row_stride, channels, size, channels - i) *
+                        factor);
         }
+}
+
+static void average_pool_f32(size_t height, size_t width, size_t channels, size_t size,
+                             osprey__dtype dtype, const void *image, float *out)
+{
+    if (dtype == OSPREY__BF16)
+        pool_windows(height, width, channels, size, OSPREY__BF16, image, out);
+    else
+        pool_windows(height, width, channels, size, OSPREY__F32, image, out);
 }
 
 /* count (up to a vector) channels from p on: the largest in rows x columns pixels. */
