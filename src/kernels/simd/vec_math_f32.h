@@ -6,7 +6,7 @@
 #include "kernels/simd/vec_f32.h"
 
 #if defined(__AVX512F__)
-#include "kernels/x86/activation_tables.h"
+#include "kernels/x86/activation_lookup.h"
 #endif
 
 #include <osprey/model.h>
