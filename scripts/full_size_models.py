@@ -22,6 +22,7 @@ from transformers.utils import logging
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "golden"))
 import golden_pieces
 import golden_vocabulary
+import tiny_texts
 import torch_archive
 from golden_weights import randomise, settle_batch_norms
 
@@ -63,7 +64,12 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "openclip-siglip-b-16": "ViT-B-16-SigLIP",
             "openclip-siglip-b-16-384": "ViT-B-16-SigLIP-384",
             "openclip-siglip-so400m-14": "ViT-SO400M-14-SigLIP",
-            "openclip-siglip2-b-16": "ViT-B-16-SigLIP2"}
+            "openclip-siglip2-b-16": "ViT-B-16-SigLIP2",
+            "openclip-xlm-roberta-base": "xlm-roberta-base-ViT-B-32"}
+# What config.json of these has on Hugging Face.
+HF_TEXTS = {"xlm-roberta-base": {
+    "vocab_size": 250002, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "intermediate_size": 3072, "max_position_embeddings": 514}}
 # With OpenAI's colours; the others see them from 0 to 1.
 MOBILE_CLIP_OPENAI = ("mobileclip2-s3", "mobileclip2-s4", "mobileclip2-l-14")
 # TorchScript archives in half precision: name, file, shapes.
@@ -134,8 +140,10 @@ def flax_model(name):
 def openclip_model(architecture):
     config = open_clip.get_model_config(architecture)
     parts = dict(config)
-    kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
-    model = randomise(kind(**parts), seed=1, logit_scale=100)
+    custom = parts.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
+    kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    with tiny_texts.tiny(HF_TEXTS):
+        model = randomise(kind(**parts), seed=1, logit_scale=100)
     settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed=1)
     # A ResNet's pool has an input that is not normalised: with weights as sharp as behind a layer
     # norm, PyTorch's own rounding (fp32 against fp64) would come to 3e-5; so to 9e-6.
@@ -208,6 +216,9 @@ def make(name, folder):
             preprocessing["interpolation"] = "bilinear"
         if name.startswith("openclip-siglip"):
             preprocessing = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
+        if name.startswith("openclip-xlm-roberta"):
+            golden_pieces.save_xlm_roberta(
+                folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"), size=250002)
         if name.startswith("openclip-siglip2"):
             golden_pieces.save_gemma(folder)
         elif name.startswith("openclip-siglip"):

@@ -143,8 +143,9 @@ def reference(name, model_dir, work):
                     size[0] if isinstance(size, tuple) else size, is_train=False)
                 source = "RN50"  # whose tokenizer is that of all of them
             else:
-                model, preprocess = open_clip.create_model_from_pretrained(source,
-                                                                           precision="fp32")
+                with full_size_models.tiny_texts.tiny(full_size_models.HF_TEXTS):
+                    model, preprocess = open_clip.create_model_from_pretrained(
+                        source, precision="fp32")
             model.eval()
             seen = preprocess(Image.open(photo))[None]
             if name.startswith(DEEP):
@@ -282,7 +283,7 @@ def main():
              "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", "mobileclip2-l-14",
              "openclip-convnext-base-w", "openclip-convnext-large-d",
              "openclip-siglip-b-16", "openclip-siglip-b-16-384", "openclip-siglip-so400m-14",
-             "openclip-siglip2-b-16",
+             "openclip-siglip2-b-16", "openclip-xlm-roberta-base",
              SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")
