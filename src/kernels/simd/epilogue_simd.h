@@ -85,7 +85,8 @@ OSPREY__INLINE size_t count_columns(const osprey__gemm_args *args, const finish_
     return args->n - first < VEC_FLOATS ? args->n - first : VEC_FLOATS;
 }
 
-/* kind, activation, rounded and whole, that no column is missing, are constants at every call. */
+/* kind and whole, that no column is missing, are constants at every call, and activation and
+ * rounded where it is. */
 OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *job,
                               const sum_kind kind, const osprey_activation activation,
                               const bool rounded, const bool whole)
@@ -127,21 +128,21 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
 OSPREY__INLINE void finish_with(const osprey__gemm_args *args, const finish_job *job,
                                 const sum_kind kind, const osprey_activation activation)
 {
-    bool whole = args->n - job->column >= TILE_COLUMNS;
-    if (args->rounded && whole)
+    if (args->rounded)
         finish_as(args, job, kind, activation, true, true);
-    else if (args->rounded)
-        finish_as(args, job, kind, activation, true, false);
-    else if (whole)
-        finish_as(args, job, kind, activation, false, true);
     else
-        finish_as(args, job, kind, activation, false, false);
+        finish_as(args, job, kind, activation, false, true);
 }
 
 /* The epilogue. */
 OSPREY__INLINE void finish_sums(const osprey__gemm_args *args, const finish_job *job,
                                 const sum_kind kind)
 {
+    /* One form for all, as only the last panel of a product can lack columns. */
+    if (args->n - job->column < TILE_COLUMNS) {
+        finish_as(args, job, kind, args->activation, args->rounded, false);
+        return;
+    }
     switch (args->activation) {
     case OSPREY_ACTIVATION_NONE:
         finish_with(args, job, kind, OSPREY_ACTIVATION_NONE);
