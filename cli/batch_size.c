@@ -15,15 +15,16 @@ size_t cli_pixel_bytes(const osprey_model_info *info)
 size_t cli_batch_size(const cli_options *options, size_t usual, size_t bytes_each)
 {
     const size_t batch = options->batch ? options->batch : usual;
+    if (!options->max_resident) return batch;
     const size_t most = BATCHES_BYTES / 2 / bytes_each;
-    if (!options->max_resident || batch <= most) return batch;
-    return most ? most : 1;
+    return batch <= most ? batch : most ? most : 1;
 }
 
 cli_exit cli_check_batch(const cli_options *options, size_t batch, size_t bytes_each)
 {
+    if (!options->max_resident) return CLI_DONE;
     const size_t most = BATCHES_BYTES / bytes_each;
-    if (!options->max_resident || batch <= most || batch == 1) return CLI_DONE;
+    if (batch <= most || batch == 1) return CLI_DONE;
     return cli_fail(CLI_WRONG_USE, "--batch",
                     "%zu inputs take %zu MiB, but --max-resident leaves them %zu: %zu is the most",
                     batch, batch * bytes_each / MIB, BATCHES_BYTES / MIB, most ? most : 1);

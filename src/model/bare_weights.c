@@ -39,37 +39,36 @@ static bool is_openai(const osprey__weights *weights)
             has(weights, "vocab_size"));
 }
 
-#define NAMED_FAMILIES 4 /* the first of the list below */
-
 /* Towers of other families that OpenCLIP has under its names. is_named: --arch says which. */
 static osprey_status check_family(const osprey__weights *weights, const char *file, bool is_named,
                                   osprey_error *error)
 {
     static const struct {
         const char *prefix, *family;
+        bool may_be_named,
+            may_be_known; /* some of them are read: where named, or by their shapes */
     } others[] = {
-        /* Some of these are known by their shapes, and some where they are named, */
-        {"visual.trunk.", "an image tower of timm"},
-        /* as some of these are. */
-        {"text.transformer.embeddings.", "a text tower of transformers"},
-        {"text.transformer.encoder.", "a text tower of transformers"},
-        {"text.proj.", "a text tower of transformers"},
-        {"text_decoder.", "a caption decoder (CoCa)"},
-        {"visual.attn_pool", "an attention pooler (CoCa)"},
-        {"text.cls_emb", "a text tower with a class token (CoCa)"},
-        {"text.transformer.shared.", "a text tower of transformers"},
-        {"image_encoder.", "an image tower of another library"},
+        {"visual.trunk.", "an image tower of timm", true, true},
+        {"text.transformer.embeddings.", "a text tower of transformers", true, false},
+        {"text.transformer.encoder.", "a text tower of transformers", true, false},
+        {"text.proj.", "a text tower of transformers", true, false},
+        {"text_decoder.", "a caption decoder (CoCa)", false, false},
+        {"visual.attn_pool", "an attention pooler (CoCa)", false, false},
+        {"text.cls_emb", "a text tower with a class token (CoCa)", false, false},
+        {"text.transformer.shared.", "a text tower of transformers", false, false},
+        {"image_encoder.", "an image tower of another library", false, false},
         /* All else in these wrappers is unwrapped. */
-        {"_image_encoder.", "TinyCLIP's search for layers to leave out"},
-        {"_text_encoder.", "TinyCLIP's search for layers to leave out"},
+        {"_image_encoder.", "TinyCLIP's search for layers to leave out", false, false},
+        {"_text_encoder.", "TinyCLIP's search for layers to leave out", false, false},
     };
     size_t count;
     const osprey__tensor *tensors = osprey__weights_tensors(weights, &count);
-    const bool known = is_named || osprey__is_eva(weights) || osprey__is_mobile(weights) ||
-                       osprey__is_convnext(weights);
+    const bool is_known =
+        osprey__is_eva(weights) || osprey__is_mobile(weights) || osprey__is_convnext(weights);
     for (size_t i = 0; i < count; i++) {
-        for (size_t k = is_named ? NAMED_FAMILIES : known; k < sizeof others / sizeof *others;
-             k++) {
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+            if ((is_named && others[k].may_be_named) || (is_known && others[k].may_be_known))
+                continue;
             if (strncmp(tensors[i].name, others[k].prefix, strlen(others[k].prefix)) == 0)
                 return osprey__fail(
                     error, OSPREY_UNSUPPORTED, file,
@@ -79,7 +78,7 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
                     tensors[i].name, others[k].family);
         }
     }
-    if (known || has(weights, "visual.conv1.weight")) return OSPREY_OK;
+    if (is_named || is_known || has(weights, "visual.conv1.weight")) return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "a file of weights, but of no model that osprey knows: there is neither "
                         "\"visual.conv1.weight\" (OpenAI, OpenCLIP) nor "

@@ -6,19 +6,6 @@
 #include "base/status.h"
 #include "passes/passes.h"
 
-/* The linear that computes q for this attention alone, or NULL. */
-static osprey__node *query_linear(osprey__graph *graph, const osprey__node *attention)
-{
-    osprey__value_id q = attention->inputs[0];
-    size_t producer = osprey__graph_producer(graph, q);
-    if (producer == SIZE_MAX || osprey__graph_uses(graph, q) != 1) return NULL;
-    osprey__node *linear = &graph->nodes[producer];
-    /* Neither a residual nor an activation would be scaled along. */
-    bool is_plain = linear->op == OSPREY__OP_LINEAR && linear->inputs[3] == OSPREY__NO_VALUE &&
-                    linear->attributes.activation == OSPREY_ACTIVATION_NONE;
-    return is_plain ? linear : NULL;
-}
-
 static osprey_status scale_constant(osprey__graph *graph, osprey__value_id *id, float scale,
                                     osprey_error *error)
 {
@@ -34,7 +21,7 @@ osprey_status osprey__fold_attention_scale(osprey__graph *graph, osprey_error *e
     for (size_t n = 0; n < graph->node_count; n++) {
         osprey__node *attention = &graph->nodes[n];
         if (attention->op != OSPREY__OP_ATTENTION || attention->attributes.scale == 1) continue;
-        osprey__node *linear = query_linear(graph, attention);
+        osprey__node *linear = osprey__plain_writer(graph, attention->inputs[0]);
         if (!linear) continue;
         float scale = attention->attributes.scale;
         OSPREY_TRY(scale_constant(graph, &linear->inputs[1], scale, error));

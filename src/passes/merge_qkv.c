@@ -19,23 +19,15 @@ typedef struct parts {
     bool transposed;
 } parts;
 
-/* Whether node computes for one reader and nothing but a product and a bias. */
-static bool is_plain_linear(const osprey__graph *graph, const osprey__node *node)
-{
-    return node->op == OSPREY__OP_LINEAR && node->inputs[3] == OSPREY__NO_VALUE &&
-           node->attributes.activation == OSPREY_ACTIVATION_NONE &&
-           osprey__graph_uses(graph, node->output) == 1;
-}
-
 /* Whether inputs first..2 of the attention can be merged, and what they are. */
-static bool find_parts(const osprey__graph *graph, const osprey__node *attention, size_t first,
+static bool find_parts(osprey__graph *graph, const osprey__node *attention, size_t first,
                        parts *found)
 {
     *found = (parts){.first = first};
     for (size_t i = first; i < 3; i++) {
-        size_t producer = osprey__graph_producer(graph, attention->inputs[i]);
-        if (producer == SIZE_MAX || !is_plain_linear(graph, &graph->nodes[producer])) return false;
-        found->linears[i] = graph->nodes[producer];
+        const osprey__node *linear = osprey__plain_writer(graph, attention->inputs[i]);
+        if (!linear) return false;
+        found->linears[i] = *linear;
     }
     const osprey__node *model = &found->linears[first];
     const osprey__shape *x = &graph->values[model->inputs[0]].shape;

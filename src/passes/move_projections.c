@@ -21,17 +21,7 @@ typedef struct projections {
     size_t rows, in;
 } projections;
 
-/* Whether a plain linear, which has no other reader, computes value. */
-static bool find_linear(const osprey__graph *graph, osprey__value_id value, osprey__node *linear)
-{
-    size_t producer = osprey__graph_producer(graph, value);
-    if (producer == SIZE_MAX || osprey__graph_uses(graph, value) != 1) return false;
-    *linear = graph->nodes[producer];
-    return linear->op == OSPREY__OP_LINEAR && linear->inputs[3] == OSPREY__NO_VALUE &&
-           linear->attributes.activation == OSPREY_ACTIVATION_NONE;
-}
-
-static bool find_projections(const osprey__graph *graph, const osprey__node *attention,
+static bool find_projections(osprey__graph *graph, const osprey__node *attention,
                              projections *found)
 {
     const osprey__attributes *a = &attention->attributes;
@@ -42,12 +32,11 @@ static bool find_projections(const osprey__graph *graph, const osprey__node *att
         attention->inputs[4] != OSPREY__NO_VALUE || q->dims[1] != a->heads * a->head_dim ||
         !osprey__shape_equal(k, &(osprey__shape){k->extent, 2, {k->dims[0], q->dims[1]}}))
         return false;
-    *found = (projections){.attention = *attention};
-    if (!find_linear(graph, attention->inputs[1], &found->keys) ||
-        !find_linear(graph, attention->inputs[2], &found->values) ||
-        found->keys.inputs[0] != found->values.inputs[0])
-        return false;
-    found->x = found->keys.inputs[0];
+    const osprey__node *keys = osprey__plain_writer(graph, attention->inputs[1]);
+    const osprey__node *values = osprey__plain_writer(graph, attention->inputs[2]);
+    if (!keys || !values || keys->inputs[0] != values->inputs[0]) return false;
+    *found = (projections){
+        .attention = *attention, .keys = *keys, .values = *values, .x = keys->inputs[0]};
     const osprey__shape *x = &graph->values[found->x].shape;
     found->rows = x->dims[0];
     found->in = x->dims[1];

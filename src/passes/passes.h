@@ -30,4 +30,8 @@ osprey_status osprey__passes_run(osprey__graph *graph, const osprey__reductions 
                                  osprey__pass_observer *observer, void *context,
                                  osprey_error *error);
 
+/* For the passes: the linear that computes value for one reader alone, and adds and applies nothing
+ * behind its bias; or NULL. */
+osprey__node *osprey__plain_writer(osprey__graph *graph, osprey__value_id value);
+
 #endif

@@ -7,16 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-osprey__node *osprey__plain_writer(osprey__graph *graph, osprey__value_id value)
-{
-    size_t producer = osprey__graph_producer(graph, value);
-    if (producer == SIZE_MAX || osprey__graph_uses(graph, value) != 1) return NULL;
-    osprey__node *node = &graph->nodes[producer];
-    bool is_plain = node->op == OSPREY__OP_LINEAR && node->inputs[3] == OSPREY__NO_VALUE &&
-                    node->attributes.activation == OSPREY_ACTIVATION_NONE;
-    return is_plain ? node : NULL;
-}
-
 osprey__node *osprey__only_reader(osprey__graph *graph, osprey__value_id value)
 {
     if (osprey__graph_uses(graph, value) != 1) return NULL;

@@ -15,9 +15,6 @@ typedef struct osprey__pruned_columns {
     size_t groups, width;
 } osprey__pruned_columns;
 
-/* The linear that computes value, which only one node uses, and nothing else; or NULL. */
-osprey__node *osprey__plain_writer(osprey__graph *graph, osprey__value_id value);
-
 /* The linear that is the one node to use value, as its x; or NULL. */
 osprey__node *osprey__only_reader(osprey__graph *graph, osprey__value_id value);
 

@@ -179,12 +179,15 @@ def xlm_roberta(folder, pictures, seed):
     encode_sentences(folder, XLMRobertaModel, PreTrainedTokenizerFast)
 
 
-@torch.inference_mode()
-def openclip(folder, pictures, seed):
+def open_with_openclip(folder):
     name = f"local-dir:{folder}"
     model, preprocess = open_clip.create_model_from_pretrained(name, precision="fp32")
-    model.eval()
-    tokenizer = open_clip.get_tokenizer(name)
+    return model.eval(), preprocess, open_clip.get_tokenizer(name)
+
+
+@torch.inference_mode()
+def openclip(folder, pictures, seed):
+    model, preprocess, tokenizer = open_with_openclip(folder)
     if (folder / "vocab.json").exists():
         vocabulary, merges = golden_vocabulary.build()
     else:
@@ -220,10 +223,7 @@ def siglip_ids(tokenizer, text):
 
 @torch.inference_mode()
 def openclip_siglip(folder, pictures, seed):
-    name = f"local-dir:{folder}"
-    model, preprocess = open_clip.create_model_from_pretrained(name, precision="fp32")
-    model.eval()
-    tokenizer = open_clip.get_tokenizer(name)
+    model, preprocess, tokenizer = open_with_openclip(folder)
     context, pad = tokenizer.context_length, tokenizer.tokenizer.pad_token_id
     ids = [siglip_ids(tokenizer, text) for text in TEXTS]
     assert len(ids[-1]) == context and len(ids[1]) == 1
@@ -236,10 +236,7 @@ def openclip_siglip(folder, pictures, seed):
 
 @torch.inference_mode()
 def openclip_xlm_roberta(folder, pictures, seed):
-    name = f"local-dir:{folder}"
-    model, preprocess = open_clip.create_model_from_pretrained(name, precision="fp32")
-    model.eval()
-    tokenizer = open_clip.get_tokenizer(name)
+    model, preprocess, tokenizer = open_with_openclip(folder)
     context = tokenizer.context_length
     pad = tokenizer.tokenizer.pad_token_id
     ids = [tokenizer.tokenizer(" ".join(text.split()), truncation=True,

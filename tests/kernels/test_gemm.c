@@ -376,6 +376,34 @@ static void test_rows_and_results_in_bfloat16(void **state)
     }
 }
 
+/* NaN goes through every activation, and through the rounding, where others are looked up. */
+static void test_nan_stays_in_bfloat16(void **state)
+{
+    (void)state;
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("NaN", (osprey__cpu_level)level);
+        for (int format = 0; kernels && format < OSPREY_PRECISIONS; format++)
+            for (int activation = 0; activation <= OSPREY_ACTIVATION_SILU; activation++) {
+                problem p = problem_new(2, 37, 30);
+                p.activation = (osprey_activation)activation;
+                p.a.floats[p.lda + 7] = NAN;
+                guarded packed = problem_pack(&p, &kernels->gemm[format]);
+                guarded half = halves_new(p.residual.count), got = guarded_copy(&p.residual);
+                run_part(&p, &kernels->gemm[format], &packed, (row_form){.rounded = true}, 0, p.m,
+                         0, p.n, p.residual.floats, half.floats);
+                osprey__to_f32(OSPREY__BF16, half.floats, got.count, got.floats);
+                for (size_t n = 0; n < p.n; n++)
+                    if (!isfinite(got.floats[n]) || !isnan(got.floats[p.ldc + n]))
+                        fail_msg("format %d, activation %d: %g, and %g of NaN", format, activation,
+                                 (double)got.floats[n], (double)got.floats[p.ldc + n]);
+                guarded_free(&half);
+                guarded_free(&got);
+                guarded_free(&packed);
+                problem_free(&p);
+            }
+    }
+}
+
 static void test_padding_is_zero(void **state)
 {
     (void)state;
@@ -403,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_rows_without_a_scale),
         cmocka_unit_test(test_halves_have_room),
         cmocka_unit_test(test_rows_and_results_in_bfloat16),
+        cmocka_unit_test(test_nan_stays_in_bfloat16),
         cmocka_unit_test(test_padding_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

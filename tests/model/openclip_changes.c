@@ -68,3 +68,22 @@ void refuse_openclip_tensors(const openclip_change *changes, size_t count)
         test_directory_free(&d);
     }
 }
+
+void refuse_bare_openclip_weights(const char *source, const char *words, const char *arch,
+                                  const char *words_of_arch)
+{
+    test_directory d;
+    osprey_error error = {0};
+    osprey_model *model = NULL;
+    char path[128];
+    test_directory_create(&d);
+    test_directory_link(&d, source, OPENCLIP_WEIGHTS);
+    test_directory_link(&d, source, "tokenizer.json");
+    snprintf(path, sizeof path, "%s/" OPENCLIP_WEIGHTS, d.path);
+    assert_int_equal(osprey_model_open(path, &model, &error), OSPREY_UNSUPPORTED);
+    assert_non_null(strstr(error.message, words));
+    const osprey_model_options options = {.arch = arch};
+    assert_int_equal(osprey_model_open_with(path, &options, &model, &error), OSPREY_FORMAT);
+    assert_non_null(strstr(error.message, words_of_arch));
+    test_directory_free(&d);
+}

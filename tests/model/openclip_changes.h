@@ -19,6 +19,13 @@ typedef struct openclip_change {
 /* Changed is the configuration. */
 void refuse_openclip_changes(const openclip_change *changes, size_t count);
 
+/*
+ * Its weights by themselves, with its tokenizer.json beside them: refused with the first words, and
+ * where --arch names a published model of that kind, as another's, with the second.
+ */
+void refuse_bare_openclip_weights(const char *source, const char *words, const char *arch,
+                                  const char *words_of_arch);
+
 /* The names and shapes of tensors; `to` is as long as `from`. */
 void refuse_openclip_tensors(const openclip_change *changes, size_t count);
 

@@ -86,20 +86,9 @@ static void test_json_goes_first(void **state)
 static void test_bare_weights_are_named(void **state)
 {
     (void)state;
-    test_directory d;
-    osprey_error error = {0};
-    osprey_model *model = NULL;
-    char path[128];
-    test_directory_create(&d);
-    test_directory_link(&d, SIGLIP, OPENCLIP_WEIGHTS);
-    test_directory_link(&d, SIGLIP, "tokenizer.json");
-    snprintf(path, sizeof path, "%s/" OPENCLIP_WEIGHTS, d.path);
-    assert_int_equal(osprey_model_open(path, &model, &error), OSPREY_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "and SigLIP's and XLM-RoBERTa's, which --arch names"));
-    const osprey_model_options options = {.arch = "ViT-B-16-SigLIP"};
-    assert_int_equal(osprey_model_open_with(path, &options, &model, &error), OSPREY_FORMAT);
-    assert_non_null(strstr(error.message, "but ViT-B-16-SigLIP asks for [768, 3, 16, 16]"));
-    test_directory_free(&d);
+    refuse_bare_openclip_weights(SIGLIP, "and SigLIP's and XLM-RoBERTa's, which --arch names",
+                                 "ViT-B-16-SigLIP",
+                                 "but ViT-B-16-SigLIP asks for [768, 3, 16, 16]");
 }
 
 /* Entries of zoo.def against OpenCLIP's configurations. */

@@ -2,7 +2,8 @@
 /*
  * Activations for results that are rounded to bfloat16s, where an instruction looks 16 floats up in
  * a table of 32: max(x, 0), and a cubic in t = |x| + 0.5. Below 8 an eighth of an octave of t is a
- * segment, and t's bits have its number.
+ * segment, and t's bits have its number. NaN stays NaN: of two numbers vec_max gives the second
+ * where one is none.
  */
 #ifndef OSPREY_KERNELS_X86_ACTIVATION_LOOKUP_H
 #define OSPREY_KERNELS_X86_ACTIVATION_LOOKUP_H
