@@ -111,6 +111,7 @@ static json_t *model_json(const cli_loaded_model *loaded)
     if (info->arch) cli_json_set_text(object, "arch", info->arch);
     cli_json_set_text(object, "identified_by", info->identified_by);
     cli_json_set_text(object, "weight_format", info->weight_format);
+    if (info->not_read) cli_json_set_text(object, "not_read", info->not_read);
     cli_json_set_size(object, "parameters", info->image.parameters + info->text.parameters);
     cli_json_set_text(object, "weight_dtype", info->weight_dtype);
     cli_json_set_size(object, "embed_dim", info->embed_dim);

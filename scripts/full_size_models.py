@@ -61,6 +61,8 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "mobileclip2-l-14": "MobileCLIP2-L-14",
             "openclip-convnext-base-w": "convnext_base_w",
             "openclip-convnext-large-d": "convnext_large_d",
+            "openclip-coca-b-32": "coca_ViT-B-32",
+            "openclip-coca-l-14": "coca_ViT-L-14",
             "openclip-siglip-b-16": "ViT-B-16-SigLIP",
             "openclip-siglip-b-16-384": "ViT-B-16-SigLIP-384",
             "openclip-siglip-so400m-14": "ViT-SO400M-14-SigLIP",
@@ -142,6 +144,8 @@ def openclip_model(architecture):
     parts = dict(config)
     custom = parts.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
     kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    if "multimodal_cfg" in config:
+        kind = open_clip.CoCa
     with tiny_texts.tiny(HF_TEXTS):
         model = randomise(kind(**parts), seed=1, logit_scale=100)
     settle_batch_norms(model.visual, config["vision_cfg"]["image_size"], seed=1)

@@ -282,6 +282,7 @@ def main():
              "eva02-b-16", "mobileclip-s1", "mobileclip-b", "mobileclip2-s0", "mobileclip2-s2",
              "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", "mobileclip2-l-14",
              "openclip-convnext-base-w", "openclip-convnext-large-d",
+             "openclip-coca-b-32", "openclip-coca-l-14",
              "openclip-siglip-b-16", "openclip-siglip-b-16-384", "openclip-siglip-so400m-14",
              "openclip-siglip2-b-16", "openclip-xlm-roberta-base",
              SENTENCE_ENCODER]

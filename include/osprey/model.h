@@ -64,7 +64,7 @@ OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "eva",
                                  "conv_stem_vit", "fastvit", "convnext", "clip_text",
-                                 "bert" or "siglip_text"; static storage */
+                                 "coca_text", "bert" or "siglip_text"; static storage */
     uint64_t parameters;      /* elements of the tensors that the tower uses */
     size_t width;             /* of the residual stream; the first stage's of a tower in stages */
     size_t layers;            /* blocks; a ResNet's bottlenecks; of all stages */
@@ -91,11 +91,13 @@ typedef struct osprey_model_info {
     const char *identified_by; /* what told the architecture: "config.json", "--arch", ... */
     const char *weight_format; /* "safetensors", "PyTorch checkpoint", "TorchScript archive",
                                   "NumPy archive" or "engine" */
-    const char *note;    /* NULL; where there are several weight files: which is used, and why the
-                            safer one is not */
-    size_t embed_dim;    /* D: elements of an embedding, the same for both towers */
-    size_t head_classes; /* of the classification head behind the embeddings
-                            (osprey_label_set_create_classes); 0: the model has none */
+    const char *note;     /* NULL; where there are several weight files: which is used, and why the
+                             safer one is not */
+    const char *not_read; /* NULL; what an embedding does not need of the weights: CoCa's decoder of
+                             captions */
+    size_t embed_dim;     /* D: elements of an embedding, the same for both towers */
+    size_t head_classes;  /* of the classification head behind the embeddings
+                             (osprey_label_set_create_classes); 0: the model has none */
     const char *head_labels; /* what these classes are: "ImageNet-1k" or "ImageNet-21k", known by
                                 their number; NULL where osprey has no names for them */
     size_t image_height, image_width; /* 0 without an image tower */

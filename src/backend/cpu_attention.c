@@ -36,6 +36,18 @@ static void gather_keys(const int32_t *parents, int32_t last, osprey__attention_
     args->scratch += osprey__gathered_floats(args->key_rows, args->head_dim);
 }
 
+/* The same of the keys' biases. */
+static void gather_key_bias(const osprey__text_rows *texts, int32_t last,
+                            osprey__attention_f32_args *args)
+{
+    float *bias = args->scratch;
+    int32_t row = last;
+    for (size_t key = args->key_rows; key-- > 0; row = texts->parents[row])
+        bias[key] = texts->key_bias[row];
+    args->key_bias = bias;
+    args->scratch += osprey__cpu_key_bias_floats(args->key_rows);
+}
+
 /* Makes args those of one text. */
 static void choose_text(const attention *a, size_t text, osprey__attention_f32_args *args)
 {
@@ -48,7 +60,9 @@ static void choose_text(const attention *a, size_t text, osprey__attention_f32_a
     args->out += query * args->out_stride;
     if (args->key_rows > last - first + 1) {
         gather_keys(texts->parents, (int32_t)last, args);
+        if (texts->key_bias) gather_key_bias(texts, (int32_t)last, args);
     } else {
+        if (texts->key_bias) args->key_bias = texts->key_bias + first;
         args->k += first * args->kv_stride;
         args->v += first * args->kv_stride;
     }

@@ -22,7 +22,7 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
         size_t attention =
             kernels->attention_f32.scratch_floats(rows, rows, plan->largest_head_dim) +
             osprey__gathered_floats(longest_text, plan->largest_head_dim) +
-            osprey__cpu_key_bias_floats(plan->largest_sequence) + osprey__cpu_turned_floats(plan);
+            osprey__cpu_key_bias_floats(rows) + osprey__cpu_turned_floats(plan);
         if (attention > floats) floats = attention;
         rows = plan->largest_sequence;
         attention = kernels->attention_bf16.scratch_floats(rows, rows, plan->largest_head_dim);

@@ -29,6 +29,7 @@ typedef struct osprey__text_rows {
     const size_t *starts;   /* [sequences + 1] */
     const size_t *lengths;  /* [sequences] */
     const int32_t *parents; /* [tokens] the row before; NULL where no text shares rows */
+    const float *key_bias;  /* [tokens] added to the scores of a row as a key; or NULL */
 } osprey__text_rows;
 
 struct osprey__run {

@@ -149,7 +149,8 @@ static osprey_status tune_images(tuning_job *job, const tuned_size *size, osprey
 static osprey_status tune_texts(tuning_job *job, const tuned_size *size, osprey__tuning *tuning)
 {
     const osprey__text_config *config = &job->session->model->config.text;
-    const size_t context = config->context_length, texts = size->count, tokens = size->tokens;
+    const size_t context = osprey__text_rows_most(config), texts = size->count,
+                 tokens = size->tokens;
     int32_t *ids = osprey__calloc(2 * tokens + texts, sizeof *ids);
     size_t *starts = osprey__calloc(2 * texts + 1, sizeof *starts);
     osprey_status status = OSPREY_OK;
@@ -210,7 +211,7 @@ static osprey_status tune_towers(tuning_job *job, osprey__tuning *image, osprey_
 {
     osprey_session *session = job->session;
     tuned_size images[OSPREY_ENGINE_BATCHES_MAX], texts[OSPREY_ENGINE_BATCHES_MAX];
-    const size_t context = session->model->config.text.context_length;
+    const size_t context = osprey__text_rows_most(&session->model->config.text);
     const size_t most_images =
         session->image.plan
             ? osprey__smaller(osprey__images_that_fit(session), osprey__images_near_cores(session))

@@ -41,7 +41,7 @@ osprey_status osprey__memory_profiles(const osprey_model *model, osprey_tower to
                                       osprey_engine_profile *profiles, osprey_error *error)
 {
     bool image = tower == OSPREY_TOWER_IMAGE;
-    size_t context = model->config.text.context_length;
+    size_t context = osprey__text_rows_most(&model->config.text);
     size_t most_tokens = context > OSPREY__TOKENS_AT_ONCE ? context : OSPREY__TOKENS_AT_ONCE;
     size_t *offsets = osprey__calloc(plan->graph->value_count, sizeof *offsets);
     if (!offsets) return osprey__fail_memory(error, plan->graph->value_count * sizeof *offsets);

@@ -50,6 +50,7 @@ typedef enum osprey__text_kind {
     OSPREY__TEXT_SIGLIP, /* norms as CLIP's, but every token sees all, those of the padding too */
     OSPREY__TEXT_CLIP_FILLED, /* as CLIP's, but every token sees all, also those of the padding, id
                                  0, which fills texts up to the context */
+    OSPREY__TEXT_COCA,        /* as CLIP's, and behind the padding a class token, the embedding's */
 } osprey__text_kind;
 
 typedef enum osprey__text_pooling {
@@ -80,13 +81,16 @@ typedef struct osprey__image_config {
     bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
-    bool has_projection;   /* LiT: a layer to the embedding's width, where the file has one */
-    bool has_pre_logits;   /* ViT of vision_transformer's: a layer with tanh behind the pooling,
-                              to the embedding's width */
-    bool branch_norm;      /* EVA: norms stand behind attention and MLP, before the additions */
-    bool mlp_projected;    /* ConvNeXt: an MLP leads to the embedding, not a matrix */
-    size_t rotary_side;    /* EVA: patches along a side that the angles by which queries and keys
-                              are turned are meant for; 0: they are not turned */
+    size_t
+        pool_queries;  /* ViT: of CoCa's attention pool, whose first result is the embedding, of */
+    size_t pool_heads; /* so many heads; 0: the class token is */
+    bool has_projection; /* LiT: a layer to the embedding's width, where the file has one */
+    bool has_pre_logits; /* ViT of vision_transformer's: a layer with tanh behind the pooling,
+                            to the embedding's width */
+    bool branch_norm;    /* EVA: norms stand behind attention and MLP, before the additions */
+    bool mlp_projected;  /* ConvNeXt: an MLP leads to the embedding, not a matrix */
+    size_t rotary_side;  /* EVA: patches along a side that the angles by which queries and keys
+                            are turned are meant for; 0: they are not turned */
 } osprey__image_config;
 
 #define OSPREY__CONV_STEM_REDUCTION 8 /* strides of 4 and 2 before the patches */
@@ -122,6 +126,12 @@ typedef struct osprey__text_config {
     bool has_pooler;         /* BERT: a linear with tanh behind the pooling */
     size_t projection_width; /* BERT: of the layer within a projection that is an MLP; else 0 */
 } osprey__text_config;
+
+/* Rows that the tower may compute for one text. */
+static inline size_t osprey__text_rows_most(const osprey__text_config *text)
+{
+    return text->context_length + (text->kind == OSPREY__TEXT_COCA);
+}
 
 /* How OpenCLIP uses an image tower of timm's: vision_cfg's timm_... */
 typedef struct osprey__timm_trunk {

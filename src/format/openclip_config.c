@@ -31,7 +31,7 @@ static const option model_options[] = {
     {"output_dict", ANY},
     {"init_logit_bias", ANY},
     {"nonscalar_logit_scale", ANY},
-    {"multimodal_cfg", OFF},
+    {"multimodal_cfg", ANY},
     {NULL, NULL},
 };
 
@@ -58,7 +58,7 @@ static const option image_options[] = {
     {"pool_type", "tok"},
     {"pos_embed_type", "learnable"},
     {"block_type", "default"},
-    {"attentional_pool", OFF},
+    {"attentional_pool", ANY},
     {"no_ln_pre", OFF},
     {"ls_init_value", OFF},
     {"act_kwargs", OFF},
@@ -97,7 +97,7 @@ static const option text_options[] = {
     {"norm_kwargs", ANY},
     {"hf_model_name", OFF},
     {"tokenizer_mode", OFF},
-    {"embed_cls", OFF},
+    {"embed_cls", ANY},
     {"ls_init_value", OFF},
     {"qk_norm", OFF},
     {"scaled_cosine_attn", OFF},
@@ -116,21 +116,6 @@ static const option hf_text_options[] = {
     {"tokenizer_mode", OFF},      {"output_tokens", ANY},     {NULL, NULL},
 };
 
-/* What options that are refused stand for, where that has a name. */
-static const char *family_of(const char *key)
-{
-    static const struct {
-        const char *key, *family;
-    } families[] = {
-        {"multimodal_cfg", " (a caption decoder, CoCa's)"},
-        {"attentional_pool", " (an attention pooler, CoCa's)"},
-        {"embed_cls", " (a text tower with a class token, CoCa's)"},
-    };
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (strcmp(families[i].key, key) == 0) return families[i].family;
-    return "";
-}
-
 static osprey_status check_options(const osprey__config_section *section, const option *options,
                                    osprey_error *error)
 {
@@ -148,8 +133,8 @@ static osprey_status check_options(const osprey__config_section *section, const 
         const char *text = json_string_value(value);
         if (text && strcmp(text, known->only) == 0) continue;
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
-                            "\"%s\" is %s%s, which osprey does not support", key,
-                            text ? text : "set", family_of(key));
+                            "\"%s\" is %s, which osprey does not support", key,
+                            text ? text : "set");
     }
     return OSPREY_OK;
 }
@@ -170,8 +155,35 @@ static osprey_status read_mlp_width(const osprey__config_section *section, size_
     return OSPREY_OK;
 }
 
+/* CoCa's attention pool, of heads that share the embedding's width. */
+static osprey_status read_query_pool(const osprey__config_section *section, size_t embed_dim,
+                                     osprey__image_config *image, osprey_error *error)
+{
+    const json_t *found = json_object_get(section->object, "attentional_pool");
+    const char *kind = json_string_value(found);
+    bool is_pooled = false;
+    if (kind)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                            "\"attentional_pool\" is \"%.80s\"; supported are true and false",
+                            kind);
+    OSPREY_TRY(
+        osprey__json_bool(section->object, "attentional_pool", section->label, &is_pooled, error));
+    if (!is_pooled) return OSPREY_OK;
+    image->pool_queries = 256;
+    image->pool_heads = 8;
+    OSPREY_TRY(osprey__config_dimension(section, "attn_pooler_queries", OSPREY__CONFIG_WIDTH_MAX,
+                                        &image->pool_queries, error));
+    OSPREY_TRY(osprey__config_dimension(section, "attn_pooler_heads", OSPREY__CONFIG_WIDTH_MAX,
+                                        &image->pool_heads, error));
+    if (embed_dim % image->pool_heads == 0) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_FORMAT, section->label,
+                        "\"attn_pooler_heads\" is %zu, which does not divide \"embed_dim\", %zu",
+                        image->pool_heads, embed_dim);
+}
+
 static osprey_status read_vit(const osprey__config_section *section, size_t head_width,
-                              bool quick_gelu, osprey__image_config *image, osprey_error *error)
+                              bool quick_gelu, size_t embed_dim, osprey__image_config *image,
+                              osprey_error *error)
 {
     image->kind = OSPREY__IMAGE_VIT;
     image->layer_norm_epsilon = 1e-5F;
@@ -190,6 +202,7 @@ static osprey_status read_vit(const osprey__config_section *section, size_t head
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
                             "\"patch_size\" is not square");
     OSPREY_TRY(read_mlp_width(section, image->width, &image->mlp_width, error));
+    OSPREY_TRY(read_query_pool(section, embed_dim, image, error));
     return osprey__config_check_heads(section, image->width, image->heads, error);
 }
 
@@ -257,23 +270,23 @@ static osprey_status read_trunk(const osprey__config_section *section, osprey__t
 }
 
 static osprey_status read_image(const osprey__config_section *section, bool quick_gelu,
-                                osprey__timm_trunk *trunk, osprey__image_config *image,
-                                osprey_error *error)
+                                osprey__model_config *config, osprey_error *error)
 {
+    osprey__image_config *image = &config->image;
     OSPREY_TRY(check_options(section, image_options, error));
     *image = (osprey__image_config){.image_height = 224, .image_width = 224, .width = 768};
     size_t head_width = 64;
     OSPREY_TRY(osprey__config_dimension_pair(section, "image_size", OSPREY__CONFIG_IMAGE_MAX,
                                              &image->image_height, &image->image_width, error));
-    OSPREY_TRY(read_trunk(section, trunk, error));
-    if (*trunk->name) return OSPREY_OK;
+    OSPREY_TRY(read_trunk(section, &config->trunk, error));
+    if (*config->trunk.name) return OSPREY_OK;
     OSPREY_TRY(
         osprey__config_dimension(section, "width", OSPREY__CONFIG_WIDTH_MAX, &image->width, error));
     OSPREY_TRY(osprey__config_dimension(section, "head_width", OSPREY__CONFIG_WIDTH_MAX,
                                         &head_width, error));
     const json_t *layers = json_object_get(section->object, "layers");
     if (json_is_array(layers)) return read_resnet(section, layers, head_width, image, error);
-    return read_vit(section, head_width, quick_gelu, image, error);
+    return read_vit(section, head_width, quick_gelu, config->embed_dim, image, error);
 }
 
 static osprey_status read_pooling(const osprey__config_section *section, osprey__text_config *text,
@@ -298,12 +311,28 @@ static osprey_status read_pooling(const osprey__config_section *section, osprey_
                         text->vocabulary);
 }
 
+/* CoCa's: a class token behind the text takes the place of what "pool_type" says. */
+static osprey_status read_coca(const osprey__config_section *section, bool is_plain,
+                               osprey__text_config *text, osprey_error *error)
+{
+    size_t pad_id = 0;
+    OSPREY_TRY(osprey__json_size(section->object, "pad_id", section->label, &pad_id, error));
+    text->kind = OSPREY__TEXT_COCA;
+    text->pooling = OSPREY__POOL_LAST;
+    text->end_id = 0;
+    if (is_plain && pad_id == 0) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
+                        "\"embed_cls\" is supported with a causal mask, a projection without a "
+                        "bias, and a \"pad_id\" of 0, as CoCa has them");
+}
+
 /* Which of the towers it is: what goes with the last token is SigLIP's. */
 static osprey_status read_kind(const osprey__config_section *section, osprey__text_config *text,
                                osprey_error *error)
 {
     const char *projection = "linear";
-    bool sees_all = false, biased = false;
+    bool sees_all = false, biased = false, has_class = false;
+    OSPREY_TRY(osprey__json_bool(section->object, "embed_cls", section->label, &has_class, error));
     OSPREY_TRY(
         osprey__json_bool(section->object, "no_causal_mask", section->label, &sees_all, error));
     OSPREY_TRY(osprey__json_bool(section->object, "proj_bias", section->label, &biased, error));
@@ -316,6 +345,8 @@ static osprey_status read_kind(const osprey__config_section *section, osprey__te
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
                             "\"proj_type\" is \"%s\"; supported are linear, and none in SigLIP",
                             projection);
+    if (has_class)
+        return read_coca(section, !sees_all && !biased && !text->unprojected, text, error);
     if ((siglip && !sees_all) || siglip != (biased || text->unprojected))
         return osprey__fail(
             error, OSPREY_UNSUPPORTED, section->label,
@@ -498,7 +529,7 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
     config->has_logit_bias = bias && !json_is_null(bias);
 
     OSPREY_TRY(osprey__config_section_open(&model, "vision_cfg", &section, error));
-    OSPREY_TRY(read_image(&section, quick_gelu, &config->trunk, &config->image, error));
+    OSPREY_TRY(read_image(&section, quick_gelu, config, error));
     OSPREY_TRY(osprey__config_section_open(&model, "text_cfg", &section, error));
     OSPREY_TRY(read_short_text(&section, "hf_model_name", "", sizeof config->hf_text.name,
                                config->hf_text.name, error));
@@ -508,6 +539,9 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
     } else {
         OSPREY_TRY(read_text(&section, quick_gelu, &config->text, error));
     }
+    if (config->text.kind == OSPREY__TEXT_COCA && !config->text_is_prefixed)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, section.label,
+                            "\"embed_cls\" is supported together with \"custom_text\"");
     if (config->text.unprojected && config->text.width != config->embed_dim)
         return osprey__fail(error, OSPREY_FORMAT, section.label,
                             "\"width\" is %zu without a projection, but \"embed_dim\" %zu",

@@ -5,7 +5,7 @@
  * (Vaswani et al., 2017). With causal, the queries are those of the last rows, and row i sees only
  * the keys 0..key_rows - query_rows + i; then query_rows <= key_rows. key_bias[j], where there is
  * one, is added to the scores of key j: the logarithm of how many tokens it stands for, after Bolya
- * et al., "Token Merging", 2023.
+ * et al., "Token Merging", 2023, or -INFINITY for a key that no query sees. Key 0 is always seen.
  */
 #ifndef OSPREY_KERNELS_ATTENTION_H
 #define OSPREY_KERNELS_ATTENTION_H

@@ -52,9 +52,6 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
         {"text.transformer.embeddings.", "a text tower of transformers", true, false},
         {"text.transformer.encoder.", "a text tower of transformers", true, false},
         {"text.proj.", "a text tower of transformers", true, false},
-        {"text_decoder.", "a caption decoder (CoCa)", false, false},
-        {"visual.attn_pool", "an attention pooler (CoCa)", false, false},
-        {"text.cls_emb", "a text tower with a class token (CoCa)", false, false},
         {"text.transformer.shared.", "a text tower of transformers", false, false},
         {"image_encoder.", "an image tower of another library", false, false},
         /* All else in these wrappers is unwrapped. */
@@ -73,8 +70,8 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
                 return osprey__fail(
                     error, OSPREY_UNSUPPORTED, file,
                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
-                    "has CLIP's own ViT, ResNet and text transformer, those of EVA, MobileCLIP and "
-                    "ConvNeXt, and SigLIP's and XLM-RoBERTa's, which --arch names",
+                    "has CLIP's own ViT, ResNet and text transformer, those of CoCa, EVA, "
+                    "MobileCLIP and ConvNeXt, and SigLIP's and XLM-RoBERTa's, which --arch names",
                     tensors[i].name, others[k].family);
         }
     }
@@ -227,6 +224,21 @@ static osprey_status complete_openai(const bare_file *r, osprey__model_config *c
     return OSPREY_OK;
 }
 
+/* What CoCa's towers have besides: a class token, whose position is the last, and a pool. */
+static osprey_status read_coca(const bare_file *r, osprey__model_config *config)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%scls_emb", r->text);
+    if (has(r->shapes.weights, name)) {
+        config->text.kind = OSPREY__TEXT_COCA;
+        config->text.context_length--;
+    }
+    static const char queries[] = "visual.attn_pool.query";
+    if (!has(r->shapes.weights, queries)) return OSPREY_OK;
+    return osprey__shape_dim(&r->shapes, queries, 2, 0, OSPREY__CONFIG_WIDTH_MAX,
+                             &config->image.pool_queries);
+}
+
 static osprey_status find_config(const bare_file *r, osprey__model_config *config,
                                  const char **reason)
 {
@@ -236,6 +248,7 @@ static osprey_status find_config(const bare_file *r, osprey__model_config *confi
         *reason = "names and shapes, as OpenAI's own loader";
         return complete_openai(r, config);
     }
+    OSPREY_TRY(read_coca(r, config));
     const osprey__zoo_entry *entry = osprey__zoo_fit(config, NULL), *other = entry;
     if (!entry)
         return osprey__fail(r->shapes.error, OSPREY_UNSUPPORTED, r->shapes.file,

@@ -238,7 +238,7 @@ static bool gather_stays_inside(const osprey__engine *engine, const osprey__grap
     if (table->kind != OSPREY__CONSTANT) return false;
     if (strcmp(index, OSPREY__INPUT_IDS) == 0) return table->shape.dims[0] >= text->vocabulary;
     return strcmp(index, OSPREY__INPUT_POSITIONS) == 0 &&
-           table->shape.dims[0] >= text->context_length;
+           table->shape.dims[0] >= osprey__text_rows_most(text);
 }
 
 static osprey_status check_tower(const osprey__engine *engine, osprey_tower tower,

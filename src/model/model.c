@@ -265,12 +265,23 @@ static const char *image_architecture(const osprey__image_config *image)
 static const char *text_architecture(const osprey__text_config *text)
 {
     static const char *const names[] = {
-        [OSPREY__TEXT_CLIP] = "clip_text",
-        [OSPREY__TEXT_CLIP_FILLED] = "clip_text",
-        [OSPREY__TEXT_BERT] = "bert",
-        [OSPREY__TEXT_SIGLIP] = "siglip_text",
+        [OSPREY__TEXT_CLIP] = "clip_text", [OSPREY__TEXT_CLIP_FILLED] = "clip_text",
+        [OSPREY__TEXT_BERT] = "bert",      [OSPREY__TEXT_SIGLIP] = "siglip_text",
+        [OSPREY__TEXT_COCA] = "coca_text",
     };
     return text->layers ? names[text->kind] : NULL;
+}
+
+static const char *find_not_read(const osprey_model *model)
+{
+    static const char decoder[] = "text_decoder.";
+    size_t count = 0;
+    const osprey__tensor *tensors =
+        model->weights ? osprey__weights_tensors(model->weights, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(tensors[i].name, decoder, sizeof decoder - 1) == 0)
+            return "text_decoder.*, a decoder of captions";
+    return NULL;
 }
 
 static void fill_info(osprey_model *model)
@@ -285,6 +296,7 @@ static void fill_info(osprey_model *model)
         .arch = config->bare && strcmp(config->layout, "openclip") == 0 ? config->file : NULL,
         .identified_by = model->identified_by,
         .note = model->note,
+        .not_read = find_not_read(model),
         .embed_dim = config->embed_dim,
         .image_height = image->image_height,
         .image_width = image->image_width,

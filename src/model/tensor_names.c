@@ -102,7 +102,7 @@ const osprey__layout_names osprey__bert_names = {
     }
 
 #define OPENCLIP_TEXT(text, projection, prefixes)                                                  \
-    .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK},                                \
+    .text_blocks = {text "transformer.resblocks.", OPENCLIP_BLOCK}, .text_class = text "cls_emb",  \
     .text_token = text "token_embedding.weight", .text_position = text "positional_embedding",     \
     .text_norm = text "ln_final.", .text_projection = text projection,                             \
     .temperature = "logit_scale", .projections_transposed = true, .tower_prefixes = prefixes
@@ -111,7 +111,15 @@ const osprey__layout_names osprey__bert_names = {
     .image_blocks = {"visual.transformer.resblocks.", OPENCLIP_BLOCK},                             \
     .image_class = "visual.class_embedding", .image_patch = "visual.conv1.weight",                 \
     .image_position = "visual.positional_embedding", .image_pre_norm = "visual.ln_pre.",           \
-    .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj"
+    .image_post_norm = "visual.ln_post.", .image_projection = "visual.proj",                       \
+    .image_query_pool = {.queries = "visual.attn_pool.query",                                      \
+                         .query_norm = "visual.attn_pool.ln_q.",                                   \
+                         .key_norm = "visual.attn_pool.ln_k.",                                     \
+                         .q = "visual.attn_pool.attn.q_proj_weight",                               \
+                         .k = "visual.attn_pool.attn.k_proj_weight",                               \
+                         .v = "visual.attn_pool.attn.v_proj_weight",                               \
+                         .qkv = "visual.attn_pool.attn.in_proj_",                                  \
+                         .attention_out = "visual.attn_pool.attn.out_proj."}
 
 #define OPENCLIP_NAMES(text, prefixes)                                                             \
     {                                                                                              \

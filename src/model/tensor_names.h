@@ -33,16 +33,28 @@ typedef struct osprey__pool_names {
     const char *attention_out, *norm, *mlp_in, *mlp_out;
 } osprey__pool_names;
 
+/* The same of CoCa's pool. The projections of q, k and v are one matrix where the tokens are as
+ * wide as the embedding. */
+typedef struct osprey__query_pool_names {
+    const char *queries; /* [queries][embed_dim] */
+    const char *query_norm, *key_norm;
+    const char *q, *k, *v; /* whole names: [embed_dim][embed_dim] or [embed_dim][width] */
+    const char *qkv;       /* a prefix */
+    const char *attention_out;
+} osprey__query_pool_names;
+
 typedef struct osprey__layout_names {
     osprey__transformer_names image_blocks, text_blocks;
     const char *image_class, *image_patch, *image_position;
     const char *image_pre_norm; /* NULL where there is none, as */
     const char *image_post_norm;
-    osprey__pool_names image_pool; /* SigLIP */
-    const char *image_projection;  /* NULL: image_pre_logits, where the model has them; a prefix
-                                      where it is a linear with a bias */
+    osprey__pool_names image_pool;             /* SigLIP */
+    osprey__query_pool_names image_query_pool; /* CoCa */
+    const char *image_projection; /* NULL: image_pre_logits, where the model has them; a prefix
+                                     where it is a linear with a bias */
     const char *image_pre_logits, *head;
     const char *text_token, *text_position;
+    const char *text_class;      /* CoCa */
     const char *text_token_type; /* BERT */
     const char *text_norm;       /* CLIP: behind the blocks; BERT: before them */
     const char *text_pooler;     /* BERT: NULL where no model of the layout has one, as */

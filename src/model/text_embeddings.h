@@ -10,7 +10,7 @@ typedef struct osprey__text_embeddings {
     osprey__value_id pooled; /* the input of that name */
 } osprey__text_embeddings;
 
-/* position_table: [context_length or more][width]. */
+/* position_table: [osprey__text_rows_most or more][width]. */
 osprey__text_embeddings osprey__build_text_embeddings(osprey__tower_builder *builder,
                                                       osprey__value_id position_table);
 

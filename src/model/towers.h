@@ -39,6 +39,13 @@ osprey__value_id osprey__build_eva(osprey__tower_builder *builder);
  */
 osprey__value_id osprey__build_attention_pool(osprey__tower_builder *builder, osprey__value_id x);
 
+/*
+ * CoCa's pooling (Yu et al., 2022) as OpenCLIP has it: of the learned queries, which see the tokens
+ * x and not each other, only the first one's result becomes an embedding, and only that is
+ * computed. The last norm is done. A vector of the embedding's width a sequence.
+ */
+osprey__value_id osprey__build_query_pool(osprey__tower_builder *builder, osprey__value_id x);
+
 /* FastViT (Vasu et al., 2023) as MobileCLIP has it (Vasu et al., 2024) and timm builds it. */
 osprey__value_id osprey__build_fastvit(osprey__tower_builder *builder);
 
@@ -54,7 +61,8 @@ osprey__value_id osprey__build_modified_resnet(osprey__tower_builder *builder);
 /* MLP-Mixer (Tolstikhin et al., 2021). */
 osprey__value_id osprey__build_mixer(osprey__tower_builder *builder);
 
-/* CLIP's text transformer (the same), causal or not, and SigLIP's, where every token sees all. */
+/* CLIP's text transformer (the same), causal or not, SigLIP's, where every token sees all, and
+ * CoCa's (Yu et al., 2022), whose texts end in a class token. */
 osprey__value_id osprey__build_clip_text(osprey__tower_builder *builder);
 
 /* BERT (Devlin et al., 2019): each token sees all of its text, norms stand behind the additions. */

@@ -29,12 +29,13 @@ static osprey__value_id build_tokens(osprey__tower_builder *b, osprey__value_id 
     return has_class && !placed ? build_class_token(b, x) : x;
 }
 
-/* One row of all tokens, behind the last norm, as a vector. */
+/* One row of all tokens, or what attention makes of them, behind the last norm, as a vector. */
 static osprey__value_id build_pooled(osprey__tower_builder *b, osprey__value_id x)
 {
     const osprey__image_config *config = &b->model->config.image;
     const char *norm = b->model->names->image_post_norm;
     const osprey__attributes vector = {.shape = {OSPREY__PER_SEQUENCE, 1, {config->width}}};
+    if (config->pool_queries) return osprey__build_query_pool(b, x);
     if (config->attention_pooled) {
         x = osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);
         return osprey__build_attention_pool(b, x);
@@ -89,6 +90,8 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *b)
     x = build_pooled(b, x);
     if (config->has_pre_logits) return build_pre_logits(b, x);
     if (!names->image_projection || (names->flax && !config->has_projection)) return x;
-    return osprey__build_projection(b, names->image_projection, x, width,
-                                    b->model->config.embed_dim, names->projections_transposed);
+    const size_t out = b->model->config.embed_dim;
+    return osprey__build_projection(b, names->image_projection, x,
+                                    config->pool_queries ? out : width, out,
+                                    names->projections_transposed);
 }

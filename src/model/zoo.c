@@ -96,6 +96,20 @@
               .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = (epsilon),               \
               .mlp_projected = (mlp))
 
+#define COCA_TEXT(ids, text_width, text_layers)                                                    \
+    {                                                                                              \
+        .kind = OSPREY__TEXT_COCA, .vocabulary = (ids), .context_length = 76,                      \
+        .width = (text_width), .layers = (text_layers), .heads = (text_width) / 64,                \
+        .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F, .pooling = OSPREY__POOL_LAST,  \
+    }
+
+#define ZOO_COCA(name, size, patch, vision_width, vision_layers, head_width, mlp, queries, heads_, \
+                 embedding, ids, text_width, text_layers)                                          \
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding, COCA_TEXT(ids, text_width, text_layers),  \
+              .kind = OSPREY__IMAGE_VIT, .layers = (vision_layers),                                \
+              .heads = (vision_width) / (head_width), .mlp_width = (mlp), .patch_size = (patch),   \
+              .layer_norm_epsilon = 1e-5F, .pool_queries = (queries), .pool_heads = (heads_))
+
 #define SIGLIP_TEXT(ids, tokens, text_width, text_layers, text_heads, text_mlp, act, projected)    \
     {                                                                                              \
         .kind = OSPREY__TEXT_SIGLIP, .vocabulary = (ids), .context_length = (tokens),              \
@@ -211,12 +225,14 @@ static bool same_image_shapes(const osprey__image_config *a, const osprey__image
     return same_size && a->kind == b->kind && a->is_trunk == b->is_trunk &&
            a->mlp_projected == b->mlp_projected && a->width == b->width && a->layers == b->layers &&
            a->mlp_width == b->mlp_width && a->patch_size == b->patch_size &&
+           a->pool_queries == b->pool_queries &&
            memcmp(a->stage_layers, b->stage_layers, sizeof a->stage_layers) == 0;
 }
 
 static bool same_text_shapes(const osprey__text_config *a, const osprey__text_config *b)
 {
-    return a->vocabulary == b->vocabulary && a->context_length == b->context_length &&
+    const bool end_alike = (a->kind == OSPREY__TEXT_COCA) == (b->kind == OSPREY__TEXT_COCA);
+    return end_alike && a->vocabulary == b->vocabulary && a->context_length == b->context_length &&
            a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width;
 }
 

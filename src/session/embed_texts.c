@@ -3,7 +3,8 @@
  * Texts to embeddings: those of a call are sorted and run as tries (text_trie.h), so that what they
  * begin with in common is computed once. What follows the pooled token is left out where it cannot
  * change the result. Texts of a model that was trained on padded ones (SigLIP, MobileCLIP-S) are
- * filled up to its context: there the padding's tokens are tokens like others.
+ * filled up to its context: there the padding's tokens are tokens like others. Of CoCa's texts the
+ * first of the padding's tokens counts, and the class token behind them.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -22,16 +23,23 @@ static osprey_status grow(void **list, size_t *capacity, size_t count, size_t si
     return OSPREY_OK;
 }
 
-static osprey_status reserve(osprey__text_batch *batch, size_t texts, size_t context_length,
-                             osprey_error *error)
+static bool has_class_token(const osprey__text_config *config)
+{
+    return config->kind == OSPREY__TEXT_COCA;
+}
+
+static osprey_status reserve(osprey__text_batch *batch, size_t texts,
+                             const osprey__text_config *config, osprey_error *error)
 {
     OSPREY_TRY(
         grow((void **)&batch->texts, &batch->text_capacity, texts, sizeof *batch->texts, error));
     OSPREY_TRY(
         grow((void **)&batch->spare, &batch->spare_capacity, texts, sizeof *batch->spare, error));
     if (batch->trie.row_capacity) return OSPREY_OK;
-    size_t rows = OSPREY__TOKENS_AT_ONCE > context_length ? OSPREY__TOKENS_AT_ONCE : context_length;
-    osprey_status status = osprey__text_trie_init(&batch->trie, rows, error);
+    const size_t most = osprey__text_rows_most(config);
+    const size_t rows = OSPREY__TOKENS_AT_ONCE > most ? OSPREY__TOKENS_AT_ONCE : most;
+    const size_t class_position = has_class_token(config) ? config->context_length : 0;
+    osprey_status status = osprey__text_trie_init(&batch->trie, rows, class_position, error);
     if (status != OSPREY_OK) osprey__text_trie_free(&batch->trie);
     return status;
 }
@@ -81,6 +89,15 @@ static const int32_t *fill_up(const int32_t *ids, size_t length, int32_t pad_id,
     return padded;
 }
 
+/* The text without its padding, but for the first of it, at `padded`; returns its length. */
+static size_t end_in_padding(const int32_t *ids, size_t length, size_t context, int32_t *padded)
+{
+    while (length > 0 && ids[length - 1] == 0) length--;
+    memcpy(padded, ids, length * sizeof *padded);
+    if (length < context) padded[length++] = 0;
+    return length;
+}
+
 /* Texts of one call that are sorted together. */
 typedef struct text_window {
     osprey_session *session;
@@ -102,7 +119,7 @@ static osprey_status run_trie(const text_window *window, size_t first, size_t la
         .sequences = trie->branches,
         .tokens = trie->rows,
         .longest_text = window->longest,
-        .text_rows = {trie->starts, trie->lengths, trie->parents},
+        .text_rows = {trie->starts, trie->lengths, trie->parents, trie->key_bias},
         .inputs = {trie->ids, trie->positions, trie->pooled},
         .room_sequences = window->count < capacity ? window->count : capacity,
         .room_tokens = window->tokens < capacity ? window->tokens : capacity,
@@ -144,11 +161,13 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
     const bool zeros = config->kind == OSPREY__TEXT_CLIP_FILLED;
     const int32_t pad_id = zeros ? 0 : osprey_tokenizer_get_info(session->model->tokenizer).pad_id;
     const size_t context = config->context_length;
+    const bool ends_in_class = has_class_token(config);
+    const bool is_copied = pad_id >= 0 || ends_in_class;
     for (size_t done = 0; done < count;) {
         size_t most = OSPREY__TEXTS_SORTED;
         size_t texts = count - done < most ? count - done : most;
-        OSPREY_TRY(reserve(batch, texts, context, error));
-        if (pad_id >= 0)
+        OSPREY_TRY(reserve(batch, texts, config, error));
+        if (is_copied)
             OSPREY_TRY(grow((void **)&batch->padded, &batch->padded_capacity, texts * context,
                             sizeof *batch->padded, error));
         text_window window = {
@@ -162,15 +181,20 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
             size_t length = lengths[done + i];
             OSPREY_TRY(check_text(config, ids, length, done + i, error));
             const int32_t *tokens = ids;
-            if (pad_id >= 0) {
-                tokens = fill_up(ids, length, pad_id, context, batch->padded + i * context);
+            int32_t *padded = is_copied ? batch->padded + i * context : NULL;
+            if (ends_in_class) {
+                length = end_in_padding(ids, length, context, padded);
+                tokens = padded;
+            } else if (pad_id >= 0) {
+                tokens = fill_up(ids, length, pad_id, context, padded);
                 length = context;
             }
-            size_t pooled = pooled_token(config, tokens, length);
-            if (!sees_ahead) length = pooled + 1;
+            size_t pooled = ends_in_class ? length : pooled_token(config, tokens, length);
+            if (!sees_ahead && !ends_in_class) length = pooled + 1;
             batch->texts[i] = (osprey__text){tokens, length, pooled, done + i, 0};
-            window.tokens += length;
-            if (length > window.longest) window.longest = length;
+            const size_t rows = length + ends_in_class;
+            window.tokens += rows;
+            if (rows > window.longest) window.longest = rows;
         }
         osprey__texts_sort(batch->texts, batch->spare, window.count);
         OSPREY_TRY(run_window(&window, error));

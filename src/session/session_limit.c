@@ -47,7 +47,7 @@ static osprey_status fail_limit(const osprey_session *session, size_t max_bytes,
 
 static size_t text_tokens(const osprey_session *session)
 {
-    size_t context = session->model->config.text.context_length;
+    size_t context = osprey__text_rows_most(&session->model->config.text);
     return context > OSPREY__TOKENS_AT_ONCE ? context : OSPREY__TOKENS_AT_ONCE;
 }
 
@@ -63,8 +63,8 @@ static size_t working_bytes(osprey_session *session, size_t images)
     if (text->plan) {
         size_t tokens = text_tokens(session);
         size_t bytes = osprey__memory_plan(text->plan, tokens, tokens, text->offsets);
-        size_t floats =
-            osprey__cpu_scratch_floats(text->plan, session->model->config.text.context_length);
+        size_t floats = osprey__cpu_scratch_floats(
+            text->plan, osprey__text_rows_most(&session->model->config.text));
         tables = osprey__weight_stream_table_bytes(text->plan, tokens);
         if (bytes > arena) arena = bytes;
         if (floats > scratch_floats) scratch_floats = floats;

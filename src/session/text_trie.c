@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+#include <math.h>
 #include <string.h>
 
 /* How many tokens both begin with. */
@@ -51,9 +52,9 @@ void osprey__texts_sort(osprey__text *texts, osprey__text *spare, size_t count)
 }
 
 osprey_status osprey__text_trie_init(osprey__text_trie *trie, size_t row_capacity,
-                                     osprey_error *error)
+                                     size_t class_position, osprey_error *error)
 {
-    *trie = (osprey__text_trie){.row_capacity = row_capacity};
+    *trie = (osprey__text_trie){.row_capacity = row_capacity, .class_position = class_position};
     int32_t **numbers[] = {&trie->ids, &trie->positions, &trie->parents, &trie->pooled};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         *numbers[i] = osprey__calloc(row_capacity, sizeof **numbers[i]);
@@ -63,15 +64,35 @@ osprey_status osprey__text_trie_init(osprey__text_trie *trie, size_t row_capacit
     trie->starts = osprey__calloc(row_capacity + 1, sizeof *trie->starts);
     if (!trie->lengths || !trie->starts)
         return osprey__fail_memory(error, (row_capacity + 1) * sizeof *trie->starts);
+    if (!class_position) return OSPREY_OK;
+    trie->key_bias = osprey__calloc(row_capacity, sizeof *trie->key_bias);
+    if (!trie->key_bias) return osprey__fail_memory(error, row_capacity * sizeof *trie->key_bias);
     return OSPREY_OK;
 }
 
-/* The row of the last branch's token at depth. */
+/* Of a text with its class token. */
+static size_t row_count(const osprey__text_trie *trie, const osprey__text *text)
+{
+    return text->length + (trie->class_position > 0);
+}
+
+/* The row of the last branch at depth. */
 static int32_t row_at(const osprey__text_trie *trie, size_t depth)
 {
     int32_t row = (int32_t)trie->rows - 1;
-    for (size_t above = trie->last->length - 1; above > depth; above--) row = trie->parents[row];
+    for (size_t above = row_count(trie, trie->last) - 1; above > depth; above--)
+        row = trie->parents[row];
     return row;
+}
+
+static int32_t add_row(osprey__text_trie *trie, int32_t id, size_t position, int32_t parent)
+{
+    const size_t row = trie->rows++;
+    trie->ids[row] = id;
+    trie->positions[row] = (int32_t)position;
+    trie->parents[row] = parent;
+    if (trie->key_bias) trie->key_bias[row] = parent >= 0 && !trie->ids[parent] ? -INFINITY : 0;
+    return (int32_t)row;
 }
 
 bool osprey__text_trie_add(osprey__text_trie *trie, osprey__text *text, bool share_prefixes)
@@ -84,19 +105,17 @@ bool osprey__text_trie_add(osprey__text_trie *trie, osprey__text *text, bool sha
         return true;
     }
     if (!share_prefixes) shared = 0;
-    if (shared == text->length) shared--; /* one row at least, so that it is a branch */
-    size_t added = text->length - shared;
+    const size_t rows = row_count(trie, text);
+    if (shared == rows) shared--; /* one row at least, so that it is a branch */
+    size_t added = rows - shared;
     if (added > trie->row_capacity - trie->rows) return false;
     int32_t parent = shared ? row_at(trie, shared - 1) : -1;
-    for (size_t depth = shared; depth < text->length; depth++) {
-        trie->ids[trie->rows] = text->ids[depth];
-        trie->positions[trie->rows] = (int32_t)depth;
-        trie->parents[trie->rows] = parent;
-        parent = (int32_t)trie->rows++;
-    }
+    for (size_t depth = shared; depth < text->length; depth++)
+        parent = add_row(trie, text->ids[depth], depth, parent);
+    if (rows > text->length) add_row(trie, 0, trie->class_position, parent);
     text->branch = trie->branches++;
     trie->starts[trie->branches] = trie->rows;
-    trie->lengths[text->branch] = text->length;
+    trie->lengths[text->branch] = rows;
     trie->last = text;
     trie->pooled[text->branch] = row_at(trie, text->pooled);
     return true;
@@ -116,5 +135,6 @@ void osprey__text_trie_free(osprey__text_trie *trie)
     osprey__free(trie->pooled);
     osprey__free(trie->lengths);
     osprey__free(trie->starts);
+    osprey__free(trie->key_bias);
     *trie = (osprey__text_trie){0};
 }

@@ -45,8 +45,9 @@ def save_arrays(folder, arrays):
         assert cosines.max() < 0.98, f"{folder.name}: {name} hardly differ, so they test nothing"
 
 
-def save_expected(folder, ids, **others):
-    expected = {"texts": [{"text": text, "ids": row} for text, row in zip(TEXTS, ids)]} | others
+def save_expected(folder, ids, texts=TEXTS, **others):
+    expected = {"texts": [{"text": text, "ids": row}
+                          for text, row in zip(texts, ids, strict=True)]} | others
     text = json.dumps(expected, indent=1, ensure_ascii=True)
     (folder / "expected.json").write_text(text + "\n", "utf-8")
 
@@ -65,8 +66,8 @@ def keep_texts(folder, ids, text_raw):
     save_expected(folder, ids)
 
 
-def tokenize(tokenizer, context):
-    ids = [tokenizer(text, truncation=True, max_length=context)["input_ids"] for text in TEXTS]
+def tokenize(tokenizer, context, texts=TEXTS):
+    ids = [tokenizer(text, truncation=True, max_length=context)["input_ids"] for text in texts]
     assert len(ids[-1]) == context and len(ids[1]) == 2
     return ids
 
@@ -186,15 +187,16 @@ def open_with_openclip(folder):
 
 
 @torch.inference_mode()
-def openclip(folder, pictures, seed):
+def openclip(folder, pictures, seed, texts=TEXTS):
     model, preprocess, tokenizer = open_with_openclip(folder)
     if (folder / "vocab.json").exists():
         vocabulary, merges = golden_vocabulary.build()
     else:
         vocabulary, merges = golden_vocabulary.builtin()
-    ids = tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), tokenizer.context_length)
+    ids = tokenize(CLIPTokenizer(vocab=vocabulary, merges=merges), tokenizer.context_length,
+                   texts)
     tokens = torch.zeros(len(ids), tokenizer.context_length, dtype=torch.long)
-    for row, known, text in zip(tokens, ids, TEXTS):
+    for row, known, text in zip(tokens, ids, texts):
         row[:len(known)] = torch.tensor(known)
         # OpenCLIP's own tokenizer spells the special tokens otherwise, and cleans HTML.
         assert "<|" in text or tokenizer(text)[0, :len(known)].tolist() == known, text
@@ -202,8 +204,24 @@ def openclip(folder, pictures, seed):
     picture = Image.open(pictures / PICTURE)
     preprocessed = preprocess(picture)[None]
     pixels = some_pixels(preprocessed, seed)
-    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels),
-         model.encode_text(tokens), model.logit_scale)
+    # CoCa's would be of unit length.
+    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels, normalize=False),
+         model.encode_text(tokens, normalize=False), model.logit_scale, texts=texts)
+
+
+def coca(folder, pictures, seed):
+    """With the padding's id, that of "!", in the midst of texts, and one that leaves room for one
+    token of padding."""
+    vocabulary, merges = golden_vocabulary.build()
+    context = open_clip.get_tokenizer(f"local-dir:{folder}").context_length
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges)
+    short = TEXTS[-1]
+    while len(tokenizer(short)["input_ids"]) >= context:
+        short = short[:-1]
+    assert len(tokenizer(short)["input_ids"]) == context - 1
+    marks = "dogs !# !! and !?# cats"
+    assert tokenizer(marks)["input_ids"].count(0) >= 2
+    openclip(folder, pictures, seed, [*TEXTS[:2], marks, short, *TEXTS[2:]])
 
 
 def clean(text):

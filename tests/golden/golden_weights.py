@@ -36,7 +36,8 @@ def randomise(model, seed, logit_scale):
                 elif isinstance(module, nn.Conv2d):
                     normal(parameter, 2.0 / math.sqrt(parameter[0].numel()))
                 else:
-                    sharp = name.endswith(("q_proj", "k_proj", "query", "key", "qkv")) or leaf == "in_proj_weight"
+                    sharp = (name.endswith(("q_proj", "k_proj", "query", "key", "qkv")) or
+                             leaf in ("in_proj_weight", "q_proj_weight", "k_proj_weight"))
                     normal(parameter, (2.0 if sharp else 1.0) / math.sqrt(parameter.shape[-1]))
     return model.eval()
 

@@ -353,6 +353,8 @@ def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used
     parts = dict(config)
     custom = parts.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
     kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    if "multimodal_cfg" in config:
+        kind = open_clip.CoCa
     model = randomise(kind(**parts), seed, logit_scale)
     if "init_logit_bias" in config:
         model.logit_bias.data.fill_(config["init_logit_bias"])
@@ -482,6 +484,41 @@ def expect_convnext(*arguments):
         golden_expect.openclip(*arguments)
 
 
+def openclip_coca(folder, seed, embed_dim, vision, text, dtype):
+    """CoCa: of a small decoder of captions nothing is read."""
+    write_openclip(folder, seed, 60, {
+        "embed_dim": embed_dim,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 24, "head_width": 8,
+                       "patch_size": 8, "output_tokens": True} | vision,
+        "text_cfg": {"context_length": 32, "vocab_size": VOCABULARY, "width": 16, "heads": 2,
+                     "layers": 2, "hf_tokenizer_name": "golden", "embed_cls": True,
+                     "output_tokens": True} | text,
+        "multimodal_cfg": {"context_length": 32, "vocab_size": VOCABULARY, "width": embed_dim,
+                           "heads": 2, "layers": 1, "attn_pooler_heads": 2, "mlp_ratio": 1},
+        "custom_text": True}, OPENAI_NORM, dtype)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_special_tokens(folder, 32)
+
+
+def openclip_coca_pooled(folder):
+    """coca_ViT-B-32 and L-14: a pool whose keys are of another width than its queries."""
+    openclip_coca(folder, 27, 16, {"attentional_pool": True, "attn_pooler_queries": 5,
+                                   "attn_pooler_heads": 2}, {}, torch.float32)
+
+
+def openclip_coca_pooled_even(folder):
+    """The same where both widths are one, so that the pool's projections are one matrix."""
+    openclip_coca(folder, 40, 24, {"attentional_pool": True, "attn_pooler_queries": 3,
+                                   "attn_pooler_heads": 3, "patch_size": 16}, {"width": 24},
+                  torch.float16)
+
+
+def openclip_coca_base(folder):
+    """coca_base: the class token of the image is its embedding; more ids than tokens."""
+    openclip_coca(folder, 51, 20, {"patch_size": 16}, {"vocab_size": VOCABULARY + 40},
+                  torch.bfloat16)
+
+
 def openclip_siglip(folder, seed, trunk, text, dtype):
     """SigLIP with timm's tower, as OpenCLIP has it."""
     size = tiny_trunks.SIGLIP[trunk]
@@ -582,6 +619,9 @@ MODELS = {
     "openclip-siglip": (openclip_siglip1, expect_openclip_siglip),
     "openclip-siglip2": (openclip_siglip2, expect_openclip_siglip),
     "openclip-siglip-i18n": (openclip_siglip_i18n, expect_openclip_siglip),
+    "openclip-coca": (openclip_coca_pooled, golden_expect.coca),
+    "openclip-coca-even": (openclip_coca_pooled_even, golden_expect.coca),
+    "openclip-coca-base": (openclip_coca_base, golden_expect.coca),
     "openclip-convnext-d": (openclip_convnext_d, expect_convnext),
     "openclip-convnext-xxl": (openclip_convnext_xxl, expect_convnext),
     "hf-xlm-roberta-mean": (hf_xlm_roberta_mean, golden_expect.xlm_roberta),

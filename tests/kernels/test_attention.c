@@ -29,7 +29,9 @@ static problem problem_new(size_t queries, size_t keys, size_t dim, bool causal)
     p.v = guarded_random((keys - 1) * p.kv_stride + dim, 2);
     p.out = guarded_random((queries - 1) * p.out_stride + dim, 1);
     p.bias = guarded_random(keys, 3);
-    p.with_bias = !causal && random_below(2);
+    p.with_bias = random_below(2);
+    for (size_t key = 1; key < keys; key++)
+        if (!random_below(5)) p.bias.floats[key] = -INFINITY;
     return p;
 }
 

@@ -271,6 +271,42 @@ static void test_a_convnext_is_known_by_its_shapes(void **state)
            "base_w.safetensors", "but convnext_base_w_320 asks for [128]");
 }
 
+/* By the class token of its texts, and by its pool where it has one. */
+static void test_a_coca_is_known_by_its_shapes(void **state)
+{
+    (void)state;
+    const char *shapes[256] = {"text.cls_emb",
+                               "512",
+                               "visual.attn_pool.query",
+                               "256,512",
+                               "text_decoder.ln_final.weight",
+                               "512",
+                               "visual.proj",
+                               "512,512",
+                               "visual.conv1.weight",
+                               "768,3,32,32",
+                               "visual.positional_embedding",
+                               "50,768",
+                               "visual.transformer.resblocks.0.mlp.c_fc.weight",
+                               "3072,768",
+                               BLOCKS("visual."),
+                               CLIP_TEXT("text.", "512", "2048")};
+    write_shapes("coca.safetensors", shapes);
+    refuse(in_directory("coca.safetensors"), NULL, NULL, OSPREY_NOT_FOUND, "coca.safetensors",
+           "tensor \"visual.class_embedding\" is missing");
+    refuse(in_directory("coca.safetensors"), "coca_ViT-B-32", NULL, OSPREY_NOT_FOUND,
+           "coca.safetensors", "tensor \"visual.class_embedding\" is missing");
+    shapes[3] = "255,512";
+    write_shapes("coca.safetensors", shapes);
+    refuse(in_directory("coca.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED, "coca.safetensors",
+           "the shapes of none of its architectures");
+    shapes[0] = "text.cls_amb";
+    shapes[3] = "256,512";
+    write_shapes("coca.safetensors", shapes);
+    refuse(in_directory("coca.safetensors"), NULL, NULL, OSPREY_UNSUPPORTED, "coca.safetensors",
+           "the shapes of none of its architectures");
+}
+
 static void test_an_eva_is_known_by_its_shapes(void **state)
 {
     (void)state;
@@ -332,9 +368,7 @@ static void test_towers_of_others_are_named(void **state)
         const char *name, *words;
     } towers[] = {
         {"visual.trunk.patch_embed.proj.weight", "an image tower of timm"},
-        {"text_decoder.ln_final.weight", "a caption decoder (CoCa)"},
         {"_text_encoder.module.l0_module.lambda_1", "TinyCLIP's search for layers to leave out"},
-        {"visual.attn_pool.query", "an attention pooler (CoCa)"},
         {"text.transformer.embeddings.word_embeddings.weight", "a text tower of transformers"},
         {"model.layers.0.weight", "of no model that osprey knows"},
     };
@@ -397,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_the_safest_sound_file_is_used),
         cmocka_unit_test(test_options_that_do_not_go_with_the_model),
         cmocka_unit_test(test_weights_that_fit_two_architectures),
+        cmocka_unit_test(test_a_coca_is_known_by_its_shapes),
         cmocka_unit_test(test_a_convnext_is_known_by_its_shapes),
         cmocka_unit_test(test_an_eva_is_known_by_its_shapes),
         cmocka_unit_test(test_a_mobile_clip_is_known_by_its_shapes),

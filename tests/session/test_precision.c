@@ -33,6 +33,8 @@ static const char *const names[] = {
     "openclip-mobileclip-s3",
     "openclip-siglip",
     "openclip-siglip2",
+    "openclip-coca",
+    "openclip-coca-base",
     "openclip-convnext-d",
     "openclip-convnext-xxl",
     "openclip-xlm-roberta",
@@ -60,6 +62,9 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.998, 0.9995, 0.995, 0.3},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
+    /* CoCa, of heads of 8 in the attention, and in the one that makes the embedding. */
+    {1, 0.9995, 0.9995, 0.995, 0.5},
+    {1, 0.9995, 0.9995, 0.995, 0.5},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},

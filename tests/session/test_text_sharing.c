@@ -22,6 +22,7 @@
 static const char *const names[] = {
     "hf-vit-p32-quickgelu", "hf-vit-p14-bf16-sparse", /* of one layer */
     "openclip-vit-p16-gelu",                          /* context of 32 */
+    "openclip-coca",                                  /* a class token behind each text */
 };
 static const osprey_precision precisions[] = {OSPREY_PRECISION_FP32, OSPREY_PRECISION_BF16,
                                               OSPREY_PRECISION_INT8};

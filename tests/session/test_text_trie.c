@@ -59,7 +59,7 @@ static void test_rows_are_the_different_beginnings(void **state)
         for (size_t i = 0; i < count; i++) text_list_add(&list, 1 + random_below(9), alphabet);
         osprey__text *texts = text_list_texts(&list);
         osprey__text_trie trie;
-        assert_int_equal(osprey__text_trie_init(&trie, list.id_count, NULL), OSPREY_OK);
+        assert_int_equal(osprey__text_trie_init(&trie, list.id_count, 0, NULL), OSPREY_OK);
         osprey__texts_sort(texts, texts + count, count);
         for (size_t i = 0; i < count; i++)
             assert_true(osprey__text_trie_add(&trie, &texts[i], true));
@@ -99,7 +99,7 @@ static void test_a_full_trie_stays_as_it_is(void **state)
     osprey__text second = {.ids = other, .length = 4, .pooled = 3};
     osprey__text shorter = {.ids = other, .length = 3, .pooled = 2};
     osprey__text_trie trie;
-    assert_int_equal(osprey__text_trie_init(&trie, 7, NULL), OSPREY_OK);
+    assert_int_equal(osprey__text_trie_init(&trie, 7, 0, NULL), OSPREY_OK);
     assert_true(osprey__text_trie_add(&trie, &first, true));
     assert_false(osprey__text_trie_add(&trie, &second, true));
     assert_int_equal(trie.rows, 6);
