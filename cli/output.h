@@ -30,7 +30,7 @@ typedef struct cli_output {
 
 /*
  * Between the two, a signal that ends the program takes the temporary file away that the library
- * writes beside target (osprey_engine_compile).
+ * writes beside target (osprey_engine_compile), where the file system has none without a name.
  */
 void cli_output_guard(const char *target);
 void cli_output_unguard(void);

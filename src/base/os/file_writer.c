@@ -72,16 +72,37 @@ void osprey__file_writer_remove_stale(const char *directory, const char *ending)
     remove_stale(directory, ending, true);
 }
 
-static void remove_stale_beside(const char *path)
+/* The directory that a path names a file in; returns the file's name there. */
+static const char *split(const char *path, char directory[OSPREY__FILE_WRITER_PATH_BYTES])
 {
-    char directory[OSPREY__FILE_WRITER_PATH_BYTES];
     const char *slash = strrchr(path, '/');
-    if (!slash) {
-        remove_stale(".", path, false);
-        return;
-    }
-    snprintf(directory, sizeof directory, "%.*s", (int)(slash - path + 1), path);
-    remove_stale(directory, slash + 1, false);
+    snprintf(directory, OSPREY__FILE_WRITER_PATH_BYTES, "%.*s", slash ? (int)(slash - path + 1) : 1,
+             slash ? path : ".");
+    return slash ? slash + 1 : path;
+}
+
+/* By which a file that has no name yet is given one. */
+typedef struct descriptor_path {
+    char text[32];
+} descriptor_path;
+
+static descriptor_path path_of(int file)
+{
+    descriptor_path path;
+    snprintf(path.text, sizeof path.text, "/proc/self/fd/%d", file);
+    return path;
+}
+
+/* A file without a name, of which nothing stays however the process ends; -1 where the file system
+ * has none, or nothing could give it a name. Locked, as it has the temporary name for a moment. */
+static int create_nameless(const char *directory)
+{
+    int file = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (file < 0) return -1;
+    flock(file, LOCK_EX);
+    if (access(path_of(file).text, F_OK) == 0) return file;
+    close(file);
+    return -1;
 }
 
 /* The new temporary file, locked; -1 with errno where it cannot be made. */
@@ -139,8 +160,12 @@ osprey_status osprey__file_writer_open(osprey__file_writer *writer, const char *
                           (long)getpid());
     if (needed < 0 || (size_t)needed >= sizeof writer->temporary)
         return osprey__fail(error, OSPREY_LIMIT, path, "the path is too long");
-    remove_stale_beside(writer->target);
-    writer->file = create_locked(writer->temporary);
+    char directory[OSPREY__FILE_WRITER_PATH_BYTES];
+    const char *name = split(writer->target, directory);
+    remove_stale(directory, name, false);
+    writer->file = create_nameless(directory);
+    writer->is_nameless = writer->file >= 0;
+    if (!writer->is_nameless) writer->file = create_locked(writer->temporary);
     if (writer->file < 0)
         return osprey__fail(error, OSPREY_IO, path, "cannot create it: %s", strerror(errno));
     if (replaces)
@@ -187,12 +212,24 @@ osprey_status osprey__file_writer_write_front(osprey__file_writer *writer, const
     return lseek(writer->file, 0, SEEK_END) < 0 ? write_failed(writer, error) : OSPREY_OK;
 }
 
+/* Gives the file its temporary name; only a file with a name can replace another. */
+static osprey_status link_temporary(osprey__file_writer *writer, osprey_error *error)
+{
+    while (linkat(AT_FDCWD, path_of(writer->file).text, AT_FDCWD, writer->temporary,
+                  AT_SYMLINK_FOLLOW) != 0)
+        if (errno != EEXIST || !remove_if_stale(AT_FDCWD, writer->temporary))
+            return write_failed(writer, error);
+    writer->is_nameless = false;
+    return OSPREY_OK;
+}
+
 osprey_status osprey__file_writer_commit(osprey__file_writer *writer, osprey__durability durability,
                                          osprey_error *error)
 {
     OSPREY_TRY(flush(writer, error));
     if (durability == OSPREY__SYNCED && fsync(writer->file) != 0)
         return write_failed(writer, error);
+    if (writer->is_nameless) OSPREY_TRY(link_temporary(writer, error));
     int file = writer->file;
     int lock = fcntl(file, F_DUPFD_CLOEXEC, 0); /* without it the name might be taken for stale */
     writer->file = lock;
@@ -209,6 +246,6 @@ void osprey__file_writer_close(osprey__file_writer *writer)
     writer->block = NULL;
     if (!writer->path) return;
     if (writer->file >= 0) close(writer->file);
-    unlink(writer->temporary);
+    if (!writer->is_nameless) unlink(writer->temporary);
     writer->path = NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file written piece by piece that takes its name only when all is there: until then it is a
- * temporary file beside it. One thread at a time.
+ * A file written piece by piece that takes its name only when all is there. Until then it has no
+ * name (Linux's O_TMPFILE), so that nothing stays of it even if the process is killed; where the
+ * file system knows no such files it is a temporary file beside it. One thread at a time.
  *
  *     osprey__file_writer writer = {0};
  *     status = osprey__file_writer_open(&writer, "m.osprey", error);
@@ -14,6 +15,7 @@
 
 #include <osprey/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,14 +31,15 @@ typedef struct osprey__file_writer {
     char target[OSPREY__FILE_WRITER_PATH_BYTES]; /* the file's name: the path, its links followed */
     char temporary[OSPREY__FILE_WRITER_PATH_BYTES];
     int file;
+    bool is_nameless;
     char *block; /* what was appended last, and is not written yet */
     size_t gathered;
 } osprey__file_writer;
 
 /*
- * path has to outlive the writer; a link is written through to the file that it leads to. The
- * temporary file, "PATH.PID.tmp" beside that file, is locked as long as its
- * writer lives, and those of that path whose writer is gone are removed first. Errors of all of
+ * path has to outlive the writer; a link is written through to the file that it leads to. A
+ * temporary file, "PATH.PID.tmp" beside that file, is locked as long as its writer lives, and those
+ * of that path whose writer is gone are removed first. Errors of all of
  * these: OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY; of this one OSPREY_INVALID_ARGUMENT too
  * (what is there is no regular file).
  */
