@@ -62,8 +62,10 @@ void cli_help_command(FILE *file, const cli_command *command)
     print_wrapped(
         file,
         "Every flag can also be an environment variable: OSPREY_MODEL, OSPREY_NO_EXIF=1; commands "
-        "without the flag ignore it, and that of a flag which goes with another (--force with "
-        "--verify) counts only beside that other. "
+        "without the flag ignore it, as they do a value that only other commands' flag of that "
+        "name "
+        "takes (OSPREY_BATCH=1,8 is for compile and bench), and that of a flag which goes with "
+        "another (--force with --verify) counts only beside that other. "
         "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
         "avx512bf16, avx512fp16 or amx (arm64: portable, neon, fp16, dotprod, i8mm), instead of "
         "the best that the machine has. "

@@ -28,9 +28,9 @@ typedef struct parser {
     claim claims[CLI_RIVAL_SETS];
 } parser;
 
-static void *field_of(const parser *p, const cli_option_spec *spec)
+static void *field_of(cli_options *options, const cli_option_spec *spec)
 {
-    return (char *)p->options + spec->offset;
+    return (char *)options + spec->offset;
 }
 
 static void append_string(cli_strings *strings, const char *text)
@@ -142,39 +142,57 @@ static cli_exit wrong_value(const cli_option_spec *spec, const char *name, const
     return cli_fail(CLI_WRONG_USE, name, "\"%s\" is none of: %s", text, choices);
 }
 
+/* The text into the option's field; false where the option cannot be that. */
+static bool read_value(cli_options *options, const cli_option_spec *spec, const char *text)
+{
+    void *field = field_of(options, spec);
+    const char *after;
+    switch (spec->kind) {
+    case CLI_FLAG:
+        return read_flag(text, field);
+    case CLI_STRING:
+        *(const char **)field = text;
+        return true;
+    case CLI_STRINGS:
+        append_string(field, text);
+        return true;
+    case CLI_SIZE:
+        return read_size(spec, text, &after, field) && !*after;
+    case CLI_SIZES:
+        return read_sizes(spec, text, field);
+    case CLI_BYTES:
+        return read_bytes(spec, text, field);
+    case CLI_NUMBER:
+        return read_number(text, field);
+    case CLI_CHOICE:
+        return read_choice(spec, text, field);
+    }
+    return false;
+}
+
 static cli_exit set_option(const parser *p, const cli_option_spec *spec, const char *name,
                            const char *text)
 {
-    void *field = field_of(p, spec);
-    const char *after = "";
-    bool right = true;
-    switch (spec->kind) {
-    case CLI_FLAG:
-        right = read_flag(text, field);
-        break;
-    case CLI_STRING:
-        *(const char **)field = text;
-        break;
-    case CLI_STRINGS:
-        append_string(field, text);
-        break;
-    case CLI_SIZE:
-        right = read_size(spec, text, &after, field) && !*after;
-        break;
-    case CLI_SIZES:
-        right = read_sizes(spec, text, field);
-        break;
-    case CLI_BYTES:
-        right = read_bytes(spec, text, field);
-        break;
-    case CLI_NUMBER:
-        right = read_number(text, field);
-        break;
-    case CLI_CHOICE:
-        right = read_choice(spec, text, field);
-        break;
-    }
-    return right ? CLI_DONE : wrong_value(spec, name, text);
+    return read_value(p->options, spec, text) ? CLI_DONE : wrong_value(spec, name, text);
+}
+
+static bool is_right(const cli_option_spec *spec, const char *text)
+{
+    cli_options scratch = {0};
+    const bool right = read_value(&scratch, spec, text);
+    cli_options_free(&scratch);
+    return right;
+}
+
+/* Whether the value can only be meant for other commands, whose flag of that name is of another
+ * kind, as --batch of bench is. */
+static bool is_for_others(const cli_option_spec *spec, const char *text)
+{
+    bool others = false;
+    for (size_t i = 0; i < cli_option_count && !others; i++)
+        others = strcmp(cli_option_table[i].name, spec->name) == 0 &&
+                 is_right(&cli_option_table[i], text);
+    return others && !is_right(spec, text);
 }
 
 /* Notes what was given of a set of rivals; there can be only one. */
@@ -198,23 +216,25 @@ static const cli_option_spec *find_missing(const parser *p, const cli_option_spe
         if (!(other->commands & p->command) || strcmp(other->name, spec->needs) != 0) continue;
         bool is_set;
         if (other->kind == CLI_STRING)
-            is_set = *(const char *const *)field_of(p, other);
+            is_set = *(const char *const *)field_of(p->options, other);
         else if (other->kind == CLI_STRINGS)
-            is_set = ((const cli_strings *)field_of(p, other))->count > 0;
+            is_set = ((const cli_strings *)field_of(p->options, other))->count > 0;
         else
-            is_set = *(const size_t *)field_of(p, other) > 0; /* not the first of its choices */
+            is_set =
+                *(const size_t *)field_of(p->options, other) > 0; /* not the first of its choices */
         return is_set ? NULL : other;
     }
     return NULL;
 }
 
-/* What the environment says; NULL where it says nothing, or nothing without another flag. */
+/* What the environment says; NULL where it says nothing to this command, or nothing without another
+ * flag. */
 static const char *find_variable(const parser *p, const cli_option_spec *spec, char *name)
 {
     cli_variable_name(spec->name, name);
     const char *text = spec->only_here ? NULL : getenv(name);
-    if (find_missing(p, spec)) return NULL;
-    return text && *text ? text : NULL;
+    if (!text || !*text || find_missing(p, spec) || is_for_others(spec, text)) return NULL;
+    return text;
 }
 
 /* The environment and the defaults, where the command line left something open. */
@@ -232,7 +252,7 @@ static cli_exit fill_in(parser *p)
         if (text || spec->fallback) code = set_option(p, spec, name, text ? text : spec->fallback);
         p->options->given[i] = text;
         if (text) cli_blame_variable(spec->name);
-        bool off = spec->kind == CLI_FLAG && !*(const bool *)field_of(p, spec);
+        bool off = spec->kind == CLI_FLAG && !*(const bool *)field_of(p->options, spec);
         if (code == CLI_DONE && text && !off) code = claim_set(p, spec->rivals, spec, name);
     }
     return code;
@@ -306,7 +326,7 @@ static cli_exit take_option(parser *p, int count, char **arguments, int *next)
     if (code != CLI_DONE) return code;
     if (spec->kind == CLI_FLAG) {
         if (value) return cli_fail(CLI_WRONG_USE, name, "takes no value");
-        *(bool *)field_of(p, spec) = *given = true;
+        *(bool *)field_of(p->options, spec) = *given = true;
         return CLI_DONE;
     }
     if (!value && *next < count) value = arguments[(*next)++];

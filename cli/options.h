@@ -7,9 +7,10 @@
  * holds (dashes become underscores; an empty variable is none), and the table's default. Only
  * --help and --version are no variables. What stands on the command line
  * also goes before a variable that contradicts it, such as OSPREY_CSV beside --json. A variable of
- * a flag that the command lacks says nothing to it: it may be set for the others. Nor does one of
- * a flag that says nothing without another, such as OSPREY_FORCE without --verify; on the command
- * line such a flag is refused.
+ * a flag that the command lacks says nothing to it: it may be set for the others. Nor does a value
+ * that only the flag of that name of other commands takes, such as OSPREY_BATCH=1,8, which bench
+ * and compile know, to classify; nor a variable of a flag that says nothing without another, such
+ * as OSPREY_FORCE without --verify; on the command line such a flag is refused.
  */
 #ifndef OSPREY_CLI_OPTIONS_H
 #define OSPREY_CLI_OPTIONS_H

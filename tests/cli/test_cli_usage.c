@@ -202,6 +202,27 @@ static void test_environment(void **state)
                      2, "osprey: OSPREY_BATCH: \"2,2\" are no rising numbers");
 }
 
+/* Flags of one name that differ by command: a variable for one stops no other. */
+static void test_variables_for_other_commands(void **state)
+{
+    (void)state;
+    cli_surroundings batches = {.variable = "OSPREY_BATCH=1,8"};
+    assert_cli_fails(run_cli_in(batches, "embed", "-m", MODEL, PICTURE, NULL), 0, NULL);
+    assert_cli_fails(
+        run_cli_in(batches, "compile", "-m", MODEL, "-o", temporary_path("batches.osprey"), NULL),
+        0, NULL);
+    assert_cli_fails(run_cli_in((cli_surroundings){.variable = "OSPREY_VERIFY=photos"}, "inspect",
+                                "-m", MODEL, NULL),
+                     0, NULL);
+    assert_cli_fails(run_cli("embed", "-m", MODEL, "--batch", "1,8", PICTURE), 2,
+                     "--batch: \"1,8\" is not a whole number from 1 to 65536");
+    static const char *const wrong[] = {"OSPREY_BATCH=0", "OSPREY_BATCH=1;8", "OSPREY_BATCH=many"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_cli_fails(run_cli_in((cli_surroundings){.variable = wrong[i]}, "embed", "-m", MODEL,
+                                    PICTURE, NULL),
+                         2, "is not a whole number from 1 to 65536");
+}
+
 /* Set for all compilations, say, a flag that goes with another counts beside that one alone. */
 static void test_variables_of_flags_that_need_another(void **state)
 {
@@ -497,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_inputs_that_a_command_cannot_take),
         cmocka_unit_test(test_models_that_cannot_be_loaded),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_variables_for_other_commands),
         cmocka_unit_test(test_variables_of_flags_that_need_another),
         cmocka_unit_test(test_environment_gives_way),
         cmocka_unit_test(test_wrong_instruction_set),
