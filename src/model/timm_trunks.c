@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/timm_trunks.h"
 
-#include "base/buffer.h"
 #include "base/status.h"
 
 #include <string.h>
@@ -67,19 +66,15 @@ osprey_status osprey__timm_check_size(const osprey__model_config *config, size_t
                         image->image_height, image->image_width, cell, config->trunk.name);
 }
 
+/* By families: all names would be longer than a message. */
 static osprey_status fail_unknown(const char *name, const char *file, osprey_error *error)
 {
-    osprey__buffer names = {0};
-    osprey_status status = OSPREY_OK;
-    for (size_t i = 0; i < ENTRIES && status == OSPREY_OK; i++)
-        status = osprey__buffer_print(&names, error, "%s%s", i ? ", " : "", entries[i].name);
-    if (status == OSPREY_OK)
-        status =
-            osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                         "\"timm_model_name\" is \"%s\"; of timm's image towers there are %.*s",
-                         name, (int)names.length, names.bytes);
-    osprey__buffer_free(&names);
-    return status;
+    return osprey__fail(error, OSPREY_UNSUPPORTED, file,
+                        "\"timm_model_name\" is \"%s\"; of timm's image towers osprey has those of "
+                        "EVA CLIP (eva_*, eva02_*), MobileCLIP (fastvit_mci*, vit_base_mci_224), "
+                        "ConvNeXt (convnext_*), SigLIP (vit_*_siglip_*) and "
+                        "vit_large_patch14_clip_224",
+                        name);
 }
 
 osprey_status osprey__timm_trunk_config(const osprey__weights *weights,

@@ -20,7 +20,10 @@ static void test_contradictions_are_named(void **state)
     (void)state;
     static const openclip_change changes[] = {
         {EVA02, "eva02_base_patch16_clip_224", "vit_base_patch16_224", OSPREY_UNSUPPORTED,
-         "\"timm_model_name\" is \"vit_base_patch16_224\"; of timm's image towers there are eva_"},
+         "\"timm_model_name\" is \"vit_base_patch16_224\"; of timm's image towers osprey has"},
+        /* The sentence ends: it has room in a message. */
+        {EVA02, "eva02_base_patch16_clip_224", "vit_base_patch16_224", OSPREY_UNSUPPORTED,
+         "SigLIP (vit_*_siglip_*) and vit_large_patch14_clip_224"},
         {EVA02, "\"timm_pool\": \"token\"", "\"timm_pool\": \"avg\"", OSPREY_UNSUPPORTED,
          "\"timm_pool\" is \"avg\""},
         {EVA02, "\"timm_proj\": null", "\"timm_proj\": \"linear\"", OSPREY_UNSUPPORTED,
