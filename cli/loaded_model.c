@@ -89,6 +89,7 @@ static cli_exit open_model(cli_loaded_model *loaded)
         return cli_fail_error(status == OSPREY_INVALID_ARGUMENT ? CLI_WRONG_USE : CLI_NO_MODEL,
                               &error);
     if (options->max_resident && uncached.status != OSPREY_OK) return fail_uncached(&uncached);
+    if (uncached.status == OSPREY_INVALID_ARGUMENT) cli_fail_error(CLI_DONE, &uncached);
     loaded->info = osprey_model_get_info(loaded->model);
     return CLI_DONE;
 }

@@ -31,11 +31,12 @@ extern "C" {
  * after compiling it into the cache if it is not there. Where that cannot be done (no place to
  * write, a model larger than the limit), opens the model itself. *uncached, which may be NULL, then
  * has the reason: OSPREY_LIMIT for that limit, OSPREY_NOT_FOUND without a place for a cache,
- * OSPREY_IO (its subject is the file or directory), or what osprey_engine_compile says. Its status
- * is OSPREY_OK where an engine was opened. An entry that is found damaged when it is opened is
- * replaced; one that the first run finds damaged is removed, and that run fails with OSPREY_STALE:
- * then open the model once more. The caller frees *model with osprey_model_free. Errors:
- * those of osprey_model_open_with.
+ * OSPREY_IO (its subject is the file or directory), OSPREY_INVALID_ARGUMENT for a directory with
+ * files in the engine's place (anything else that is no file there is removed), or what
+ * osprey_engine_compile says. Its status is OSPREY_OK where an engine was opened. An entry that is
+ * found damaged when it is opened is replaced; one that the first run finds damaged is removed, and
+ * that run fails with OSPREY_STALE: then open the model once more. The caller frees *model with
+ * osprey_model_free. Errors: those of osprey_model_open_with.
  */
 OSPREY_API osprey_status osprey_cache_open_model(const char *path,
                                                  const osprey_model_options *options,
@@ -59,8 +60,9 @@ typedef struct osprey_cache_list {
     const char *directory;
     const osprey_cache_entry *entries; /* what was used last comes first */
     size_t count;
-    uint64_t bytes;            /* of all of them */
-    const char *const *others; /* paths of engines there that the cache has not made */
+    uint64_t bytes; /* of all of them */
+    const char *const
+        *others; /* paths of what is named as engines are, and is none of the cache's */
     size_t other_count;
 } osprey_cache_list;
 

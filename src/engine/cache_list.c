@@ -75,7 +75,8 @@ static bool ends_with(const char *text, const char *ending)
     return length >= wanted && strcmp(text + length - wanted, ending) == 0;
 }
 
-/* Adds it if it is an engine's file; one that another process has just removed is none. */
+/* Adds it if it is an engine's file; one that another process has just removed is none, nor is a
+ * link that leads nowhere. */
 static osprey_status read_entry(cache_list *made, const char *name, osprey_error *error)
 {
     char path[PATH_MAX];
@@ -84,10 +85,11 @@ static osprey_status read_entry(cache_list *made, const char *name, osprey_error
     OSPREY_TRY(osprey__path_join(path, sizeof path, made->directory, name, error));
     if (!osprey__is_cache_name(name)) return add_other(made, path, error);
     if (stat(path, &info) != 0)
-        return errno == ENOENT
+        return errno == ENOENT || errno == ELOOP
                    ? OSPREY_OK
                    : osprey__fail(error, OSPREY_IO, path, "cannot look at it: %s", strerror(errno));
-    return S_ISREG(info.st_mode) ? add_entry(made, path, &info, error) : OSPREY_OK;
+    return S_ISREG(info.st_mode) ? add_entry(made, path, &info, error)
+                                 : add_other(made, path, error);
 }
 
 static osprey_status read_directory(cache_list *made, osprey_error *error)

@@ -112,6 +112,26 @@ static osprey_status check_limit(const char *file, const osprey_model *model, si
                         (double)bytes / (1 << 20), limit_mib);
 }
 
+/* Whether an engine may be there: what else has its name may hold a reader up (a pipe), or be
+ * another's model (a directory). */
+static bool is_regular(const char *file)
+{
+    struct stat info;
+    return stat(file, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/* What is no file goes, for the name is the cache's; a directory only if there is nothing in it. */
+static osprey_status clear_place(const char *file, osprey_error *error)
+{
+    if (is_regular(file) || remove(file) == 0 || errno == ENOENT) return OSPREY_OK;
+    if (errno == ENOTEMPTY || errno == EEXIST)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, file,
+                            "is a directory with files, where the cache would keep the model's "
+                            "engine; remove it");
+    return osprey__fail(error, OSPREY_IO, file,
+                        "is no engine, and cannot be removed for the model's: %s", strerror(errno));
+}
+
 /* The engine of *model, compiled into file, takes its place; without success it stays. */
 static osprey_status compile_entry(const char *directory, const char *file,
                                    osprey_precision precision, size_t limit_mib,
@@ -121,6 +141,7 @@ static osprey_status compile_entry(const char *directory, const char *file,
     osprey_model *engine = NULL;
     OSPREY_TRY(check_limit(file, *model, limit_mib, error));
     OSPREY_TRY(make_directories(directory, error));
+    OSPREY_TRY(clear_place(file, error));
     osprey__file_writer_remove_stale(directory, OSPREY__CACHE_ENDING);
     OSPREY_TRY(osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, error));
     evict(file, (uint64_t)limit_mib << 20);
@@ -151,8 +172,7 @@ bool osprey_cache_would_compile(const char *path, const osprey_model_options *op
     if (!options) options = &defaults;
     if (osprey__is_engine(path) ||
         find_entry(path, options, precision, directory, file, NULL) != OSPREY_OK ||
-        osprey__file_exists(file) ||
-        osprey_model_open_with(path, options, &model, NULL) != OSPREY_OK)
+        is_regular(file) || osprey_model_open_with(path, options, &model, NULL) != OSPREY_OK)
         return false;
     const bool fits = check_limit(file, model, limit_mib, NULL) == OSPREY_OK;
     osprey_model_free(model);
@@ -170,8 +190,7 @@ osprey_status osprey_cache_open_model(const char *path, const osprey_model_optio
     if (uncached) *uncached = (osprey_error){0};
     if (osprey__is_engine(path)) return osprey_model_open_with(path, options, model, error);
     osprey_status found = find_entry(path, options, precision, directory, file, uncached);
-    if (found == OSPREY_OK && osprey__file_exists(file) &&
-        open_entry(file, model, NULL) == OSPREY_OK) {
+    if (found == OSPREY_OK && is_regular(file) && open_entry(file, model, NULL) == OSPREY_OK) {
         evict(file, (uint64_t)limit_mib << 20); /* it may be lower than it was */
         return OSPREY_OK;
     }

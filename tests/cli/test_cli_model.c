@@ -265,6 +265,31 @@ static void test_cache(void **state)
     assert_int_equal(access(mine, F_OK), 0);
 }
 
+/* The model runs without its engine, and a line says why. */
+static void test_a_directory_in_the_cache(void **state)
+{
+    (void)state;
+    assert_cli_fails(run_cli("cache", "--clear"), 0, NULL);
+    assert_cli_fails(run_cli("embed", "-m", MODEL, PICTURE), 0, NULL);
+    cli_run run = run_cli("cache", "--json");
+    json_t *entry = cli_json_line(&run, 0);
+    cli_run_free(&run);
+    const char *path = json_string_value(json_object_get(entry, "file"));
+    char inside[1024];
+    snprintf(inside, sizeof inside, "%s/notes", path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_text(inside, "mine");
+    assert_cli_fails(run_cli("embed", "-m", MODEL, PICTURE), 0, "is a directory with files");
+    assert_cli_fails(run_cli("cache", "--clear"), 0, "stays: it is no entry");
+    assert_int_equal(unlink(inside), 0);
+    assert_cli_fails(run_cli("embed", "-m", MODEL, PICTURE), 0, NULL);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(S_ISREG(info.st_mode));
+    json_decref(entry);
+}
+
 /* A byte in that section of the only engine in the cache. */
 static void damage_cached(const char *section)
 {
@@ -369,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_bench_tells_exceptions),
         cmocka_unit_test(test_the_least_that_is_named),
         cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_a_directory_in_the_cache),
         cmocka_unit_test(test_a_damaged_cache),
         cmocka_unit_test(test_cache_that_cannot_be),
     };

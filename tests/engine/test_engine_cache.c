@@ -260,6 +260,72 @@ static void test_what_a_run_finds_damaged_is_removed(void **state)
     osprey_cache_list_free(list);
 }
 
+/* The path of SMALL's entry, not there; the caller frees it. */
+static char *empty_place(void)
+{
+    assert_true(is_cached(golden_model(SMALL), 100));
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    char *place = strdup(list->entries[0].file);
+    osprey_cache_list_free(list);
+    assert_int_equal(unlink(place), 0);
+    return place;
+}
+
+/* Put right where nothing is lost by it. */
+static void test_what_is_no_file_makes_room(void **state)
+{
+    (void)state;
+    const char *path = golden_model(SMALL);
+    char *place = empty_place();
+    for (int kind = 0; kind < 4; kind++) {
+        int made = -1;
+        if (kind == 0) made = mkdir(place, 0700);
+        if (kind == 1) made = mkfifo(place, 0600);
+        if (kind == 2) made = symlink("nothing", place);
+        if (kind == 3) made = symlink(place, place);
+        assert_int_equal(made, 0);
+        assert_int_equal(entries(), 0);
+        assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32, 100));
+        assert_true(is_cached(path, 100));
+        assert_int_equal(entries(), 1);
+        assert_int_equal(unlink(place), 0);
+    }
+    free(place);
+}
+
+/* A directory with files is named and stays, whatever is done with the cache; a model in it is not
+ * taken for the one asked for. */
+static void test_a_full_directory_in_an_entrys_place(void **state)
+{
+    (void)state;
+    const char *path = golden_model(SMALL);
+    char *place = empty_place(), inside[800];
+    assert_int_equal(rename(copy_model("in_the_place"), place), 0);
+    snprintf(inside, sizeof inside, "%s/config.json", place);
+    osprey_error uncached, error;
+    osprey_model *model;
+    assert_int_equal(
+        osprey_cache_open_model(path, NULL, OSPREY_PRECISION_FP32, 100, &model, &uncached, &error),
+        OSPREY_OK);
+    assert_null(osprey_model_get_engine(model));
+    assert_string_equal(osprey_model_get_info(model)->name, SMALL);
+    osprey_model_free(model);
+    assert_int_equal(uncached.status, OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(uncached.subject, place);
+    assert_non_null(strstr(uncached.message, "directory with files"));
+    assert_true(is_cached(copy_model("beside_the_place"), 1)); /* which evicts */
+    assert_int_equal(osprey_cache_clear(NULL), OSPREY_OK);
+    osprey_cache_list *list;
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    assert_int_equal(list->count, 0);
+    assert_int_equal(list->other_count, 1);
+    assert_string_equal(list->others[0], place);
+    osprey_cache_list_free(list);
+    assert_true(osprey__file_exists(inside));
+    free(place);
+}
+
 static void write_padding(const char *path)
 {
     FILE *file = fopen(path, "wb");
@@ -571,6 +637,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_model_changed_while_it_is_compiled, use_cache),
         cmocka_unit_test_setup(test_damaged_entries_are_replaced, use_cache),
         cmocka_unit_test_setup(test_what_a_run_finds_damaged_is_removed, use_cache),
+        cmocka_unit_test_setup(test_what_is_no_file_makes_room, use_cache),
+        cmocka_unit_test_setup(test_a_full_directory_in_an_entrys_place, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),
         cmocka_unit_test_setup(test_room_of_others, use_cache),
         cmocka_unit_test_setup(test_order_of_use, use_cache),
