@@ -184,12 +184,15 @@ static void write_tuning(cli_output *output, const char *name, const osprey_engi
         default_us += (double)choice->default_us;
         us += (double)choice->us;
     }
-    if (us > 0)
-        cli_output_print(output,
-                         "  %-6s tuned for %zu thread%s: %zu of %zu products are split otherwise, "
-                         "%.1f %% faster in all\n",
-                         name, tower->tuned_threads, CLI_S(tower->tuned_threads), changed,
-                         tower->choice_count, 100 * (default_us / us - 1));
+    if (!(us > 0)) return;
+    cli_output_print(output, "  %-6s tuned for %zu thread%s: ", name, tower->tuned_threads,
+                     CLI_S(tower->tuned_threads));
+    if (changed)
+        cli_output_print(output, "%zu of %zu products are split otherwise, %.1f %% faster in all\n",
+                         changed, tower->choice_count, 100 * (default_us / us - 1));
+    else
+        cli_output_print(output, "no gain beyond the noise in any of %zu products\n",
+                         tower->choice_count);
 }
 
 /* Opens what was written: the report is about the file, not about what was meant. */

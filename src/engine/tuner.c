@@ -282,17 +282,38 @@ static size_t pick_default_or_winner(const contest *c, size_t turn)
     return turn % 2 ? c->winner : 0;
 }
 
-/* Infinite where there are too few times. */
-static double median(const contestant *of)
+/* Its times, the shortest first. */
+static void sort_times(const contestant *of, double sorted[SAMPLES_MAX])
 {
-    double sorted[SAMPLES_MAX];
-    if (of->sample_count < SAMPLES_LEAST) return INFINITY;
     for (size_t i = 0; i < of->sample_count; i++) {
         size_t at = i;
         for (; at && sorted[at - 1] > of->samples[i]; at--) sorted[at] = sorted[at - 1];
         sorted[at] = of->samples[i];
     }
+}
+
+/* Infinite where there are too few times. */
+static double median(const contestant *of)
+{
+    double sorted[SAMPLES_MAX];
+    if (of->sample_count < SAMPLES_LEAST) return INFINITY;
+    sort_times(of, sorted);
     return sorted[of->sample_count / 2];
+}
+
+typedef struct time_range {
+    double least, most;
+} time_range;
+
+/* Where the median is with some 95 % certainty, as far as these times tell: a square root of their
+ * number beside the middle (the binomial interval of a quantile). */
+static time_range median_range(const contestant *of)
+{
+    double sorted[SAMPLES_MAX];
+    const size_t count = of->sample_count, middle = count / 2, reach = (size_t)sqrt((double)count);
+    if (count < SAMPLES_LEAST) return (time_range){0, INFINITY};
+    sort_times(of, sorted);
+    return (time_range){sorted[middle - reach], sorted[osprey__smaller(middle + reach, count - 1)]};
 }
 
 /* The fewest times that a contestant has which is left. */
@@ -348,6 +369,13 @@ static bool wins(const contest *c)
     return median(&c->contestants[c->winner]) < (1 - GAIN_LEAST) * median(&c->contestants[0]);
 }
 
+/* Whether it wins by more than the times of each vary. */
+static bool wins_beyond_noise(const contest *c)
+{
+    return wins(c) &&
+           median_range(&c->contestants[c->winner]).most < median_range(&c->contestants[0]).least;
+}
+
 /* Default and winner in turn, by new times alone. */
 static osprey_status confirm(tournament *t)
 {
@@ -361,7 +389,7 @@ static osprey_status confirm(tournament *t)
         OSPREY_TRY(run_with(t, pick_default_or_winner, run));
     }
     for (size_t i = 0; i < t->found.count; i++)
-        if (!wins(&t->contests[i])) t->contests[i].winner = 0;
+        if (!wins_beyond_noise(&t->contests[i])) t->contests[i].winner = 0;
     return OSPREY_OK;
 }
 

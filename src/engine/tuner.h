@@ -6,8 +6,8 @@
  * one run of the tower: each of its products takes another contestant, by turns, and is timed where
  * it stands, with the caches as the steps before leave them and all the tower's weights passing by.
  * Contestants that are clearly slower leave. What wins is then held against the default by new
- * times, and taken only if it wins there too, so that luck in one of many timings is not taken for
- * speed.
+ * times, and taken only if it wins there too, by more than these vary, so that neither luck in one
+ * of many timings nor what else the machine does is taken for speed.
  *
  * It knows no clock: whoever runs the tower says what its steps cost.
  */
