@@ -27,7 +27,7 @@ static void print_wrapped(FILE *file, const char *text, size_t at, size_t indent
 
 static void print_option(FILE *file, const cli_option_spec *spec)
 {
-    char left[64], about[512];
+    char left[64], about[1024];
     snprintf(left, sizeof left, "  %c%c%c --%s %s", spec->letter ? '-' : ' ',
              spec->letter ? spec->letter : ' ', spec->letter ? ',' : ' ', spec->name,
              spec->value ? spec->value : "");

@@ -105,7 +105,8 @@ const cli_option_spec cli_option_table[] = {
          "Embeddings with a cosine below the limit stop the compilation: fp32 0.99999, bf16 "
          "and fp16 0.9995, int8 0.995, int4 0.9. With --calibrate, what --static would give is "
          "measured, too, and stops nothing. With --tower text no image is read, and any word "
-         "stands for them, as in --verify prompts."},
+         "stands for them, as in --verify prompts. Takes up to three times the memory of the "
+         "model's weights in fp32."},
     {"auto-keep", 0, CLI_FLAG, CLI_COMPILE, FIELD(auto_keep), .needs = "verify",
      .help = "With --verify: find the fewest layers that have to be kept in bf16, or fp32, to "
              "reach the limit, and keep them."},

@@ -12,7 +12,6 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
                                        const osprey_engine_options *options, osprey_error *error)
 {
     *mixed = (osprey__mixed_model){.model = model, .options = options};
-    const osprey_session_options exact = {.towers = options->towers};
     const osprey_session_options asked = {
         .towers = options->towers,
         .precision = options->precision,
@@ -21,23 +20,12 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
     };
     const osprey__reductions *how = &mixed->reductions.how;
     OSPREY_TRY(osprey__engine_reductions_init(model, options, &mixed->reductions, error));
-    OSPREY_TRY(
-        osprey__session_create(model, &asked, how, &mixed->sessions[OSPREY__AS_ASKED], error));
-    return osprey__session_create(model, &exact, how, &mixed->sessions[OSPREY__AS_FP32], error);
-}
-
-osprey_status osprey__mixed_model_need_bf16(osprey__mixed_model *mixed, osprey_error *error)
-{
-    const osprey_session_options bf16 = {.towers = mixed->options->towers,
-                                         .precision = OSPREY_PRECISION_BF16};
-    if (mixed->sessions[OSPREY__AS_BF16]) return OSPREY_OK;
-    return osprey__session_create(mixed->model, &bf16, &mixed->reductions.how,
-                                  &mixed->sessions[OSPREY__AS_BF16], error);
+    return osprey__session_create(model, &asked, how, &mixed->sessions[OSPREY__AS_ASKED], error);
 }
 
 void osprey__mixed_model_close(osprey__mixed_model *mixed)
 {
-    for (size_t f = 0; f < OSPREY__FORMS; f++) osprey_session_free(mixed->sessions[f]);
+    osprey_session_free(mixed->sessions[OSPREY__AS_ASKED]);
     osprey__engine_reductions_free(&mixed->reductions);
     *mixed = (osprey__mixed_model){0};
 }
@@ -48,6 +36,22 @@ static osprey__plan *plan_of(const osprey__mixed_tower *tower, osprey__form form
     return tower->which == OSPREY_TOWER_IMAGE ? session->image.plan : session->text.plan;
 }
 
+/* The session of that tower in that precision, unless it is there. */
+static osprey_status need_session(osprey__mixed_tower *tower, osprey__form form,
+                                  osprey_precision precision, osprey_error *error)
+{
+    osprey__mixed_model *model = tower->model;
+    const osprey_session_options how = {.towers = tower->which, .precision = precision};
+    if (model->sessions[form]) return OSPREY_OK;
+    return osprey__session_create(model->model, &how, &model->reductions.how,
+                                  &model->sessions[form], error);
+}
+
+osprey_status osprey__mixed_tower_need_bf16(osprey__mixed_tower *tower, osprey_error *error)
+{
+    return need_session(tower, OSPREY__AS_BF16, OSPREY_PRECISION_BF16, error);
+}
+
 osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed_model *model,
                                        osprey_tower which, osprey_error *error)
 {
@@ -55,6 +59,7 @@ osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed
         .model = model, .which = which, .session = model->sessions[OSPREY__AS_ASKED]};
     const osprey__plan *plan = plan_of(tower, OSPREY__AS_ASKED);
     tower->step_count = plan->step_count;
+    OSPREY_TRY(need_session(tower, OSPREY__AS_FP32, OSPREY_PRECISION_FP32, error));
     assert(plan_of(tower, OSPREY__AS_FP32)->step_count == plan->step_count);
     tower->asked = osprey__calloc(plan->step_count, sizeof *tower->asked);
     tower->forms = osprey__calloc(plan->step_count, sizeof *tower->forms);
@@ -66,6 +71,10 @@ osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed
 
 void osprey__mixed_tower_close(osprey__mixed_tower *tower)
 {
+    for (size_t f = OSPREY__AS_ASKED + 1; tower->model && f < OSPREY__FORMS; f++) {
+        osprey_session_free(tower->model->sessions[f]);
+        tower->model->sessions[f] = NULL;
+    }
     osprey__free(tower->asked);
     osprey__free(tower->forms);
     *tower = (osprey__mixed_tower){0};

@@ -20,7 +20,8 @@ typedef enum osprey__form {
     OSPREY__FORMS,
 } osprey__form;
 
-/* The sessions whose steps are mixed. */
+/* The sessions whose steps are mixed: that made as asked has all towers, the others that tower
+ * which is open, so that only one tower's weights are in memory in more precisions. */
 typedef struct osprey__mixed_model {
     const osprey_model *model;
     const osprey_engine_options *options;
@@ -33,9 +34,6 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
                                        const osprey_engine_options *options, osprey_error *error);
 void osprey__mixed_model_close(osprey__mixed_model *mixed);
 
-/* Makes the session of bf16 unless it is there. */
-osprey_status osprey__mixed_model_need_bf16(osprey__mixed_model *mixed, osprey_error *error);
-
 typedef struct osprey__mixed_tower {
     osprey__mixed_model *model;
     osprey_tower which;
@@ -45,12 +43,15 @@ typedef struct osprey__mixed_tower {
     osprey__form *forms; /* [step_count] the mixture: at first as asked; ours to change */
 } osprey__mixed_tower;
 
-/* The caller closes, before the model, also on failure. */
+/* One at a time. The caller closes, before the model, also on failure. */
 osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed_model *model,
                                        osprey_tower which, osprey_error *error);
 void osprey__mixed_tower_close(osprey__mixed_tower *tower);
 
-/* The step in that form. Of bf16 only after osprey__mixed_model_need_bf16. */
+/* Makes the session of bf16 unless it is there. */
+osprey_status osprey__mixed_tower_need_bf16(osprey__mixed_tower *tower, osprey_error *error);
+
+/* The step in that form. Of bf16 only after osprey__mixed_tower_need_bf16. */
 const osprey__step *osprey__mixed_step(const osprey__mixed_tower *tower, size_t step,
                                        osprey__form form);
 

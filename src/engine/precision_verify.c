@@ -84,7 +84,7 @@ static bool knows_bf16(const comparison *c)
 /* Searches with the worst samples, and again with those that the result does not suit. */
 static osprey_status keep_layers(comparison *c, osprey_error *error)
 {
-    if (knows_bf16(c)) OSPREY_TRY(osprey__mixed_model_need_bf16(c->tower.model, error));
+    if (knows_bf16(c)) OSPREY_TRY(osprey__mixed_tower_need_bf16(&c->tower, error));
     while (c->result.least < c->search.limit) {
         size_t before = c->search.worst_count;
         OSPREY_TRY(osprey__keep_search_add(&c->search, c->cosines, error));

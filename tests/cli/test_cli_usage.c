@@ -40,6 +40,10 @@ static void test_each_command_has_help(void **state)
         assert_string_equal(run.err, "");
         for (const char *line = run.out; *line; line += strcspn(line, "\n") + 1)
             assert_true(strcspn(line, "\n") <= 80);
+        /* What is said of a flag has an end. */
+        const char *flag = strstr(run.out, "\nFlags:\n");
+        while ((flag = strstr(flag + 1, "\n      --")))
+            if (!strchr(".):", flag[-1])) fail_msg("cut off before: %.60s", flag);
         cli_run_free(&run);
     }
 }
