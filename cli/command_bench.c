@@ -82,23 +82,13 @@ static void clean_up(bench_case *c)
     cli_free((void *)c->texts);
 }
 
-static osprey_status embed(const bench_case *c, osprey_error *error)
-{
-    osprey_session *session = c->loaded->session;
-    return c->tower == OSPREY_TOWER_IMAGE
-               ? osprey_session_embed_pixels(session, c->pixels, c->batch, OSPREY_EMBED_UNIT_LENGTH,
-                                             c->embeddings, error)
-               : osprey_session_embed_texts(session, (const char *const *)c->texts, c->batch,
-                                            OSPREY_EMBED_UNIT_LENGTH, c->embeddings, error);
-}
-
 static cli_exit run_once(const bench_case *c)
 {
-    osprey_error error;
-    cli_exit code = CLI_DONE;
-    while (code == CLI_DONE && embed(c, &error) != OSPREY_OK)
-        code = cli_model_renew(c->loaded, &error);
-    return code;
+    return c->tower == OSPREY_TOWER_IMAGE
+               ? cli_model_embed_pixels(c->loaded, c->pixels, c->batch, OSPREY_EMBED_UNIT_LENGTH,
+                                        c->embeddings)
+               : cli_model_embed_texts(c->loaded, (const char *const *)c->texts, c->batch,
+                                       OSPREY_EMBED_UNIT_LENGTH, c->embeddings);
 }
 
 static int by_size(const void *left, const void *right)

@@ -92,11 +92,8 @@ static cli_exit embed_text_batch(embedding_run *run, const cli_line *texts, size
                                  const char **pointers, float *rows)
 {
     osprey_error error;
-    cli_exit code = CLI_DONE;
     for (size_t i = 0; i < count; i++) pointers[i] = texts[i].text;
-    while (code == CLI_DONE && osprey_session_embed_texts(run->loaded.session, pointers, count,
-                                                          run->form, rows, &error) != OSPREY_OK)
-        code = cli_model_renew(&run->loaded, &error);
+    const cli_exit code = cli_model_embed_texts(&run->loaded, pointers, count, run->form, rows);
     if (code != CLI_DONE) {
         cli_output_abandon(&run->output);
         return code;
@@ -161,9 +158,8 @@ static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, s
     size_t elems = 3 * npy->shape[2] * npy->shape[3];
     osprey_error error;
     cli_exit code = cli_npy_read(npy, pixels, count * elems);
-    while (code == CLI_DONE && osprey_session_embed_pixels(run->loaded.session, pixels, count,
-                                                           run->form, rows, &error) != OSPREY_OK)
-        code = cli_model_renew(&run->loaded, &error);
+    if (code == CLI_DONE)
+        code = cli_model_embed_pixels(&run->loaded, pixels, count, run->form, rows);
     if (code != CLI_DONE) {
         cli_output_abandon(&run->output);
         return code;

@@ -11,13 +11,8 @@
 /* Into rows; nothing without a session or good images. */
 static cli_exit embed(const cli_image_job *job, const osprey_image_batch *batch, float *rows)
 {
-    osprey_error error;
-    cli_exit code = CLI_DONE;
-    while (code == CLI_DONE && job->loaded->session && batch->good &&
-           osprey_session_embed_pixels(job->loaded->session, batch->pixels, batch->good, job->form,
-                                       rows, &error) != OSPREY_OK)
-        code = cli_model_renew(job->loaded, &error);
-    return code;
+    if (!job->loaded->session || !batch->good) return CLI_DONE;
+    return cli_model_embed_pixels(job->loaded, batch->pixels, batch->good, job->form, rows);
 }
 
 /* The results of one batch, to the job's row function. *failed: whether an input was bad. */

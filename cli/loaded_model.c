@@ -150,6 +150,28 @@ cli_exit cli_model_renew(cli_loaded_model *loaded, const osprey_error *error)
     return code == CLI_DONE ? cli_model_start(loaded, loaded->towers) : code;
 }
 
+cli_exit cli_model_embed_pixels(cli_loaded_model *loaded, const float *pixels, size_t count,
+                                osprey_embed form, float *embeddings)
+{
+    osprey_error error;
+    cli_exit code = CLI_DONE;
+    while (code == CLI_DONE && osprey_session_embed_pixels(loaded->session, pixels, count, form,
+                                                           embeddings, &error) != OSPREY_OK)
+        code = cli_model_renew(loaded, &error);
+    return code;
+}
+
+cli_exit cli_model_embed_texts(cli_loaded_model *loaded, const char *const *texts, size_t count,
+                               osprey_embed form, float *embeddings)
+{
+    osprey_error error;
+    cli_exit code = CLI_DONE;
+    while (code == CLI_DONE && osprey_session_embed_texts(loaded->session, texts, count, form,
+                                                          embeddings, &error) != OSPREY_OK)
+        code = cli_model_renew(loaded, &error);
+    return code;
+}
+
 void cli_model_unload(cli_loaded_model *loaded)
 {
     osprey_session_free(loaded->session);

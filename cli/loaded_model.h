@@ -34,6 +34,15 @@ cli_exit cli_model_start(cli_loaded_model *loaded, osprey_tower towers);
  */
 cli_exit cli_model_renew(cli_loaded_model *loaded, const osprey_error *error);
 
+/*
+ * osprey_session_embed_pixels and osprey_session_embed_texts, once more after cli_model_renew where
+ * that helps. What is wrong otherwise has been printed.
+ */
+cli_exit cli_model_embed_pixels(cli_loaded_model *loaded, const float *pixels, size_t count,
+                                osprey_embed form, float *embeddings);
+cli_exit cli_model_embed_texts(cli_loaded_model *loaded, const char *const *texts, size_t count,
+                               osprey_embed form, float *embeddings);
+
 void cli_model_unload(cli_loaded_model *loaded);
 
 #endif
