@@ -2,6 +2,7 @@
 #include "input/text/added_tokens.h"
 
 #include "base/memory.h"
+#include "base/status.h"
 
 #include <string.h>
 
@@ -26,20 +27,56 @@ static bool is_space(int32_t point)
     return osprey__code_point_classify(point) == OSPREY__SPACE;
 }
 
-osprey__added_match osprey__added_tokens_find(const osprey__added_token *tokens, size_t count,
-                                              const int32_t *text, size_t length, size_t from,
-                                              bool normalized)
+/* A token in a text, from begin to before end, with the white space that it takes along. */
+typedef struct added_match {
+    const osprey__added_token *token; /* NULL: there is none */
+    size_t begin, end;
+} added_match;
+
+/* The first place at or behind `from` where tokens of that kind begin, and the longest of them. */
+static added_match find(const osprey__added_token *tokens, size_t count, bool normalized,
+                        osprey__text_span text, size_t from)
 {
-    for (size_t at = from; at < length; at++) {
-        const osprey__added_token *token = match(tokens, count, text + at, length - at, normalized);
+    for (size_t at = from; at < text.count; at++) {
+        const osprey__added_token *token =
+            match(tokens, count, text.at + at, text.count - at, normalized);
         if (!token) continue;
-        osprey__added_match found = {token, at, at + token->content.count};
-        while (token->strips_left && found.begin > from && is_space(text[found.begin - 1]))
+        added_match found = {token, at, at + token->content.count};
+        while (token->strips_left && found.begin > from && is_space(text.at[found.begin - 1]))
             found.begin--;
-        while (token->strips_right && found.end < length && is_space(text[found.end])) found.end++;
+        while (token->strips_right && found.end < text.count && is_space(text.at[found.end]))
+            found.end++;
         return found;
     }
-    return (osprey__added_match){0};
+    return (added_match){0};
+}
+
+bool osprey__token_ids_full(const osprey__token_ids *to)
+{
+    return to->count == to->capacity;
+}
+
+void osprey__token_ids_put(osprey__token_ids *to, const int32_t *ids, size_t count)
+{
+    const size_t taken = osprey__smaller(count, to->capacity - to->count);
+    memcpy(to->ids + to->count, ids, taken * sizeof *ids);
+    to->count += taken;
+}
+
+osprey_status osprey__added_tokens_split(const osprey__added_token *tokens, size_t count,
+                                         bool normalized, osprey__text_span text,
+                                         osprey__token_ids *ids, osprey__encode_between *encode,
+                                         void *context)
+{
+    size_t begin = 0;
+    while (!osprey__token_ids_full(ids)) {
+        const added_match found = find(tokens, count, normalized, text, begin);
+        if (!found.token) break;
+        OSPREY_TRY(encode(context, (osprey__text_span){text.at + begin, found.begin - begin}));
+        osprey__token_ids_put(ids, &found.token->id, 1);
+        begin = found.end;
+    }
+    return encode(context, (osprey__text_span){text.at + begin, text.count - begin});
 }
 
 void osprey__added_tokens_free(osprey__added_token *tokens, size_t count)

@@ -22,16 +22,31 @@ typedef struct osprey__added_token {
     bool strips_right;
 } osprey__added_token;
 
-/* A token in a text, from begin to before end, with the white space that it takes along. */
-typedef struct osprey__added_match {
-    const osprey__added_token *token; /* NULL: there is none */
-    size_t begin, end;
-} osprey__added_match;
+typedef struct osprey__text_span {
+    const int32_t *at; /* code points */
+    size_t count;
+} osprey__text_span;
 
-/* The first place at or behind `from` where tokens of that kind begin, and the longest of them. */
-osprey__added_match osprey__added_tokens_find(const osprey__added_token *tokens, size_t count,
-                                              const int32_t *text, size_t length, size_t from,
-                                              bool normalized);
+/* Where the ids of a text's tokens go, as far as there is room. */
+typedef struct osprey__token_ids {
+    int32_t *ids;
+    size_t count, capacity;
+} osprey__token_ids;
+
+bool osprey__token_ids_full(const osprey__token_ids *to);
+void osprey__token_ids_put(osprey__token_ids *to, const int32_t *ids, size_t count);
+
+/* Encodes a text without added tokens; it may be empty. */
+typedef osprey_status osprey__encode_between(void *context, osprey__text_span text);
+
+/*
+ * Puts the ids of a text's tokens of that kind, normalized or not, and gives what lies between them
+ * to encode: of tokens that begin at one place, the longest counts. Errors: those of encode.
+ */
+osprey_status osprey__added_tokens_split(const osprey__added_token *tokens, size_t count,
+                                         bool normalized, osprey__text_span text,
+                                         osprey__token_ids *ids, osprey__encode_between *encode,
+                                         void *context);
 
 /* Takes NULL with a count of 0. */
 void osprey__added_tokens_free(osprey__added_token *tokens, size_t count);

@@ -14,24 +14,13 @@
 
 typedef struct encode_job {
     const osprey__clip_bpe *tokenizer;
-    int32_t *ids;
-    size_t count, capacity; /* the capacity without the end token */
+    osprey__token_ids out; /* without room for the end token */
     osprey__code_points normal;
     osprey__bpe_scratch merging;
     int32_t *word; /* ids of the piece at hand */
     size_t word_capacity;
     osprey_error *error;
 } encode_job;
-
-typedef struct span {
-    const int32_t *at;
-    size_t count;
-} span;
-
-static bool is_full(const encode_job *job)
-{
-    return job->count == job->capacity;
-}
 
 static osprey_status reserve_word(encode_job *job, size_t bytes)
 {
@@ -44,7 +33,7 @@ static osprey_status reserve_word(encode_job *job, size_t bytes)
     return OSPREY_OK;
 }
 
-static osprey_status encode_piece(encode_job *job, span piece)
+static osprey_status encode_piece(encode_job *job, osprey__text_span piece)
 {
     const osprey__clip_bpe *tokenizer = job->tokenizer;
     OSPREY_TRY(reserve_word(job, piece.count * OSPREY__CODE_POINT_BYTES));
@@ -59,15 +48,12 @@ static osprey_status encode_piece(encode_job *job, span piece)
     job->word[count - 1] = tokenizer->byte_end_ids[last];
     OSPREY_TRY(
         osprey__bpe_merges_apply(&tokenizer->merges, &job->merging, job->word, &count, job->error));
-    size_t room = job->capacity - job->count;
-    if (count > room) count = room;
-    memcpy(job->ids + job->count, job->word, count * sizeof *job->word);
-    job->count += count;
+    osprey__token_ids_put(&job->out, job->word, count);
     return OSPREY_OK;
 }
 
 /* Code points of literal at the front of text, or 0 where text does not begin with it. */
-static size_t match_literal(span text, const char *literal)
+static size_t match_literal(osprey__text_span text, const char *literal)
 {
     size_t length = strlen(literal);
     if (length > text.count) return 0;
@@ -77,7 +63,7 @@ static size_t match_literal(span text, const char *literal)
 }
 
 /* 's|'t|'re|'ve|'m|'ll|'d */
-static size_t match_contraction(span text)
+static size_t match_contraction(osprey__text_span text)
 {
     static const char *const contractions[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
     if (text.at[0] != '\'') return 0;
@@ -89,7 +75,7 @@ static size_t match_contraction(span text)
 }
 
 /* [\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+, or a white space. */
-static size_t match_class(span text, osprey__code_point_class *class)
+static size_t match_class(osprey__text_span text, osprey__code_point_class *class)
 {
     *class = osprey__code_point_classify(text.at[0]);
     if (*class == OSPREY__NUMBER || *class == OSPREY__SPACE) return 1;
@@ -99,76 +85,63 @@ static size_t match_class(span text, osprey__code_point_class *class)
 }
 
 /* A special token in the pattern is one piece; the byte-level step then cuts it into three. */
-static osprey_status encode_special_literal(encode_job *job, span piece)
+static osprey_status encode_special_literal(encode_job *job, osprey__text_span piece)
 {
-    OSPREY_TRY(encode_piece(job, (span){piece.at, 2}));
-    OSPREY_TRY(encode_piece(job, (span){piece.at + 2, piece.count - 4}));
-    return encode_piece(job, (span){piece.at + piece.count - 2, 2});
+    OSPREY_TRY(encode_piece(job, (osprey__text_span){piece.at, 2}));
+    OSPREY_TRY(encode_piece(job, (osprey__text_span){piece.at + 2, piece.count - 4}));
+    return encode_piece(job, (osprey__text_span){piece.at + piece.count - 2, 2});
 }
 
-static size_t match_special_literal(span text)
+static size_t match_special_literal(osprey__text_span text)
 {
     size_t length = match_literal(text, OSPREY__CLIP_START);
     return length ? length : match_literal(text, OSPREY__CLIP_END);
 }
 
 /* Splits normalised text by CLIP's pattern, whose first matching alternative counts. */
-static osprey_status encode_normal(encode_job *job, span text)
+static osprey_status encode_normal(void *context, osprey__text_span text)
 {
-    while (text.count && !is_full(job)) {
+    encode_job *job = context;
+    while (text.count && !osprey__token_ids_full(&job->out)) {
         osprey__code_point_class class = OSPREY__OTHER;
         size_t length = job->tokenizer->splits_special ? match_special_literal(text) : 0;
         if (length) {
-            OSPREY_TRY(encode_special_literal(job, (span){text.at, length}));
+            OSPREY_TRY(encode_special_literal(job, (osprey__text_span){text.at, length}));
         } else {
             length = match_contraction(text);
             if (!length) length = match_class(text, &class);
-            if (class != OSPREY__SPACE) OSPREY_TRY(encode_piece(job, (span){text.at, length}));
+            if (class != OSPREY__SPACE)
+                OSPREY_TRY(encode_piece(job, (osprey__text_span){text.at, length}));
         }
-        text = (span){text.at + length, text.count - length};
+        text = (osprey__text_span){text.at + length, text.count - length};
     }
     return OSPREY_OK;
 }
 
-typedef osprey_status encode_between(encode_job *job, span text);
-
-/* Finds the added tokens of that kind, and gives what lies between them to encode. */
-static osprey_status split_added(encode_job *job, span text, bool normalized,
-                                 encode_between *encode)
+static osprey_status encode_raw(void *context, osprey__text_span text)
 {
-    size_t begin = 0;
-    while (!is_full(job)) {
-        const osprey__added_match found =
-            osprey__added_tokens_find(job->tokenizer->added, job->tokenizer->added_count, text.at,
-                                      text.count, begin, normalized);
-        if (!found.token) break;
-        OSPREY_TRY(encode(job, (span){text.at + begin, found.begin - begin}));
-        if (!is_full(job)) job->ids[job->count++] = found.token->id;
-        begin = found.end;
-    }
-    return encode(job, (span){text.at + begin, text.count - begin});
-}
-
-static osprey_status encode_raw(encode_job *job, span text)
-{
-    if (!text.count || is_full(job)) return OSPREY_OK;
+    encode_job *job = context;
+    if (!text.count || osprey__token_ids_full(&job->out)) return OSPREY_OK;
     OSPREY_TRY(osprey__code_points_normalize(&job->normal, text.at, text.count, job->error));
-    return split_added(job, (span){job->normal.at, job->normal.count}, true, encode_normal);
+    return osprey__added_tokens_split(job->tokenizer->added, job->tokenizer->added_count, true,
+                                      (osprey__text_span){job->normal.at, job->normal.count},
+                                      &job->out, encode_normal, job);
 }
 
 osprey_status osprey__clip_bpe_encode(const osprey__clip_bpe *tokenizer, const char *text,
                                       size_t text_bytes, int32_t *ids, size_t capacity,
                                       size_t *count, osprey_error *error)
 {
-    encode_job job = {
-        .tokenizer = tokenizer, .ids = ids, .count = 1, .capacity = capacity - 1, .error = error};
+    encode_job job = {.tokenizer = tokenizer, .out = {ids, 1, capacity - 1}, .error = error};
     osprey__code_points raw = {0};
     ids[0] = tokenizer->start_id;
     osprey_status status = osprey__code_points_decode(&raw, text, text_bytes, error);
     if (status == OSPREY_OK)
-        status = split_added(&job, (span){raw.at, raw.count}, false, encode_raw);
-    ids[job.count] = tokenizer->end_id;
-    *count = job.count + 1;
+        status = osprey__added_tokens_split(tokenizer->added, tokenizer->added_count, false,
+                                            (osprey__text_span){raw.at, raw.count}, &job.out,
+                                            encode_raw, &job);
+    ids[job.out.count] = tokenizer->end_id;
+    *count = job.out.count + 1;
     osprey__code_points_free(&raw);
     osprey__code_points_free(&job.normal);
     osprey__bpe_scratch_free(&job.merging);

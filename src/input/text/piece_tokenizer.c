@@ -7,34 +7,15 @@
 
 #include <string.h>
 
-typedef struct span {
-    const int32_t *at;
-    size_t count;
-} span;
-
 typedef struct encode_job {
     const osprey__piece_tokenizer *tokenizer;
-    int32_t *ids;
-    size_t count, capacity; /* the capacity without the end token */
+    osprey__token_ids out; /* without room for the end token */
     osprey__buffer bytes;
     osprey__bpe_scratch merging;
     osprey_error *error;
 } encode_job;
 
-static bool is_full(const encode_job *job)
-{
-    return job->count == job->capacity;
-}
-
-static void put(encode_job *job, const int32_t *ids, size_t count)
-{
-    const size_t room = job->capacity - job->count;
-    if (count > room) count = room;
-    memcpy(job->ids + job->count, ids, count * sizeof *ids);
-    job->count += count;
-}
-
-static osprey_status encode_unigram(encode_job *job, span word)
+static osprey_status encode_unigram(encode_job *job, osprey__text_span word)
 {
     int32_t *ids;
     size_t count;
@@ -43,7 +24,7 @@ static osprey_status encode_unigram(encode_job *job, span word)
     OSPREY_TRY(osprey__unigram_encode(&job->tokenizer->unigram, job->bytes.bytes, job->bytes.length,
                                       &ids, &count, job->error));
     const size_t hidden = count < job->tokenizer->hidden ? 0 : job->tokenizer->hidden;
-    put(job, ids + hidden, count - hidden);
+    osprey__token_ids_put(&job->out, ids + hidden, count - hidden);
     osprey__free(ids);
     return OSPREY_OK;
 }
@@ -79,7 +60,7 @@ static void put_character(const osprey__piece_merges *bpe, int32_t character, in
     }
 }
 
-static osprey_status encode_bpe(encode_job *job, span word)
+static osprey_status encode_bpe(encode_job *job, osprey__text_span word)
 {
     const osprey__piece_merges *bpe = &job->tokenizer->bpe;
     int32_t *ids = osprey__calloc(word.count, OSPREY__CODE_POINT_BYTES * sizeof *ids);
@@ -88,56 +69,41 @@ static osprey_status encode_bpe(encode_job *job, span word)
     for (size_t i = 0; i < word.count; i++) put_character(bpe, word.at[i], ids, &count);
     osprey_status status =
         osprey__bpe_merges_apply(&bpe->merges, &job->merging, ids, &count, job->error);
-    if (status == OSPREY_OK) put(job, ids, count);
+    if (status == OSPREY_OK) osprey__token_ids_put(&job->out, ids, count);
     osprey__free(ids);
     return status;
 }
 
-static osprey_status encode_word(encode_job *job, span word)
+static osprey_status encode_word(encode_job *job, osprey__text_span word)
 {
-    if (!word.count || is_full(job)) return OSPREY_OK;
+    if (!word.count || osprey__token_ids_full(&job->out)) return OSPREY_OK;
     return (job->tokenizer->is_unigram ? encode_unigram : encode_bpe)(job, word);
 }
 
-static osprey_status encode_words(encode_job *job, span text)
+static osprey_status encode_words(void *context, osprey__text_span text)
 {
+    encode_job *job = context;
     size_t begin = 0;
     for (size_t at = 1; at < text.count && job->tokenizer->splits_words; at++) {
         if (text.at[at] != OSPREY__UNDERLINE) continue;
-        OSPREY_TRY(encode_word(job, (span){text.at + begin, at - begin}));
+        OSPREY_TRY(encode_word(job, (osprey__text_span){text.at + begin, at - begin}));
         begin = at;
     }
-    return encode_word(job, (span){text.at + begin, text.count - begin});
+    return encode_word(job, (osprey__text_span){text.at + begin, text.count - begin});
 }
 
-typedef osprey_status encode_between(encode_job *job, span text);
-
-/* Finds the added tokens of that kind, and gives what lies between them to encode. */
-static osprey_status split_added(encode_job *job, span text, bool normalized,
-                                 encode_between *encode)
+static osprey_status encode_raw(void *context, osprey__text_span text)
 {
-    size_t begin = 0;
-    while (!is_full(job)) {
-        const osprey__added_match found =
-            osprey__added_tokens_find(job->tokenizer->added, job->tokenizer->added_count, text.at,
-                                      text.count, begin, normalized);
-        if (!found.token) break;
-        OSPREY_TRY(encode(job, (span){text.at + begin, found.begin - begin}));
-        put(job, &found.token->id, 1);
-        begin = found.end;
-    }
-    return encode(job, (span){text.at + begin, text.count - begin});
-}
-
-static osprey_status encode_raw(encode_job *job, span text)
-{
+    encode_job *job = context;
     osprey__code_points normal = {0};
-    if (!text.count || is_full(job)) return OSPREY_OK;
+    if (!text.count || osprey__token_ids_full(&job->out)) return OSPREY_OK;
     osprey_status status = osprey__code_points_append(&normal, text.at, text.count, job->error);
     if (status == OSPREY_OK)
         status = osprey__text_steps_run(&job->tokenizer->steps, &normal, job->error);
     if (status == OSPREY_OK)
-        status = split_added(job, (span){normal.at, normal.count}, true, encode_words);
+        status = osprey__added_tokens_split(job->tokenizer->added, job->tokenizer->added_count,
+                                            true, (osprey__text_span){normal.at, normal.count},
+                                            &job->out, encode_words, job);
     osprey__code_points_free(&normal);
     return status;
 }
@@ -168,15 +134,18 @@ osprey_status osprey__piece_tokenizer_encode(const osprey__piece_tokenizer *toke
 {
     const bool starts = tokenizer->start_id >= 0, ends = tokenizer->end_id >= 0;
     encode_job job = {
-        .tokenizer = tokenizer, .ids = ids, .capacity = capacity - ends, .error = error};
+        .tokenizer = tokenizer, .out = {ids, starts, capacity - ends}, .error = error};
     osprey__code_points raw = {0};
-    if (starts) ids[job.count++] = tokenizer->start_id;
+    if (starts) ids[0] = tokenizer->start_id;
     osprey_status status = decode(tokenizer, text, text_bytes, &raw, error);
     if (status == OSPREY_OK)
-        status = split_added(&job, (span){raw.at, raw.count}, false, encode_raw);
-    const bool ended = tokenizer->ends_once && job.count && ids[job.count - 1] == tokenizer->end_id;
-    if (ends && !ended) ids[job.count++] = tokenizer->end_id;
-    *count = job.count;
+        status = osprey__added_tokens_split(tokenizer->added, tokenizer->added_count, false,
+                                            (osprey__text_span){raw.at, raw.count}, &job.out,
+                                            encode_raw, &job);
+    const bool ended =
+        tokenizer->ends_once && job.out.count && ids[job.out.count - 1] == tokenizer->end_id;
+    if (ends && !ended) ids[job.out.count++] = tokenizer->end_id;
+    *count = job.out.count;
     osprey__code_points_free(&raw);
     osprey__buffer_free(&job.bytes);
     osprey__bpe_scratch_free(&job.merging);
