@@ -176,8 +176,8 @@ const cli_option_spec cli_option_table[] = {
          "Stay below that much memory (K, M, G and T are 2^10, 2^20, 2^30 and 2^40): weights of an "
          "engine that do not fit are read from its file as they are used. 32 MiB are kept "
          "free for pictures and results, so that batches may be smaller than --batch. A model that "
-         "is no "
-         "engine is compiled into the cache first, without the limit. 0: no limit."},
+         "is no engine is compiled into the cache first, without the limit. 0: no limit. osprey "
+         "bench shows what it costs."},
     {"clear", 0, CLI_FLAG, CLI_CACHE, FIELD(clear),
      .help = "Remove all of them first, and nothing else."},
     {"json", 0, CLI_FLAG,
