@@ -5,10 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-    HUGE_PAGE = 2 << 20,
-    HUGE_PAGES_FROM = 8 << 20,
-};
+enum { HUGE_PAGE = 2 << 20 };
 
 static osprey__memory_hook *memory_hook;
 static void *memory_hook_context;
@@ -56,15 +53,17 @@ void osprey__free(void *block)
     free(block);
 }
 
-/* Weights and arenas: fewer pages are fewer misses of the address cache while they stream by. */
+/* Weights, arenas, tables: fewer pages are fewer misses of the address cache while they stream by,
+ * and fewer faults when they are first written. */
 static void *huge_page_alloc(size_t bytes)
 {
     if (bytes > SIZE_MAX - HUGE_PAGE) return NULL;
-    size_t rounded = osprey__round_up(bytes, HUGE_PAGE);
-    void *block = aligned_alloc(HUGE_PAGE, rounded);
+    void *block = aligned_alloc(HUGE_PAGE, osprey__round_up(bytes, HUGE_PAGE));
 #if defined(MADV_HUGEPAGE)
-    /* Only a wish: where it is not granted, small pages serve. */
-    if (block) madvise(block, rounded, MADV_HUGEPAGE);
+    /* Only a wish: where it is not granted, small pages serve. A last page that would be less than
+     * half full stays small, so that it takes no memory for nothing. */
+    const size_t huge = (bytes + HUGE_PAGE / 2) & ~((size_t)HUGE_PAGE - 1);
+    if (block) madvise(block, huge, MADV_HUGEPAGE);
 #endif
     return block;
 }
@@ -72,7 +71,7 @@ static void *huge_page_alloc(size_t bytes)
 void *osprey__aligned_alloc(size_t bytes)
 {
     if (bytes > SIZE_MAX - OSPREY__ALIGNMENT || !allowed(bytes)) return NULL;
-    if (bytes >= HUGE_PAGES_FROM) return huge_page_alloc(bytes);
+    if (bytes >= HUGE_PAGE) return huge_page_alloc(bytes);
     size_t rounded = osprey__round_up(bytes ? bytes : 1, OSPREY__ALIGNMENT);
     return aligned_alloc(OSPREY__ALIGNMENT, rounded);
 }

@@ -31,6 +31,7 @@ struct osprey_image_stream {
     size_t batch_count;
     size_t slot_count;
     batch_slot *slots; /* batch b lives in slot b % slot_count */
+    float *pixels;     /* of all slots */
     pthread_t *decoders;
     size_t decoders_started;
 
@@ -136,22 +137,25 @@ static osprey_status resolve_options(osprey_image_stream *stream,
 
 static osprey_status allocate_slots(osprey_image_stream *stream, osprey_error *error)
 {
-    size_t batch = stream->options.batch, elems, bytes;
+    size_t batch = stream->options.batch, elems, batch_elems, bytes;
     const osprey_preprocessing *how = &stream->preprocessing;
     if (!osprey__multiply(how->crop_height, how->crop_width, &elems) ||
         !osprey__multiply(elems, 3, &stream->image_elems) ||
-        !osprey__multiply(stream->image_elems, batch, &elems) ||
+        !osprey__multiply(stream->image_elems, batch, &batch_elems) ||
+        !osprey__multiply(batch_elems, stream->slot_count, &elems) ||
         !osprey__multiply(elems, sizeof(float), &bytes))
         return osprey__fail(error, OSPREY_LIMIT, NULL,
                             "a batch of %zu images of %zu x %zu pixels does not fit into memory",
                             batch, how->crop_width, how->crop_height);
     stream->slots = osprey__calloc(stream->slot_count, sizeof *stream->slots);
     if (!stream->slots) return osprey__fail_memory(error, sizeof *stream->slots);
+    stream->pixels = osprey__aligned_alloc(bytes);
+    if (!stream->pixels) return osprey__fail_memory(error, bytes);
     for (size_t i = 0; i < stream->slot_count; i++) {
-        stream->slots[i].pixels = osprey__aligned_alloc(bytes);
+        stream->slots[i].pixels = stream->pixels + i * batch_elems;
         stream->slots[i].errors = osprey__calloc(batch, sizeof(osprey_error));
-        if (!stream->slots[i].pixels || !stream->slots[i].errors)
-            return osprey__fail_memory(error, bytes);
+        if (!stream->slots[i].errors)
+            return osprey__fail_memory(error, batch * sizeof(osprey_error));
     }
     return OSPREY_OK;
 }
@@ -244,11 +248,10 @@ void osprey_image_stream_free(osprey_image_stream *stream)
     pthread_cond_broadcast(&stream->work_made);
     pthread_mutex_unlock(&stream->mutex);
     for (size_t i = 0; i < stream->decoders_started; i++) pthread_join(stream->decoders[i], NULL);
-    for (size_t i = 0; stream->slots && i < stream->slot_count; i++) {
-        osprey__aligned_free(stream->slots[i].pixels);
+    for (size_t i = 0; stream->slots && i < stream->slot_count; i++)
         osprey__free(stream->slots[i].errors);
-    }
     osprey__free(stream->slots);
+    osprey__aligned_free(stream->pixels);
     osprey__free(stream->decoders);
     pthread_cond_destroy(&stream->batch_done);
     pthread_cond_destroy(&stream->work_made);

@@ -26,9 +26,13 @@ osprey_status osprey__bpe_merges_create(osprey__bpe_merges *merges, size_t count
     while (slots / 2 < count) {
         if (!osprey__multiply(slots, 2, &slots)) return osprey__fail_memory(error, count);
     }
-    merges->slots = osprey__calloc(slots, sizeof *merges->slots);
-    if (!merges->slots) return osprey__fail_memory(error, slots * sizeof *merges->slots);
-    for (size_t i = 0; i < slots; i++) merges->slots[i].pair = FREE_SLOT;
+    size_t bytes;
+    if (!osprey__multiply(slots, sizeof *merges->slots, &bytes))
+        return osprey__fail_memory(error, slots);
+    /* CLIP's table just fills a huge page: one fault when a model is opened, not 512. */
+    merges->slots = osprey__aligned_alloc(bytes);
+    if (!merges->slots) return osprey__fail_memory(error, bytes);
+    for (size_t i = 0; i < slots; i++) merges->slots[i] = (osprey__bpe_merge){.pair = FREE_SLOT};
     merges->mask = slots - 1;
     return OSPREY_OK;
 }
@@ -145,7 +149,7 @@ osprey_status osprey__bpe_merges_apply(const osprey__bpe_merges *merges,
 
 void osprey__bpe_merges_free(osprey__bpe_merges *merges)
 {
-    osprey__free(merges->slots);
+    osprey__aligned_free(merges->slots);
     *merges = (osprey__bpe_merges){0};
 }
 
