@@ -8,6 +8,7 @@
 #include "base/os/file_map.h"
 #include "base/status.h"
 #include "cmocka_all.h"
+#include "memory_hooks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -165,6 +166,36 @@ static void test_files_are_replaced_whole(void **state)
     rmdir(directory);
 }
 
+/* Photographs come through here: no copy for each time that room has doubled. */
+static void test_file_is_read_into_one_block(void **state)
+{
+    (void)state;
+    enum { LENGTH = 100000 };
+    static char written[LENGTH];
+    for (size_t i = 0; i < LENGTH; i++) written[i] = (char)(i * 7 + i / 256);
+    char path[] = "/tmp/osprey_test_XXXXXX";
+    close(mkstemp(path));
+    osprey_error error;
+    assert_int_equal(osprey__file_write(path, written, LENGTH, &error), OSPREY_OK);
+    char *text = NULL;
+    size_t length = 0, allocations = 0;
+    osprey__set_memory_hook(count_allocation, &allocations);
+    assert_int_equal(osprey__file_read(path, LENGTH, &text, &length, &error), OSPREY_OK);
+    osprey__set_memory_hook(NULL, NULL);
+    assert_int_equal(allocations, 1);
+    assert_int_equal(length, LENGTH);
+    assert_memory_equal(text, written, LENGTH);
+    assert_int_equal(text[LENGTH], 0);
+    osprey__free(text);
+    /* A large file is no reason to take more than the caller wants. */
+    size_t left = 1;
+    osprey__set_memory_hook(fail_at, &left);
+    assert_int_equal(osprey__file_read(path, 5000, &text, &length, &error), OSPREY_OUT_OF_MEMORY);
+    osprey__set_memory_hook(NULL, NULL);
+    assert_int_equal(osprey__file_read(path, LENGTH - 1, &text, &length, &error), OSPREY_LIMIT);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_json_survives_numbers_of_any_length),
         cmocka_unit_test(test_half_precision_is_exact),
         cmocka_unit_test(test_files_are_replaced_whole),
+        cmocka_unit_test(test_file_is_read_into_one_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

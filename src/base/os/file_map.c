@@ -49,6 +49,15 @@ void osprey__file_map_close(osprey__file_map *map)
     *map = (osprey__file_map){0};
 }
 
+/* Room for the file, its NUL, and a byte by which a read finds its end; 4096 where its size is not
+ * known before it is read, or is more than the caller wants. */
+static size_t first_capacity(int file, size_t limit)
+{
+    struct stat info;
+    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 4096) return 4096;
+    return (uint64_t)info.st_size <= limit ? (size_t)info.st_size + 2 : 4096;
+}
+
 static osprey_status read_all(int file, const char *path, size_t limit, char **text, size_t *length,
                               osprey_error *error)
 {
@@ -56,7 +65,7 @@ static osprey_status read_all(int file, const char *path, size_t limit, char **t
     char *bytes = NULL;
     for (;;) {
         if (capacity - used < 2) {
-            size_t larger = capacity ? capacity * 2 : 4096;
+            size_t larger = capacity ? capacity * 2 : first_capacity(file, limit);
             char *grown = osprey__realloc(bytes, larger, 1);
             if (!grown) {
                 osprey__free(bytes);
