@@ -33,6 +33,7 @@ static const struct {
     {"hf-siglip2", "models/hf-siglip2", 80, 48},
     {"openclip-vit-p16-gelu", "models/openclip-vit-p16-gelu", 80, 32},
     {"openclip-vit-p16-gelu", "models/openclip-vit-p16-gelu", 16, 32},
+    {"openclip-coca", "models/openclip-coca", 48, 32},
     {"openclip-eva02", "models/openclip-eva02", 80, 48},
     {"openclip-eva02-e", "models/openclip-eva02-e", 28, 42},
     {"openclip-convnext-d", "models/openclip-convnext-d", 96, 64},

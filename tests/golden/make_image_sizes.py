@@ -65,8 +65,8 @@ def openclip(name, size):
     model, other = open_clip.create_model_from_pretrained(location, precision="fp32",
                                                           force_image_size=size)
     pixels = other(PICTURE)[None]
-    save(name, size, pixels.numpy(), model.eval().encode_image(pixels).numpy(),
-         own.eval().encode_image(has(PICTURE)[None]).numpy())
+    save(name, size, pixels.numpy(), model.eval().encode_image(pixels, normalize=False).numpy(),
+         own.eval().encode_image(has(PICTURE)[None], normalize=False).numpy())
 
 
 def interpolate(positions, grid):
@@ -116,6 +116,7 @@ def main():
     transformers("hf-siglip2", 80, SiglipModel, SiglipImageProcessorPil)
     openclip("openclip-vit-p16-gelu", 80)
     openclip("openclip-vit-p16-gelu", 16)
+    openclip("openclip-coca", 48)
     with tiny_trunks.tiny(tiny_trunks.EVA):
         openclip("openclip-eva02", 80)
         openclip("openclip-eva02-e", 28)

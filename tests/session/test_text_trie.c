@@ -90,6 +90,49 @@ static void test_rows_are_the_different_beginnings(void **state)
     }
 }
 
+/* The class token's rows: none shared but by the same texts, and none seen behind an id of 0. */
+static void test_class_tokens_end_texts(void **state)
+{
+    (void)state;
+    enum { CLASS = 76, ROWS = 32 };
+    static const int32_t ids[][4] = {
+        {7, 0}, {7, 0, 0, 8}, {7, 0, 5, 0}, {7, 0, 5, 0}, {7, 9, 5, 3}};
+    static const size_t lengths[] = {2, 4, 4, 4, 4};
+    enum { TEXTS = sizeof ids / sizeof *ids };
+    osprey__text texts[TEXTS], spare[TEXTS];
+    osprey__text_trie trie;
+    for (size_t i = 0; i < TEXTS; i++)
+        texts[i] =
+            (osprey__text){.ids = ids[i], .length = lengths[i], .pooled = lengths[i], .place = i};
+    osprey__texts_sort(texts, spare, TEXTS);
+    assert_int_equal(osprey__text_trie_init(&trie, ROWS, CLASS, NULL), OSPREY_OK);
+    for (int share = 1; share >= 0; share--) {
+        osprey__text_trie_clear(&trie);
+        for (size_t i = 0; i < TEXTS; i++)
+            assert_true(osprey__text_trie_add(&trie, &texts[i], share));
+        assert_int_equal(trie.branches, 4);
+        assert_int_equal(trie.rows, share ? 2 + 2 + 2 + 3 + 4 : 2 + 3 * 4 + 4);
+        assert_int_equal(texts[2].branch, texts[3].branch);
+        for (size_t i = 0; i < TEXTS; i++) {
+            const int32_t class_row = trie.pooled[texts[i].branch];
+            assert_int_equal(class_row, trie.starts[texts[i].branch + 1] - 1);
+            assert_int_equal(trie.positions[class_row], CLASS);
+            assert_int_equal(trie.lengths[texts[i].branch], texts[i].length + 1);
+            int32_t row = trie.parents[class_row];
+            for (size_t depth = texts[i].length; depth-- > 0; row = trie.parents[row]) {
+                const bool hidden = depth > 0 && texts[i].ids[depth - 1] == 0;
+                assert_int_equal(trie.ids[row], texts[i].ids[depth]);
+                assert_int_equal(trie.positions[row], depth);
+                assert_true(hidden == (trie.key_bias[row] < 0));
+            }
+            assert_int_equal(row, -1);
+            const bool ends_in_padding = texts[i].ids[texts[i].length - 1] == 0;
+            assert_true(ends_in_padding == (trie.key_bias[class_row] < 0));
+        }
+    }
+    osprey__text_trie_free(&trie);
+}
+
 static void test_a_full_trie_stays_as_it_is(void **state)
 {
     (void)state;
@@ -116,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorting),
         cmocka_unit_test(test_rows_are_the_different_beginnings),
+        cmocka_unit_test(test_class_tokens_end_texts),
         cmocka_unit_test(test_a_full_trie_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
