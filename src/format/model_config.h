@@ -81,9 +81,8 @@ typedef struct osprey__image_config {
     bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
-    size_t
-        pool_queries;  /* ViT: of CoCa's attention pool, whose first result is the embedding, of */
-    size_t pool_heads; /* so many heads; 0: the class token is */
+    size_t pool_queries, pool_heads; /* ViT: of CoCa's attention pool, of which the first query's
+                                        result is the embedding; 0: there is none */
     bool has_projection; /* LiT: a layer to the embedding's width, where the file has one */
     bool has_pre_logits; /* ViT of vision_transformer's: a layer with tanh behind the pooling,
                             to the embedding's width */

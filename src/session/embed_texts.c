@@ -98,6 +98,28 @@ static size_t end_in_padding(const int32_t *ids, size_t length, size_t context, 
     return length;
 }
 
+/* Which tokens of a text the tower runs, and the pooled one. padded: room for the context, where
+ * the text is filled up or ends in its padding. */
+static osprey__text choose_tokens(const osprey_session *session, const int32_t *ids, size_t length,
+                                  int32_t pad_id, int32_t *padded)
+{
+    const osprey__text_config *config = &session->model->config.text;
+    const size_t context = config->context_length;
+    osprey__text text = {.ids = ids, .length = length};
+    if (has_class_token(config)) {
+        text.ids = padded;
+        text.length = text.pooled = end_in_padding(ids, length, context, padded);
+        return text;
+    }
+    if (pad_id >= 0) {
+        text.ids = fill_up(ids, length, pad_id, context, padded);
+        text.length = context;
+    }
+    text.pooled = pooled_token(config, text.ids, text.length);
+    if (!session->text.plan->sees_ahead) text.length = text.pooled + 1;
+    return text;
+}
+
 /* Texts of one call that are sorted together. */
 typedef struct text_window {
     osprey_session *session;
@@ -157,12 +179,10 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
     osprey__text_batch *batch = &session->text_batch;
     OSPREY_TRY(check_tower(session, error));
     OSPREY_TRY(osprey__check_form(form, error));
-    bool sees_ahead = session->text.plan->sees_ahead;
     const bool zeros = config->kind == OSPREY__TEXT_CLIP_FILLED;
     const int32_t pad_id = zeros ? 0 : osprey_tokenizer_get_info(session->model->tokenizer).pad_id;
     const size_t context = config->context_length;
-    const bool ends_in_class = has_class_token(config);
-    const bool is_copied = pad_id >= 0 || ends_in_class;
+    const bool is_copied = pad_id >= 0 || has_class_token(config);
     for (size_t done = 0; done < count;) {
         size_t most = OSPREY__TEXTS_SORTED;
         size_t texts = count - done < most ? count - done : most;
@@ -180,19 +200,11 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
         for (size_t i = 0; i < window.count; ids += lengths[done + i++]) {
             size_t length = lengths[done + i];
             OSPREY_TRY(check_text(config, ids, length, done + i, error));
-            const int32_t *tokens = ids;
-            int32_t *padded = is_copied ? batch->padded + i * context : NULL;
-            if (ends_in_class) {
-                length = end_in_padding(ids, length, context, padded);
-                tokens = padded;
-            } else if (pad_id >= 0) {
-                tokens = fill_up(ids, length, pad_id, context, padded);
-                length = context;
-            }
-            size_t pooled = ends_in_class ? length : pooled_token(config, tokens, length);
-            if (!sees_ahead && !ends_in_class) length = pooled + 1;
-            batch->texts[i] = (osprey__text){tokens, length, pooled, done + i, 0};
-            const size_t rows = length + ends_in_class;
+            osprey__text *text = &batch->texts[i];
+            *text = choose_tokens(session, ids, length, pad_id,
+                                  is_copied ? batch->padded + i * context : NULL);
+            text->place = done + i;
+            const size_t rows = text->length + has_class_token(config);
             window.tokens += rows;
             if (rows > window.longest) window.longest = rows;
         }
