@@ -107,6 +107,11 @@ __attribute__((target("avx2,fma"))) static void peak_avx2(void)
     PEAK_LOOP(__m256, "x", "vfmadd231ps")
 }
 
+__attribute__((target("avx2"))) static void peak_avxvnni(void)
+{
+    PEAK_LOOP(__m256, "x", "%{vex%} vpdpbusd")
+}
+
 __attribute__((target("avx512f"))) static void peak_avx512(void)
 {
     PEAK_LOOP(__m512, "v", "vfmadd231ps")
@@ -178,6 +183,8 @@ static void measure_peaks(void)
     for (size_t format = 0; format < OSPREY_PRECISIONS; format++) peak_gops[format] = fp32;
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512VNNI))
         peak_gops[OSPREY_PRECISION_INT8] = measure_peak("int8 (VNNI)", peak_avx512vnni, 128);
+    else if (osprey__cpu_level_supported(OSPREY__CPU_AVXVNNI))
+        peak_gops[OSPREY_PRECISION_INT8] = measure_peak("int8 (AVX-VNNI)", peak_avxvnni, 64);
     peak_gops[OSPREY_PRECISION_INT4] = peak_gops[OSPREY_PRECISION_INT8];
     if (osprey__cpu_level_supported(OSPREY__CPU_AVX512BF16))
         peak_gops[OSPREY_PRECISION_BF16] = measure_peak("bf16", peak_avx512bf16, 64);

@@ -66,7 +66,7 @@ void cli_help_command(FILE *file, const cli_command *command)
         "name "
         "takes (OSPREY_BATCH=1,8 is for compile and bench), and that of a flag which goes with "
         "another (--force with --verify) counts only beside that other. "
-        "OSPREY_CPU chooses the instruction set: portable, avx2, avx512, avx512vnni, "
+        "OSPREY_CPU chooses the instruction set: portable, avx2, avxvnni, avx512, avx512vnni, "
         "avx512bf16, avx512fp16 or amx (arm64: portable, neon, fp16, dotprod, i8mm), instead of "
         "the best that the machine has. "
         "Exit code: 0 done, 1 some inputs failed (each is named on standard error) or the output "

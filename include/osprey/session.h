@@ -126,9 +126,9 @@ OSPREY_API osprey_status osprey_session_embed_texts(osprey_session *session,
 
 typedef struct osprey_session_info {
     size_t threads;
-    const char *instruction_set; /* "portable", "avx2", "avx512", "avx512vnni", "avx512bf16",
-                                    "avx512fp16", "amx"; on arm64 "portable", "neon", "fp16",
-                                    "dotprod", "i8mm" */
+    const char *instruction_set; /* "portable", "avx2", "avxvnni", "avx512", "avx512vnni",
+                                    "avx512bf16", "avx512fp16", "amx"; on arm64 "portable", "neon",
+                                    "fp16", "dotprod", "i8mm" */
     const char
         *precision;      /* "fp32", ...: of all layers but those kept; lives as long as the model */
     bool static_ranges;  /* as asked for */

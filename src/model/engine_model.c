@@ -93,11 +93,9 @@ static const osprey__kernels *kernels_of(const osprey__engine_manifest *manifest
 {
     const osprey__cpu_features *cpu;
     osprey__cpu_features_get(&cpu, NULL);
-    int level = OSPREY__CPU_PORTABLE;
-    while (level < (int)cpu->level &&
-           strcmp(osprey__cpu_level_name((osprey__cpu_level)level), manifest->instruction_set) != 0)
-        level++;
-    return osprey__kernels_for((osprey__cpu_level)level);
+    osprey__cpu_level level;
+    bool is_here = osprey__cpu_level_find(manifest->instruction_set, cpu->level, &level);
+    return osprey__kernels_for(is_here ? level : cpu->level);
 }
 
 static const char *factors_of(const osprey__engine_manifest *manifest)

@@ -34,15 +34,10 @@ static osprey_status pack_tower(osprey__graph *graph, osprey__cpu_level level, o
 static bool packed_level(const osprey__engine_manifest *manifest, osprey__cpu_level level,
                          osprey__cpu_level *packed)
 {
-    for (int at = OSPREY__CPU_PORTABLE; at <= (int)level; at++) {
-        const osprey__kernels *kernels = osprey__kernels_for((osprey__cpu_level)at);
-        char packing[sizeof manifest->packing];
-        osprey__kernels_packing(kernels, packing, sizeof packing);
-        *packed = (osprey__cpu_level)at;
-        if (strcmp(kernels->instruction_set, manifest->instruction_set) == 0)
-            return strcmp(packing, manifest->packing) == 0;
-    }
-    return false;
+    char packing[sizeof manifest->packing];
+    if (!osprey__cpu_level_find(manifest->instruction_set, level, packed)) return false;
+    osprey__kernels_packing(osprey__kernels_for(*packed), packing, sizeof packing);
+    return strcmp(packing, manifest->packing) == 0;
 }
 
 static osprey_status map_tower(const osprey__engine *engine, osprey_tower tower,
@@ -69,12 +64,10 @@ static osprey_status refuse_packing(const osprey__engine *engine, osprey__cpu_le
                                     osprey_error *error)
 {
     const osprey__engine_manifest *manifest = &engine->manifest;
-    const osprey__kernels *kernels = osprey__kernels_for(level);
-    for (int at = OSPREY__CPU_PORTABLE; at <= (int)level; at++) {
-        const osprey__kernels *same = osprey__kernels_for((osprey__cpu_level)at);
+    osprey__cpu_level same;
+    if (osprey__cpu_level_find(manifest->instruction_set, level, &same)) {
         char packing[sizeof manifest->packing];
-        if (strcmp(same->instruction_set, manifest->instruction_set) != 0) continue;
-        osprey__kernels_packing(same, packing, sizeof packing);
+        osprey__kernels_packing(osprey__kernels_for(same), packing, sizeof packing);
         return osprey__fail(error, OSPREY_UNSUPPORTED, engine->path,
                             "the engine's weights are packed for %s as osprey %s did, \"%s\", and "
                             "this osprey packs them as \"%s\"; compile the model again "
@@ -86,7 +79,7 @@ static osprey_status refuse_packing(const osprey__engine *engine, osprey__cpu_le
                         "the engine was compiled for %s (%s, osprey %s), and this osprey runs "
                         "with %s here; compile the model again here, or with --portable there",
                         manifest->instruction_set, manifest->packing, manifest->osprey_version,
-                        kernels->instruction_set);
+                        osprey__cpu_level_name(level));
 }
 
 static osprey_status plan_engine(const osprey__engine *engine, osprey_tower tower,

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define ALL_LEVELS ((1U << OSPREY__CPU_LEVELS) - 1)
+
 static void test_levels_below_the_best_are_supported(void **state)
 {
     (void)state;
@@ -15,7 +17,7 @@ static void test_levels_below_the_best_are_supported(void **state)
     assert_int_equal(osprey__cpu_features_get(&features, &error), OSPREY_OK);
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         bool supported = osprey__cpu_level_supported((osprey__cpu_level)level);
-        if ((osprey__cpu_level)level <= features->level) assert_true(supported);
+        assert_true(supported || (osprey__cpu_level)level != features->level);
         print_message("%s: %s\n", osprey__cpu_level_name((osprey__cpu_level)level),
                       supported ? "yes" : "not on this machine");
     }
@@ -32,6 +34,7 @@ static void test_a_name_takes_away_what_lies_above(void **state)
     (void)state;
     const osprey__cpu_features machine = {
         .level = OSPREY__CPU_LEVELS - 1,
+        .levels = ALL_LEVELS,
         .usable_cores = 3,
     };
     osprey__cpu_features features;
@@ -42,6 +45,7 @@ static void test_a_name_takes_away_what_lies_above(void **state)
         assert_int_equal(osprey__cpu_features_restrict(&machine, name, &features, &error),
                          OSPREY_OK);
         assert_int_equal(features.level, level);
+        assert_int_equal(features.levels, (2U << level) - 1);
         assert_string_equal(features.level_name, name);
         assert_int_equal(features.usable_cores, 3);
     }
@@ -50,7 +54,8 @@ static void test_a_name_takes_away_what_lies_above(void **state)
 static void test_what_is_not_there_is_refused(void **state)
 {
     (void)state;
-    const osprey__cpu_features machine = {.level = OSPREY__CPU_LEVELS - 2};
+    const osprey__cpu_features machine = {.level = OSPREY__CPU_LEVELS - 2,
+                                          .levels = ALL_LEVELS >> 1};
     const char *missing = osprey__cpu_level_name(OSPREY__CPU_LEVELS - 1);
     osprey__cpu_features features;
     osprey_error error;
@@ -61,6 +66,44 @@ static void test_what_is_not_there_is_refused(void **state)
     assert_int_equal(osprey__cpu_features_restrict(&machine, "AVX2", &features, &error),
                      OSPREY_UNSUPPORTED);
     assert_non_null(strstr(error.message, OSPREY__CPU_NAMES));
+}
+
+/* As AVX-VNNI is on many machines with AVX-512. */
+static void test_a_level_between_may_be_missing(void **state)
+{
+    (void)state;
+    const osprey__cpu_level missing_level = 2, above = 3;
+    const osprey__cpu_features machine = {.level = OSPREY__CPU_LEVELS - 1,
+                                          .levels = ALL_LEVELS & ~(1U << missing_level)};
+    const char *missing = osprey__cpu_level_name(missing_level);
+    osprey__cpu_features features;
+    osprey_error error;
+    assert_int_equal(osprey__cpu_features_restrict(&machine, missing, &features, &error),
+                     OSPREY_UNSUPPORTED);
+    const char *has = strstr(error.message, "that it has");
+    assert_non_null(strstr(has, osprey__cpu_level_name(1)));
+    assert_null(strstr(strstr(has, ":"), missing));
+    assert_int_equal(
+        osprey__cpu_features_restrict(&machine, osprey__cpu_level_name(above), &features, &error),
+        OSPREY_OK);
+    assert_int_equal(features.level, above);
+}
+
+static void test_levels_are_found_by_name(void **state)
+{
+    (void)state;
+    const osprey__cpu_features *features;
+    osprey__cpu_level level;
+    osprey_error error;
+    assert_int_equal(osprey__cpu_features_get(&features, &error), OSPREY_OK);
+    for (int at = 0; at < OSPREY__CPU_LEVELS; at++) {
+        const char *name = osprey__cpu_level_name((osprey__cpu_level)at);
+        bool found = osprey__cpu_level_find(name, features->level, &level);
+        assert_int_equal(found, at <= (int)features->level &&
+                                    osprey__cpu_level_supported((osprey__cpu_level)at));
+        if (found) assert_int_equal(level, at);
+    }
+    assert_false(osprey__cpu_level_find("avx", features->level, &level));
 }
 
 static void test_quota_is_rounded_up(void **state)
@@ -80,6 +123,8 @@ int main(void)
         cmocka_unit_test(test_levels_below_the_best_are_supported),
         cmocka_unit_test(test_a_name_takes_away_what_lies_above),
         cmocka_unit_test(test_what_is_not_there_is_refused),
+        cmocka_unit_test(test_a_level_between_may_be_missing),
+        cmocka_unit_test(test_levels_are_found_by_name),
         cmocka_unit_test(test_quota_is_rounded_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

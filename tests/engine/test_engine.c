@@ -427,6 +427,30 @@ static void test_another_instruction_set(void **state)
     }
 }
 
+/* A level below this machine's that it lacks nonetheless: Zen 4 has no AVX-VNNI. */
+static void test_an_instruction_set_between(void **state)
+{
+    (void)state;
+    static const char here[] = "\"instruction_set\": \"avx512\"";
+    static const char foreign[] = "\"instruction_set\":\"avxvnni\"";
+    const char *path = in_directory("between.osprey");
+    osprey_error error;
+    size_t length;
+    compile_golden(SMALL, NULL, path);
+    uint8_t *bytes = read_bytes(path, &length);
+    uint8_t *at = memmem(bytes, length, here, sizeof here - 1);
+    osprey__cpu_level level;
+    if (at && !osprey__cpu_level_find("avxvnni", OSPREY__CPU_LEVELS - 1, &level)) {
+        memcpy(at, foreign, sizeof foreign - 1);
+        engine_seal(bytes, length);
+        assert_int_equal(run_bytes(bytes, length, &error), OSPREY_UNSUPPORTED);
+        assert_non_null(strstr(error.message, "was compiled for avxvnni"));
+    } else {
+        print_message("NOT RUN: it asks for AVX-512 without AVX-VNNI\n");
+    }
+    free(bytes);
+}
+
 static void test_wrong_use(void **state)
 {
     (void)state;
@@ -543,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_one_tower),
         cmocka_unit_test(test_no_text_tower),
         cmocka_unit_test(test_another_instruction_set),
+        cmocka_unit_test(test_an_instruction_set_between),
         cmocka_unit_test(test_wrong_use),
         cmocka_unit_test(test_cut_engines_are_refused),
         cmocka_unit_test(test_changed_engines_do_no_harm),

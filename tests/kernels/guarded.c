@@ -69,6 +69,7 @@ float random_float(float limit)
 bool level_runs(osprey__cpu_level level)
 {
 #if defined(KERNELS_EMULATED)
+    if (level == OSPREY__CPU_AVXVNNI) level = OSPREY__CPU_AVX2;
     if (level > OSPREY__CPU_AVX512BF16) level = OSPREY__CPU_AVX512BF16;
 #endif
     return osprey__cpu_level_supported(level);

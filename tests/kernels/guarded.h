@@ -32,8 +32,9 @@ size_t random_below(size_t bound);
 float random_float(float limit);
 
 /*
- * Whether the level's kernels run here. Those of AMX and AVX-512 FP16 always do where AVX-512 BF16
- * is there and the program was built with KERNELS_EMULATED: then they use neither.
+ * Whether the level's kernels run here. Where the program was built with KERNELS_EMULATED, those of
+ * AMX and AVX-512 FP16 always do where AVX-512 BF16 is there, and those of AVX-VNNI where AVX2 is:
+ * then they use none of these.
  */
 bool level_runs(osprey__cpu_level level);
 

@@ -25,13 +25,19 @@ static const char *const level_names[OSPREY__CPU_LEVELS] = {
 #if defined(__aarch64__)
     "neon",     "fp16", "dotprod", "i8mm",
 #else
-    "avx2",     "avx512", "avx512vnni", "avx512bf16", "avx512fp16", "amx",
+    "avx2",     "avxvnni", "avx512", "avx512vnni", "avx512bf16", "avx512fp16", "amx",
 #endif
 };
 
 const char *osprey__cpu_level_name(osprey__cpu_level level)
 {
     return level_names[level];
+}
+
+static void add_level(osprey__cpu_features *features, osprey__cpu_level level)
+{
+    features->levels |= 1U << level;
+    features->level = level;
 }
 
 #if defined(__x86_64__)
@@ -89,6 +95,7 @@ static void find_instruction_sets(osprey__cpu_features *features)
         LEAF7_EDX_AVX512FP16 = 1 << 23,
         LEAF7_EDX_AMX_TILE = 1 << 24,
         LEAF7_EDX_AMX_INT8 = 1 << 25,
+        LEAF7_1_EAX_AVX_VNNI = 1 << 4,
         LEAF7_1_EAX_BF16 = 1 << 5,
     };
     const uint64_t amx = LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_BF16 | LEAF7_EDX_AMX_INT8;
@@ -99,23 +106,24 @@ static void find_instruction_sets(osprey__cpu_features *features)
     uint64_t state = saved_state(ecx);
     bool fma_f16c = all_of(ecx, bit_AVX | bit_FMA | bit_F16C);
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return;
-    unsigned extended_leaves = eax, leaf7_edx = edx;
+    unsigned extended_leaves = eax, leaf7_ebx = ebx, leaf7_ecx = ecx, leaf7_edx = edx;
+    if (extended_leaves < 1 || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) eax = 0;
+    unsigned leaf7_1_eax = eax;
 
-    if (!fma_f16c || !all_of(ebx, LEAF7_EBX_AVX2) || !all_of(state, XCR0_AVX)) return;
-    features->level = OSPREY__CPU_AVX2;
-    if (!all_of(ebx, avx512) || !all_of(state, XCR0_AVX512)) return;
-    features->level = OSPREY__CPU_AVX512;
-    if (!all_of(ecx, LEAF7_ECX_VNNI)) return;
-    features->level = OSPREY__CPU_AVX512VNNI;
-    if (extended_leaves < 1 || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) ||
-        !all_of(eax, LEAF7_1_EAX_BF16))
-        return;
-    features->level = OSPREY__CPU_AVX512BF16;
+    if (!fma_f16c || !all_of(leaf7_ebx, LEAF7_EBX_AVX2) || !all_of(state, XCR0_AVX)) return;
+    add_level(features, OSPREY__CPU_AVX2);
+    if (all_of(leaf7_1_eax, LEAF7_1_EAX_AVX_VNNI)) add_level(features, OSPREY__CPU_AVXVNNI);
+    if (!all_of(leaf7_ebx, avx512) || !all_of(state, XCR0_AVX512)) return;
+    add_level(features, OSPREY__CPU_AVX512);
+    if (!all_of(leaf7_ecx, LEAF7_ECX_VNNI)) return;
+    add_level(features, OSPREY__CPU_AVX512VNNI);
+    if (!all_of(leaf7_1_eax, LEAF7_1_EAX_BF16)) return;
+    add_level(features, OSPREY__CPU_AVX512BF16);
     if (!all_of(leaf7_edx, LEAF7_EDX_AVX512FP16)) return;
-    features->level = OSPREY__CPU_AVX512FP16;
+    add_level(features, OSPREY__CPU_AVX512FP16);
     if (all_of(leaf7_edx, amx) && all_of(state, XCR0_AMX) && tiles_as_expected() &&
         tile_permission())
-        features->level = OSPREY__CPU_AMX;
+        add_level(features, OSPREY__CPU_AMX);
 }
 
 #elif defined(__aarch64__)
@@ -125,12 +133,12 @@ static void find_instruction_sets(osprey__cpu_features *features)
     /* Linux's Documentation/arm64/elf_hwcaps */
     const unsigned long hwcap_asimdhp = 1UL << 10, hwcap_asimddp = 1UL << 20;
     const unsigned long hwcap2_i8mm = 1UL << 13;
-    features->level = OSPREY__CPU_NEON;
+    add_level(features, OSPREY__CPU_NEON);
     if (!(getauxval(AT_HWCAP) & hwcap_asimdhp)) return;
-    features->level = OSPREY__CPU_FP16;
+    add_level(features, OSPREY__CPU_FP16);
     if (!(getauxval(AT_HWCAP) & hwcap_asimddp)) return;
-    features->level = OSPREY__CPU_DOTPROD;
-    if (getauxval(AT_HWCAP2) & hwcap2_i8mm) features->level = OSPREY__CPU_I8MM;
+    add_level(features, OSPREY__CPU_DOTPROD);
+    if (getauxval(AT_HWCAP2) & hwcap2_i8mm) add_level(features, OSPREY__CPU_I8MM);
 }
 
 #else
@@ -160,6 +168,7 @@ static void find_features(void)
         .l3_bytes = cache_bytes[2],
         .usable_cores = osprey__usable_cores(),
     };
+    add_level(&found.machine, OSPREY__CPU_PORTABLE);
     find_instruction_sets(&found.machine);
     found.machine.level_name = osprey__cpu_level_name(found.machine.level);
     found.features = found.machine;
@@ -180,15 +189,25 @@ osprey_status osprey__cpu_features_get(const osprey__cpu_features **features, os
 bool osprey__cpu_level_supported(osprey__cpu_level level)
 {
     pthread_once(&found.once, find_features);
-    return level <= found.machine.level;
+    return found.machine.levels >> level & 1;
 }
 
-/* "portable, avx2": up to that level. */
-static void list_levels(osprey__cpu_level most, char *text, size_t capacity)
+bool osprey__cpu_level_find(const char *name, osprey__cpu_level most, osprey__cpu_level *level)
 {
-    for (size_t level = 0, used = 0; level <= (size_t)most && used < capacity; level++)
-        used += (size_t)snprintf(text + used, capacity - used, "%s%s", level ? ", " : "",
-                                 level_names[level]);
+    for (int at = 0; at <= (int)most; at++) {
+        *level = (osprey__cpu_level)at;
+        if (strcmp(level_names[at], name) == 0) return osprey__cpu_level_supported(*level);
+    }
+    return false;
+}
+
+/* "portable, avx2": those that a machine has. */
+static void list_levels(const osprey__cpu_features *machine, char *text, size_t capacity)
+{
+    for (size_t level = 0, used = 0; level < OSPREY__CPU_LEVELS && used < capacity; level++)
+        if (machine->levels >> level & 1)
+            used += (size_t)snprintf(text + used, capacity - used, "%s%s", level ? ", " : "",
+                                     level_names[level]);
 }
 
 osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine, const char *name,
@@ -196,9 +215,9 @@ osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine,
 {
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         if (strcmp(name, level_names[level]) != 0) continue;
-        if (level > (int)machine->level) {
+        if (!(machine->levels >> level & 1)) {
             char has[128];
-            list_levels(machine->level, has, sizeof has);
+            list_levels(machine, has, sizeof has);
             return osprey__fail(error, OSPREY_UNSUPPORTED, "OSPREY_CPU",
                                 "this machine does not have \"%s\"; leave the variable out, or "
                                 "name a set that it has: %s",
@@ -206,6 +225,7 @@ osprey_status osprey__cpu_features_restrict(const osprey__cpu_features *machine,
         }
         *features = *machine;
         features->level = (osprey__cpu_level)level;
+        features->levels &= (2U << level) - 1;
         features->level_name = level_names[level];
         return OSPREY_OK;
     }

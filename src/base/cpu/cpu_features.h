@@ -4,7 +4,8 @@
  * may use. Kernels are chosen by it. Any thread may call.
  *
  * The environment variable OSPREY_CPU restricts it to one of the names in OSPREY__CPU_NAMES, each
- * of which takes in those before it. Nothing can make the answer promise more than there is.
+ * of which takes in those before it (of avxvnni that a machine with AVX-512 may lack: what it
+ * needs). Nothing can make the answer promise more than there is.
  *
  *     const osprey__cpu_features *features;
  *     OSPREY_TRY(osprey__cpu_features_get(&features, error));
@@ -37,25 +38,27 @@ typedef enum osprey__cpu_level {
 typedef enum osprey__cpu_level {
     OSPREY__CPU_PORTABLE, /* what the compiler assumes of every machine */
     OSPREY__CPU_AVX2,     /* AVX2, FMA, F16C */
-    OSPREY__CPU_AVX512,   /* and AVX-512 F, BW, DQ, VL, CD */
+    OSPREY__CPU_AVXVNNI,  /* and VNNI without AVX-512; a machine that has that may lack this */
+    OSPREY__CPU_AVX512,   /* AVX2 and AVX-512 F, BW, DQ, VL, CD */
     OSPREY__CPU_AVX512VNNI,
     OSPREY__CPU_AVX512BF16,
     OSPREY__CPU_AVX512FP16,
     OSPREY__CPU_AMX, /* and tiles of bfloat16s and of bytes, which the system has permitted */
 } osprey__cpu_level;
 
-#define OSPREY__CPU_LEVELS 7
-#define OSPREY__CPU_NAMES  "portable, avx2, avx512, avx512vnni, avx512bf16, avx512fp16, amx"
+#define OSPREY__CPU_LEVELS 8
+#define OSPREY__CPU_NAMES  "portable, avx2, avxvnni, avx512, avx512vnni, avx512bf16, avx512fp16, amx"
 
 #endif
 
 typedef struct osprey__cpu_features {
-    osprey__cpu_level level;
-    const char *level_name; /* as osprey__cpu_level_name gives it */
-    size_t l1d_bytes;       /* of one core; never 0 */
-    size_t l2_bytes;        /* of one core; never 0 */
-    size_t l3_bytes;        /* 0 where there is none */
-    size_t usable_cores;    /* by affinity and cgroup quota (rounded up); at least 1 */
+    osprey__cpu_level level; /* the best */
+    const char *level_name;  /* as osprey__cpu_level_name gives it */
+    unsigned levels;         /* bit L: level L can be run */
+    size_t l1d_bytes;        /* of one core; never 0 */
+    size_t l2_bytes;         /* of one core; never 0 */
+    size_t l3_bytes;         /* 0 where there is none */
+    size_t usable_cores;     /* by affinity and cgroup quota (rounded up); at least 1 */
 } osprey__cpu_features;
 
 /*
@@ -69,6 +72,9 @@ const char *osprey__cpu_level_name(osprey__cpu_level level);
 
 /* Whether this machine can run level, whatever OSPREY_CPU says. With it a test visits them all. */
 bool osprey__cpu_level_supported(osprey__cpu_level level);
+
+/* Whether name is that of a level up to `most` that this machine can run: *level. */
+bool osprey__cpu_level_find(const char *name, osprey__cpu_level most, osprey__cpu_level *level);
 
 /*
  * *features: machine without what lies above name, one of OSPREY__CPU_NAMES.

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* * A step of the register tile multiplies four signed bytes of a row by four unsigned ones of each
+/*
+ * A step of the register tile multiplies four signed bytes of a row by four unsigned ones of each
  * column (vpdpbusd). Weights are signed bytes + 128, or 4-bit ones + 8; what that adds to a sum is
- * a multiple of the row's sum, which whoever reads the sums takes off. */
+ * a multiple of the row's sum, which whoever reads the sums takes off.
+ *
+ * Without AVX-512 the .c names the header of the instruction, dot_bytes, as OSPREY__DOT.
+ */
 #ifndef OSPREY_KERNELS_X86_LANES_U8_QUADS_H
 #define OSPREY_KERNELS_X86_LANES_U8_QUADS_H
 
@@ -11,14 +15,16 @@ typedef int32_t lane __attribute__((may_alias));
 
 enum { LANE_DEPTH = 4, LANE_VEC_BYTES = sizeof(vec) };
 
-OSPREY__INLINE vec lane_broadcast(lane x)
-{
-    return _mm512_castsi512_ps(_mm512_set1_epi32(x));
-}
-
 OSPREY__INLINE vec lane_columns(const char *weights)
 {
     return vec_load((const float *)weights);
+}
+
+#if defined(__AVX512F__)
+
+OSPREY__INLINE vec lane_broadcast(lane x)
+{
+    return _mm512_castsi512_ps(_mm512_set1_epi32(x));
 }
 
 /* The intrinsic makes gcc 12 spill the sums; this does not. */
@@ -27,5 +33,21 @@ OSPREY__INLINE vec lane_multiply_add(vec factor, vec columns, vec sum)
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(columns), "v"(factor));
     return sum;
 }
+
+#else
+
+#include OSPREY__DOT
+
+OSPREY__INLINE vec lane_broadcast(lane x)
+{
+    return _mm256_castsi256_ps(_mm256_set1_epi32(x));
+}
+
+OSPREY__INLINE vec lane_multiply_add(vec factor, vec columns, vec sum)
+{
+    return dot_bytes(factor, columns, sum);
+}
+
+#endif
 
 #endif

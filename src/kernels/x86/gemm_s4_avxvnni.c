@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define OSPREY__LANES "kernels/x86/lanes_u8_quads.h"
+#ifndef OSPREY__DOT
+#define OSPREY__DOT "kernels/x86/dot_avxvnni.h"
+#endif
+
+#include "kernels/kernel_list.h"
+#include "kernels/simd/gemm_s4_simd.h"
+
+size_t osprey__gemm_s4_row_bytes__avxvnni(size_t k)
+{
+    return row_bytes(k);
+}
+
+void osprey__gemm_s4_prepare__avxvnni(const osprey__gemm_input *input, void *rows)
+{
+    prepare(input, rows);
+}
+
+void osprey__gemm_s4__avxvnni(const osprey__gemm_args *args)
+{
+    multiply(args);
+}
