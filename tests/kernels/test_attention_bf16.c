@@ -159,10 +159,40 @@ static void test_random_shapes(void **state)
 static void test_shapes_of_models(void **state)
 {
     (void)state;
-    const size_t shapes[][3] = {
-        {50, 50, 64}, {197, 197, 64}, {1, 50, 64}, {1, 1, 8}, {30, 257, 88}};
+    const size_t shapes[][3] = {{50, 50, 64}, {197, 197, 64}, {1, 50, 64},
+                                {1, 1, 8},    {30, 257, 88},  {20, 257, 80}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         check_shape(shapes[i][0], shapes[i][1], shapes[i][2]);
+}
+
+static void fill_row(halves *h, size_t first, size_t count, float x)
+{
+    for (size_t i = first; i < first + count; i++) osprey__from_f32(OSPREY__BF16, &x, 1, h->at + i);
+}
+
+/* One key's product with every query is beyond all floats: the others share the weight. */
+static void test_a_score_of_minus_infinity_weighs_nothing(void **state)
+{
+    (void)state;
+    enum { QUERIES = 3, KEYS = 21, DIM = 24, FARTHEST = 7 };
+    for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
+        const osprey__kernels *kernels = kernels_or_say_so("infinity", (osprey__cpu_level)level);
+        if (!kernels) continue;
+        problem p = problem_new(QUERIES, KEYS, DIM);
+        p.scale = 1;
+        fill_row(&p.q, 0, p.q.count, 1e20f);
+        fill_row(&p.k, 0, p.k.count, 0);
+        fill_row(&p.k, FARTHEST * p.kv_stride, DIM, -1e20f);
+        fill_row(&p.v, 0, p.v.count, 1.5f);
+        fill_row(&p.v, FARTHEST * p.kv_stride, DIM, 1000);
+        halves out = out_new(&p);
+        run_rows(&p, &kernels->attention_bf16, 0, QUERIES, &out);
+        for (size_t query = 0; query < QUERIES; query++)
+            for (size_t d = 0; d < DIM; d++)
+                assert_true(fabs(value_of(&out, query * p.out_stride + d) - 1.5) <= 1.5 / 256);
+        guarded_free(&out.block);
+        problem_free(&p);
+    }
 }
 
 static void test_a_row_does_not_depend_on_the_others(void **state)
@@ -193,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_shapes_of_models),
+        cmocka_unit_test(test_a_score_of_minus_infinity_weighs_nothing),
         cmocka_unit_test(test_a_row_does_not_depend_on_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

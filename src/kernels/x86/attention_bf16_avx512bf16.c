@@ -47,12 +47,12 @@ static attention_scratch cut_scratch(const osprey__attention_bf16_args *args)
 static void pack_keys(const osprey__attention_bf16_args *args, const attention_scratch *scratch)
 {
     size_t pairs = args->head_dim / 2;
-    for (size_t key = 0; key < scratch->padded_keys; key += VEC_FLOATS) {
+    for (size_t key = 0; key < args->key_rows; key += VEC_FLOATS) {
         float *columns =
             scratch->keys + key / TILE_COLUMNS * TILE_COLUMNS * pairs + key % TILE_COLUMNS;
-        size_t left = key < args->key_rows ? args->key_rows - key : 0;
-        const uint16_t *k = left ? args->k + key * args->kv_stride : args->k;
-        pack_key_group((const float *)(const void *)k, args->kv_stride / 2, left, pairs, columns);
+        const uint16_t *k = args->k + key * args->kv_stride;
+        pack_key_group((const float *)(const void *)k, args->kv_stride / 2, args->key_rows - key,
+                       pairs, columns);
     }
 }
 
@@ -135,6 +135,7 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
                         .b = panel,
                         .sums = scratch->scores + key,
                         .sums_stride = padded,
+                        .narrow = args->key_rows - key <= TILE_COLUMNS / 2,
                         .prefetch = panel};
         tile(&job, rows);
     }
@@ -152,6 +153,7 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
                         .b = panel,
                         .sums = sums,
                         .sums_stride = TILE_COLUMNS,
+                        .narrow = args->head_dim - d <= TILE_COLUMNS / 2,
                         .prefetch = panel};
         tile(&job, rows);
         store_weighted(sums, factors, rows, args->head_dim - d,
