@@ -121,6 +121,15 @@ static void store_weighted(const float *sums, const float *factors, size_t rows,
         }
 }
 
+/* Brings rows that are soon read or written to the cache, from wherever products left them: each
+ * lies on a page of its own, so that the processor does not see which comes next. */
+OSPREY__INLINE void prefetch_rows(const uint16_t *row, size_t stride, size_t rows, size_t elements)
+{
+    for (size_t i = 0; i < rows; i++, row += stride)
+        for (size_t d = 0; d < elements; d += OSPREY__ALIGNMENT / sizeof *row)
+            __builtin_prefetch(row + d);
+}
+
 static void attend_rows(const osprey__attention_bf16_args *args, const attention_scratch *scratch,
                         size_t first, size_t rows)
 {
@@ -139,6 +148,9 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
                         .prefetch = panel};
         tile(&job, rows);
     }
+    prefetch_rows(args->out + first * args->out_stride, args->out_stride, rows, args->head_dim);
+    prefetch_rows(args->q + (first + rows) * args->q_stride, args->q_stride,
+                  osprey__smaller(args->query_rows - first - rows, TILE_ROWS), args->head_dim);
     for (size_t row = 0; row < rows; row++) {
         uint16_t *weights = (uint16_t *)(void *)(scratch->weights + row * (padded / 2));
         factors[row] =
@@ -164,6 +176,8 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
 void osprey__attention_bf16__avx512bf16(const osprey__attention_bf16_args *args)
 {
     attention_scratch scratch = cut_scratch(args);
+    prefetch_rows(args->k, args->kv_stride, args->key_rows, args->head_dim);
+    prefetch_rows(args->v, args->kv_stride, args->key_rows, args->head_dim);
     pack_keys(args, &scratch);
     pack_values(args, &scratch);
     for (size_t t = 0; t < tile_count(args->query_rows); t++) {
