@@ -42,12 +42,11 @@ static attention_scratch cut_scratch(const osprey__attention_f32_args *args)
 
 static void pack_keys(const osprey__attention_f32_args *args, const attention_scratch *scratch)
 {
-    for (size_t key = 0; key < scratch->padded_keys; key += VEC_FLOATS) {
+    for (size_t key = 0; key < args->key_rows; key += VEC_FLOATS) {
         float *columns =
             scratch->keys + key / TILE_COLUMNS * TILE_COLUMNS * args->head_dim + key % TILE_COLUMNS;
-        size_t left = key < args->key_rows ? args->key_rows - key : 0;
-        const float *k = left ? args->k + key * args->kv_stride : args->k;
-        pack_key_group(k, args->kv_stride, left, args->head_dim, columns);
+        pack_key_group(args->k + key * args->kv_stride, args->kv_stride, args->key_rows - key,
+                       args->head_dim, columns);
     }
 }
 
@@ -137,6 +136,7 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
                         .b = (const char *)panel,
                         .sums = scratch->scores + key,
                         .sums_stride = padded,
+                        .narrow = keys - key <= TILE_COLUMNS / 2,
                         .prefetch = (const char *)panel};
         tile(&job, rows);
     }
@@ -156,6 +156,7 @@ static void attend_rows(const osprey__attention_f32_args *args, const attention_
                         .b = (const char *)panel,
                         .sums = sums,
                         .sums_stride = TILE_COLUMNS,
+                        .narrow = args->head_dim - d <= TILE_COLUMNS / 2,
                         .prefetch = (const char *)panel};
         tile(&job, rows);
         store_weighted(sums, factors, rows, args->head_dim - d,
