@@ -75,8 +75,7 @@ static bool ends_with(const char *text, const char *ending)
     return length >= wanted && strcmp(text + length - wanted, ending) == 0;
 }
 
-/* Adds it if it is an engine's file; one that another process has just removed is none, nor is a
- * link that leads nowhere. */
+/* Adds it if it is an engine's file; one that another process has just removed is none. */
 static osprey_status read_entry(cache_list *made, const char *name, osprey_error *error)
 {
     char path[PATH_MAX];
@@ -84,8 +83,8 @@ static osprey_status read_entry(cache_list *made, const char *name, osprey_error
     if (!ends_with(name, OSPREY__CACHE_ENDING)) return OSPREY_OK;
     OSPREY_TRY(osprey__path_join(path, sizeof path, made->directory, name, error));
     if (!osprey__is_cache_name(name)) return add_other(made, path, error);
-    if (stat(path, &info) != 0)
-        return errno == ENOENT || errno == ELOOP
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT
                    ? OSPREY_OK
                    : osprey__fail(error, OSPREY_IO, path, "cannot look at it: %s", strerror(errno));
     return S_ISREG(info.st_mode) ? add_entry(made, path, &info, error)

@@ -113,14 +113,15 @@ static osprey_status check_limit(const char *file, const osprey_model *model, si
 }
 
 /* Whether an engine may be there: what else has its name may hold a reader up (a pipe), or be
- * another's model (a directory). */
+ * another's (a directory with a model, a link to a file, which would be written through). */
 static bool is_regular(const char *file)
 {
     struct stat info;
-    return stat(file, &info) == 0 && S_ISREG(info.st_mode);
+    return lstat(file, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-/* What is no file goes, for the name is the cache's; a directory only if there is nothing in it. */
+/* What is no file goes, for the name is the cache's: a link, not what it leads to; a directory only
+ * if there is nothing in it. */
 static osprey_status clear_place(const char *file, osprey_error *error)
 {
     if (is_regular(file) || remove(file) == 0 || errno == ENOENT) return OSPREY_OK;

@@ -7,6 +7,7 @@
 #include "model/hf_text.h"
 #include "model/mobile_weights.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -191,18 +192,38 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
     return config;
 }
 
-/* "ViT-S-32, ..., ViT-B-32[-quickgelu], ..." */
+/* How many characters both begin with, whatever their case. */
+static size_t alike(const char *left, const char *right)
+{
+    size_t count = 0;
+    while (left[count] &&
+           tolower((unsigned char)left[count]) == tolower((unsigned char)right[count]))
+        count++;
+    return count;
+}
+
+/* Names those that begin like it: "coca_ViT-B-32, coca_ViT-L-14, coca_base". All of them would not
+ * fit into a message. */
 static osprey_status fail_unknown(const char *name, osprey_error *error)
 {
+    enum { MOST = 8 };
+    size_t best = 0, count = 0;
+    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES; i++) {
+        const size_t here = alike(osprey__zoo[i].gelu_name, name);
+        if (here > best) best = here;
+    }
     osprey__buffer names = {0};
     osprey_status status = OSPREY_OK;
-    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES && status == OSPREY_OK; i++)
-        status =
-            osprey__buffer_print(&names, error, "%s%s%s", i ? ", " : "", osprey__zoo[i].gelu_name,
-                                 osprey__zoo[i].quick_name ? "[-quickgelu]" : "");
+    for (size_t i = 0; i < OSPREY__ZOO_ENTRIES && count < MOST && status == OSPREY_OK; i++)
+        if (alike(osprey__zoo[i].gelu_name, name) == best)
+            status = osprey__buffer_print(&names, error, "%s%s%s", count++ ? ", " : "",
+                                          osprey__zoo[i].gelu_name,
+                                          osprey__zoo[i].quick_name ? "[-quickgelu]" : "");
     if (status == OSPREY_OK)
-        status = osprey__fail(error, OSPREY_NOT_FOUND, name, "no such architecture; there are %.*s",
-                              (int)names.length, names.bytes);
+        status =
+            osprey__fail(error, OSPREY_NOT_FOUND, name,
+                         "no such architecture; the nearest of the %u names that there are: %.*s",
+                         OSPREY__ZOO_ENTRIES, (int)names.length, names.bytes);
     osprey__buffer_free(&names);
     return status;
 }

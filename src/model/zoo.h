@@ -21,7 +21,7 @@ typedef struct osprey__zoo_entry {
 #define OSPREY__ZOO_ENTRIES 93u
 extern const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES];
 
-/* The configuration of that name. Errors: OSPREY_NOT_FOUND, with the names that there are. */
+/* The configuration of that name. Errors: OSPREY_NOT_FOUND, with the nearest names. */
 osprey_status osprey__zoo_find(const char *name, osprey__model_config *config, osprey_error *error);
 
 /* The first entry behind `after`, or of all where that is NULL, with those shapes, whatever the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cache: found again, never stale, within its limit, and no hindrance where it cannot be. */
+#include "base/memory.h"
 #include "base/os/file_map.h"
 #include "cmocka_all.h"
 #include "engine/engine_files.h"
@@ -277,13 +278,18 @@ static void test_what_is_no_file_makes_room(void **state)
 {
     (void)state;
     const char *path = golden_model(SMALL);
-    char *place = empty_place();
-    for (int kind = 0; kind < 4; kind++) {
+    char *place = empty_place(), *read = NULL;
+    const char *others = in_directory("others.txt");
+    size_t length;
+    osprey_error error;
+    assert_int_equal(osprey__file_write(others, "thesis", 6, &error), OSPREY_OK);
+    for (int kind = 0; kind < 5; kind++) {
         int made = -1;
         if (kind == 0) made = mkdir(place, 0700);
         if (kind == 1) made = mkfifo(place, 0600);
         if (kind == 2) made = symlink("nothing", place);
         if (kind == 3) made = symlink(place, place);
+        if (kind == 4) made = symlink(others, place);
         assert_int_equal(made, 0);
         assert_int_equal(entries(), 0);
         assert_true(osprey_cache_would_compile(path, NULL, OSPREY_PRECISION_FP32, 100));
@@ -291,6 +297,9 @@ static void test_what_is_no_file_makes_room(void **state)
         assert_int_equal(entries(), 1);
         assert_int_equal(unlink(place), 0);
     }
+    assert_int_equal(osprey__file_read(others, 100, &read, &length, &error), OSPREY_OK);
+    assert_string_equal(read, "thesis");
+    osprey__free(read);
     free(place);
 }
 

@@ -104,7 +104,7 @@ static void test_options_that_do_not_go_with_the_model(void **state)
     refuse("some.osprey", "ViT-B-32", NULL, OSPREY_INVALID_ARGUMENT, "some.osprey",
            "an engine has its architecture");
     refuse(MODELS "openclip-rn", "RN-50", NULL, OSPREY_NOT_FOUND, "RN-50",
-           "there are ViT-S-32, ViT-S-32-alt");
+           "that there are: RN50[-quickgelu], RN101[-quickgelu], ");
     refuse(MODELS "openclip-rn", "RN50", NULL, OSPREY_FORMAT, "open_clip_model.safetensors",
            "but RN50 asks for [32, 3, 3, 3]");
 }
