@@ -4,7 +4,8 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 PHOTOS := $(wildcard examples/photos/*.jpg)
 
-.PHONY: all demo test test-arm check bench bench-peers parity install format clean help
+.PHONY: all demo test test-arm check bench bench-peers parity report-precision report-models \
+	install format clean help
 
 all: ## build the release binary, build/osprey
 	@scripts/install_packages.sh build
@@ -52,6 +53,10 @@ parity: all ## full-size models with random weights against PyTorch
 report-precision: all ## what each precision costs and gives, into docs/compile.md
 	@scripts/venv.sh
 	@.venv/bin/python scripts/report_precision.py --osprey $(BUILD)/osprey
+
+report-models: all ## how large and how fast each model is, into docs/models.md
+	@scripts/venv.sh
+	@.venv/bin/python scripts/report_models.py --osprey $(BUILD)/osprey
 
 install: all ## to PREFIX, with the bundled model
 	@cmake --install $(BUILD) --prefix $(PREFIX)
