@@ -63,8 +63,8 @@ void cli_help_command(FILE *file, const cli_command *command)
         file,
         "Every flag can also be an environment variable: OSPREY_MODEL, OSPREY_NO_EXIF=1; commands "
         "without the flag ignore it, as they do a value that only other commands' flag of that "
-        "name "
-        "takes (OSPREY_BATCH=1,8 is for compile and bench), and that of a flag which goes with "
+        "name takes (OSPREY_BATCH=1,8 is for compile and bench), and that of a flag which goes "
+        "with "
         "another (--force with --verify) counts only beside that other. "
         "OSPREY_CPU chooses the instruction set: portable, avx2, avxvnni, avx512, avx512vnni, "
         "avx512bf16, avx512fp16 or amx (arm64: portable, neon, fp16, dotprod, i8mm), instead of "

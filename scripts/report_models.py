@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures how large and how fast each published model is, with random weights in full size.
 
-    make report-models                                           # all; half an hour
+    make report-models                                           # all
     .venv/bin/python scripts/report_models.py --models rn50-pt,siglip-b-16
 
 Results are added to models.json in the work folder, and the table in docs/models.md is written from
-all that it has. Needs up to 10 GiB of memory and of disk.
+all that it has.
 """
 
 import argparse
@@ -15,21 +15,16 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+
+import full_size_models
+from document import chosen, cpu_model, replace, table
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "models.md"
-BEGIN, END = "<!-- sizes: begin -->\n", "<!-- sizes: end -->\n"
 PRECISIONS = ["fp32", "bf16", "int8"]
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.npz")
-
-
-def make(name, folder):
-    """In a process of its own, which frees PyTorch's memory."""
-    import full_size_models
-
-    full_size_models.make(name, folder)
-    (folder / "given").write_text(str(full_size_models.path(name, folder)), "utf-8")
 
 
 def run(*command):
@@ -42,7 +37,9 @@ def run(*command):
 
 def measure(name, options):
     folder = options.work / name
-    process = multiprocessing.get_context("spawn").Process(target=make, args=(name, folder))
+    # A process of its own frees the memory of the weights before they are timed.
+    process = multiprocessing.get_context("spawn").Process(target=full_size_models.make,
+                                                           args=(name, folder))
     process.start()
     process.join()
     if process.exitcode != 0:
@@ -51,42 +48,38 @@ def measure(name, options):
                                for path in folder.glob(kind))}
     engine = options.work / "model.osprey"
     for precision in PRECISIONS:
-        run(options.osprey, "compile", "-m", (folder / "given").read_text("utf-8"), "-o", engine,
+        run(options.osprey, "compile", "-m", full_size_models.path(name, folder), "-o", engine,
             "--precision", precision)
         case = json.loads(run(options.osprey, "bench", "-m", engine, "--tower", "image", "--batch",
                               "1", "--threads", options.threads, "--json"))
         facts[precision] = {"engine_bytes": engine.stat().st_size, "ms": case["ms_min"]}
-    facts["measured_with"] = f"{case['threads']} threads, {case['instruction_set']}"
+    facts["measured_with"] = (f"{cpu_model()}, {case['instruction_set']}, "
+                              f"{case['threads']} threads")
     engine.unlink()
     shutil.rmtree(folder)
     return facts
 
 
-def table(results, names):
-    yield "| model | file, MB | engine, MB: fp32 | bf16 | int8 | an image, ms: fp32 | bf16 | int8 |"
-    yield "|---|" + "--:|" * 7
-    for name in names:
-        if facts := results.get(name):
-            sizes = [facts["file_bytes"], *(facts[p]["engine_bytes"] for p in PRECISIONS)]
-            cells = [f"{size / 1e6:.0f}" for size in sizes]
-            cells += [f"{facts[p]['ms']:.1f}" for p in PRECISIONS]
-            yield f"| {name} | " + " | ".join(cells) + " |"
+def row(name, facts):
+    sizes = [facts["file_bytes"], *(facts[p]["engine_bytes"] for p in PRECISIONS)]
+    return [name, *(f"{size / 1e6:.0f}" for size in sizes),
+            *(f"{facts[p]['ms']:.1f}" for p in PRECISIONS)]
 
 
-def write(results, names):
-    whole = DOCUMENT.read_text("utf-8")
-    before, rest = whole.split(BEGIN)
-    measured_with = sorted({facts["measured_with"] for facts in results.values()})
-    lines = [*table(results, names), "", f"Measured with {'; '.join(measured_with)}."]
-    DOCUMENT.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n\n" + END
-                        + rest.split(END)[1], "utf-8")
+def write(results):
+    names = full_size_models.NAMES
+    rows = [row(name, results[name]) for name in names if name in results]
+    head = ["model", "file, MB", "engine, MB: fp32", "bf16", "int8", "an image, ms: fp32", "bf16",
+            "int8"]
+    machines = sorted({facts["measured_with"] for facts in results.values()})
+    lines = [*table(head, rows, texts=1), "", f"Measured with {'; '.join(machines)}."]
+    if missing := [name for name in names if name not in results]:
+        lines += textwrap.wrap(f"Not measured: {', '.join(missing)}.", 100, break_on_hyphens=False)
+    replace(DOCUMENT, "sizes", lines)
     print(f"{DOCUMENT.relative_to(ROOT)} is written")
 
 
 def main():
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import full_size_models
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(full_size_models.NAMES),
                         help="comma-separated")
@@ -94,10 +87,7 @@ def main():
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "models")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    wanted = options.models.split(",")
-    if unknown := set(wanted) - set(full_size_models.NAMES):
-        parser.error(f"no such model: {', '.join(sorted(unknown))}; there are "
-                     f"{', '.join(full_size_models.NAMES)}")
+    wanted = chosen(parser, options.models, full_size_models.NAMES)
     if not options.osprey.is_file():
         parser.error(f"{options.osprey} is missing: run make first")
     options.work.mkdir(parents=True, exist_ok=True)
@@ -107,7 +97,7 @@ def main():
         results[name] = measure(name, options)
         file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
         print(name, {p: results[name][p]["ms"] for p in PRECISIONS}, flush=True)
-    write(results, full_size_models.NAMES)
+    write(results)
 
 
 if __name__ == "__main__":

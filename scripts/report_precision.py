@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from document import chosen, cpu_model, megabytes, replace, table
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "compile.md"
 PLOT = ROOT / "docs" / "precision.svg"
@@ -172,17 +174,6 @@ class Measuring:
             shutil.rmtree(self.work / "models" / model, ignore_errors=True)
 
 
-def megabytes(count):
-    return f"{count / 1e6:.1f}"
-
-
-def table(head, rows):
-    yield "| " + " | ".join(head) + " |"
-    yield "|---|---|" + "--:|" * (len(head) - 2)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-
-
 def cosines(facts):
     return [f"{facts[f'{what}_cosine']:.5f}" for what in ("image", "text")]
 
@@ -198,7 +189,7 @@ def bundled_table(report):
     for precision, facts in report[BUNDLED].items():
         loss = report[BUNDLED]["fp32"]["top_1"] - facts["top_1"]
         rows.append([BUNDLED, precision, megabytes(facts["engine_bytes"]),
-                     f"{facts['top_1']:.2%}".replace("%", " %"), f"{100 * loss:.2f}",
+                     f"{facts['top_1']:.2%}".replace(DOCUMENT, "%", " %"), f"{100 * loss:.2f}",
                      *cosines(facts), megabytes(facts["peak_bytes"]), milliseconds(facts, 1),
                      milliseconds(facts, 8)])
     return table(["model", "precision", "engine, MB", "top-1", "points lost", "least cosine, images",
@@ -211,13 +202,6 @@ def full_size_table(report):
             for model in FULL_SIZE if model in report for precision, facts in report[model].items()]
     return table(["model", "precision", "image engine, MB", "least cosine, images", "texts",
                   "peak memory, MB", "least ms an image"], rows)
-
-
-def cpu_model():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "an unknown CPU"
 
 
 COLOURS = ["#0b6e99", "#c1440e", "#4d7c0f", "#7c3aed", "#525252"]
@@ -280,28 +264,12 @@ def plot(report):
 def write(measuring):
     report = measuring.report
     version = measuring.osprey("--version").strip()
-    replace("bundled", [*bundled_table(report)])
-    replace("full-size", [*full_size_table(report)])
-    replace("machine", [f"Measured with {version} on {cpu_model()} "
+    replace(DOCUMENT, "bundled", [*bundled_table(report)])
+    replace(DOCUMENT, "full-size", [*full_size_table(report)])
+    replace(DOCUMENT, "machine", [f"Measured with {version} on {cpu_model()} "
                         f"({report.get('instruction_set', 'not timed')}), {measuring.threads} threads."])
     PLOT.write_text(plot(report), "utf-8")
     print(f"{DOCUMENT.relative_to(ROOT)} and {PLOT.relative_to(ROOT)} are written")
-
-
-def replace(name, lines):
-    """Puts the lines between the two marker lines of that name."""
-    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-    whole = DOCUMENT.read_text("utf-8")
-    before, rest = whole.split(begin)
-    DOCUMENT.write_text(before + begin + "\n" + "\n".join(lines) + "\n\n" + end
-                        + rest.split(end)[1], "utf-8")
-
-
-def chosen(parser, text, known):
-    names = text.split(",")
-    if unknown := set(names) - set(known):
-        parser.error(f"no such thing: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    return [name for name in known if name in names]
 
 
 def main():

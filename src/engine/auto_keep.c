@@ -47,7 +47,7 @@ osprey_status osprey__keep_search_add(osprey__keep_search *search, const double 
         size_t sample = find_worst(search, cosines);
         if (sample == SIZE_MAX) break;
         OSPREY_TRY(osprey__sample_embed(search->samples, sample,
-                                        search->tower->model->sessions[OSPREY__AS_FP32],
+                                        search->tower->sessions[OSPREY__AS_FP32],
                                         wanted + search->worst_count * width, error));
         worst[search->worst_count++] = sample;
     }
@@ -172,7 +172,7 @@ static osprey_status lower(const osprey__keep_search *search, osprey__form form,
 
 osprey_status osprey__keep_search_run(osprey__keep_search *search, osprey_error *error)
 {
-    bool has_bf16 = search->tower->model->sessions[OSPREY__AS_BF16] != NULL, enough = false;
+    bool has_bf16 = search->tower->sessions[OSPREY__AS_BF16] != NULL, enough = false;
     if (!search->costs) OSPREY_TRY(measure_all(search, error));
     if (has_bf16) {
         keep_first(search, search->cost_count, OSPREY__AS_BF16);

@@ -119,7 +119,7 @@ static osprey_status watch(osprey_session *session, osprey__step_observer *obser
 static osprey_status measure(osprey__mixed_tower *tower, const osprey__samples *samples, trace *t,
                              float *embeddings, double *cosines, osprey_error *error)
 {
-    osprey_session *fp32 = tower->model->sessions[OSPREY__AS_FP32];
+    osprey_session *fp32 = tower->sessions[OSPREY__AS_FP32];
     size_t width = tower->model->model->config.embed_dim;
     float *wanted = embeddings, *got = embeddings + width;
     for (size_t i = 0; i < samples->count; i++) {

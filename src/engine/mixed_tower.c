@@ -20,19 +20,20 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
     };
     const osprey__reductions *how = &mixed->reductions.how;
     OSPREY_TRY(osprey__engine_reductions_init(model, options, &mixed->reductions, error));
-    return osprey__session_create(model, &asked, how, &mixed->sessions[OSPREY__AS_ASKED], error);
+    return osprey__session_create(model, &asked, how, &mixed->session, error);
 }
 
 void osprey__mixed_model_close(osprey__mixed_model *mixed)
 {
-    osprey_session_free(mixed->sessions[OSPREY__AS_ASKED]);
+    osprey_session_free(mixed->session);
     osprey__engine_reductions_free(&mixed->reductions);
     *mixed = (osprey__mixed_model){0};
 }
 
 static osprey__plan *plan_of(const osprey__mixed_tower *tower, osprey__form form)
 {
-    const osprey_session *session = tower->model->sessions[form];
+    const osprey_session *session =
+        form == OSPREY__AS_ASKED ? tower->session : tower->sessions[form];
     return tower->which == OSPREY_TOWER_IMAGE ? session->image.plan : session->text.plan;
 }
 
@@ -40,11 +41,11 @@ static osprey__plan *plan_of(const osprey__mixed_tower *tower, osprey__form form
 static osprey_status need_session(osprey__mixed_tower *tower, osprey__form form,
                                   osprey_precision precision, osprey_error *error)
 {
-    osprey__mixed_model *model = tower->model;
+    const osprey__mixed_model *model = tower->model;
     const osprey_session_options how = {.towers = tower->which, .precision = precision};
-    if (model->sessions[form]) return OSPREY_OK;
+    if (tower->sessions[form]) return OSPREY_OK;
     return osprey__session_create(model->model, &how, &model->reductions.how,
-                                  &model->sessions[form], error);
+                                  &tower->sessions[form], error);
 }
 
 osprey_status osprey__mixed_tower_need_bf16(osprey__mixed_tower *tower, osprey_error *error)
@@ -52,11 +53,10 @@ osprey_status osprey__mixed_tower_need_bf16(osprey__mixed_tower *tower, osprey_e
     return need_session(tower, OSPREY__AS_BF16, OSPREY_PRECISION_BF16, error);
 }
 
-osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed_model *model,
+osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, const osprey__mixed_model *model,
                                        osprey_tower which, osprey_error *error)
 {
-    *tower = (osprey__mixed_tower){
-        .model = model, .which = which, .session = model->sessions[OSPREY__AS_ASKED]};
+    *tower = (osprey__mixed_tower){.model = model, .which = which, .session = model->session};
     const osprey__plan *plan = plan_of(tower, OSPREY__AS_ASKED);
     tower->step_count = plan->step_count;
     OSPREY_TRY(need_session(tower, OSPREY__AS_FP32, OSPREY_PRECISION_FP32, error));
@@ -71,10 +71,7 @@ osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed
 
 void osprey__mixed_tower_close(osprey__mixed_tower *tower)
 {
-    for (size_t f = OSPREY__AS_ASKED + 1; tower->model && f < OSPREY__FORMS; f++) {
-        osprey_session_free(tower->model->sessions[f]);
-        tower->model->sessions[f] = NULL;
-    }
+    for (size_t f = 0; f < OSPREY__FORMS; f++) osprey_session_free(tower->sessions[f]);
     osprey__free(tower->asked);
     osprey__free(tower->forms);
     *tower = (osprey__mixed_tower){0};
@@ -98,12 +95,11 @@ void osprey__mixed_tower_apply(osprey__mixed_tower *tower)
 osprey_status osprey__mixed_tower_calibrate(osprey__mixed_tower *tower, size_t *calibrated,
                                             osprey_error *error)
 {
-    const osprey__mixed_model *model = tower->model;
+    const osprey_engine_options *options = tower->model->options;
     osprey__plan *plan = plan_of(tower, OSPREY__AS_ASKED);
     *calibrated = 0;
-    OSPREY_TRY(osprey__calibrate_graph(model->sessions[OSPREY__AS_FP32], tower->which,
-                                       &model->options->calibration, plan->graph, calibrated,
-                                       error));
+    OSPREY_TRY(osprey__calibrate_graph(tower->sessions[OSPREY__AS_FP32], tower->which,
+                                       &options->calibration, plan->graph, calibrated, error));
     osprey__mixed_tower_apply(tower);
     osprey__plan_use_ranges(plan);
     return OSPREY_OK;

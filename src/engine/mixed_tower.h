@@ -20,13 +20,11 @@ typedef enum osprey__form {
     OSPREY__FORMS,
 } osprey__form;
 
-/* The sessions whose steps are mixed: that made as asked has all towers, the others that tower
- * which is open, so that only one tower's weights are in memory in more precisions. */
 typedef struct osprey__mixed_model {
     const osprey_model *model;
     const osprey_engine_options *options;
-    osprey__engine_reductions reductions;    /* the same in all */
-    osprey_session *sessions[OSPREY__FORMS]; /* that of bf16 is made when it is needed */
+    osprey__engine_reductions reductions; /* the same in all sessions */
+    osprey_session *session;              /* made as asked, of all towers */
 } osprey__mixed_model;
 
 /* The caller closes, also on failure. Errors: as osprey_session_create. */
@@ -34,17 +32,20 @@ osprey_status osprey__mixed_model_open(osprey__mixed_model *mixed, const osprey_
                                        const osprey_engine_options *options, osprey_error *error);
 void osprey__mixed_model_close(osprey__mixed_model *mixed);
 
+/* Only one tower at a time has its weights in memory in more precisions. */
 typedef struct osprey__mixed_tower {
-    osprey__mixed_model *model;
+    const osprey__mixed_model *model;
     osprey_tower which;
-    osprey_session *session; /* which runs the mixture: the one made as asked */
+    osprey_session *session;                 /* the model's, which runs the mixture */
+    osprey_session *sessions[OSPREY__FORMS]; /* of this tower alone; none as asked, and that of
+                                                bf16 when it is needed */
     size_t step_count;
     osprey__step *asked; /* [step_count] its own steps */
     osprey__form *forms; /* [step_count] the mixture: at first as asked; ours to change */
 } osprey__mixed_tower;
 
 /* One at a time. The caller closes, before the model, also on failure. */
-osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, osprey__mixed_model *model,
+osprey_status osprey__mixed_tower_open(osprey__mixed_tower *tower, const osprey__mixed_model *model,
                                        osprey_tower which, osprey_error *error);
 void osprey__mixed_tower_close(osprey__mixed_tower *tower);
 

@@ -56,16 +56,15 @@ static osprey_status measure(comparison *c, osprey_error *error)
 /* The mixture that was found, run by static ranges; its layers are so from now on. */
 static osprey_status measure_static(comparison *c, osprey_cosines *result, osprey_error *error)
 {
-    const osprey__mixed_model *model = c->tower.model;
-    size_t width = model->model->config.embed_dim, calibrated;
+    osprey_session *fp32 = c->tower.sessions[OSPREY__AS_FP32];
+    size_t width = c->tower.model->model->config.embed_dim, calibrated;
     OSPREY_TRY(osprey__mixed_tower_calibrate(&c->tower, &calibrated, error));
     if (!calibrated) return OSPREY_OK;
     float *wanted = osprey__calloc(2 * width, sizeof *wanted), *got = wanted + width;
     if (!wanted) return osprey__fail_memory(error, 2 * width * sizeof *wanted);
     osprey_status status = OSPREY_OK;
     for (size_t i = 0; i < c->samples.count && status == OSPREY_OK; i++) {
-        status =
-            osprey__sample_embed(&c->samples, i, model->sessions[OSPREY__AS_FP32], wanted, error);
+        status = osprey__sample_embed(&c->samples, i, fp32, wanted, error);
         if (status == OSPREY_OK)
             status = osprey__sample_embed(&c->samples, i, c->tower.session, got, error);
         c->cosines[i] = osprey__cosine(got, wanted, width);

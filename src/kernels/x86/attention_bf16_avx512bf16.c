@@ -121,8 +121,8 @@ static void store_weighted(const float *sums, const float *factors, size_t rows,
         }
 }
 
-/* Brings rows that are soon read or written to the cache, from wherever products left them: each
- * lies on a page of its own, so that the processor does not see which comes next. */
+/* Brings rows that are soon read or written to the cache, from wherever products left them: they
+ * are so far apart that the processor does not see which comes next. */
 OSPREY__INLINE void prefetch_rows(const uint16_t *row, size_t stride, size_t rows, size_t elements)
 {
     for (size_t i = 0; i < rows; i++, row += stride)

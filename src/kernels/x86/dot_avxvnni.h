@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one instruction of AVX-VNNI that kernels use. A kernel's source names this header as
+ * The one instruction of AVX-VNNI that kernels use. The lanes name this header as
  * OSPREY__DOT; the tests compile the same source with tests/kernels/dot_emulated.h instead.
  */
 #ifndef OSPREY_KERNELS_X86_DOT_AVXVNNI_H

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define OSPREY__LANES "kernels/x86/lanes_u8_quads.h"
-#ifndef OSPREY__DOT
-#define OSPREY__DOT "kernels/x86/dot_avxvnni.h"
-#endif
 
 #include "kernels/kernel_list.h"
 #include "kernels/simd/gemm_s8_simd.h"

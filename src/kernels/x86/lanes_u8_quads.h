@@ -3,8 +3,6 @@
  * A step of the register tile multiplies four signed bytes of a row by four unsigned ones of each
  * column (vpdpbusd). Weights are signed bytes + 128, or 4-bit ones + 8; what that adds to a sum is
  * a multiple of the row's sum, which whoever reads the sums takes off.
- *
- * Without AVX-512 the .c names the header of the instruction, dot_bytes, as OSPREY__DOT.
  */
 #ifndef OSPREY_KERNELS_X86_LANES_U8_QUADS_H
 #define OSPREY_KERNELS_X86_LANES_U8_QUADS_H
@@ -36,6 +34,9 @@ OSPREY__INLINE vec lane_multiply_add(vec factor, vec columns, vec sum)
 
 #else
 
+#ifndef OSPREY__DOT
+#define OSPREY__DOT "kernels/x86/dot_avxvnni.h"
+#endif
 #include OSPREY__DOT
 
 OSPREY__INLINE vec lane_broadcast(lane x)
