@@ -33,7 +33,8 @@ def main():
     (HERE / "corpus/spiece/short").write_bytes(spiece[:1000])
     for name, source in (("unigram", "golden/models/openclip-siglip"),
                          ("charsmap", "input/data/siglip_json"),
-                         ("bpe", "golden/models/openclip-siglip2")):
+                         ("bpe", "golden/models/openclip-siglip2"),
+                         ("bytes", "input/data/roberta")):
         tokenizer = json.loads((TESTS / source / "tokenizer.json").read_text("utf-8"))
         text = json.dumps(cut(tokenizer, 60, 20), ensure_ascii=False, separators=(",", ":"))
         (HERE / "corpus/piece_json" / name).write_text(text + "\n", "utf-8")

@@ -67,11 +67,13 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "openclip-siglip-b-16-384": "ViT-B-16-SigLIP-384",
             "openclip-siglip-so400m-14": "ViT-SO400M-14-SigLIP",
             "openclip-siglip2-b-16": "ViT-B-16-SigLIP2",
-            "openclip-xlm-roberta-base": "xlm-roberta-base-ViT-B-32"}
+            "openclip-xlm-roberta-base": "xlm-roberta-base-ViT-B-32",
+            "openclip-roberta-base": "roberta-ViT-B-32"}
 # What config.json of these has on Hugging Face.
-HF_TEXTS = {"xlm-roberta-base": {
-    "vocab_size": 250002, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
-    "intermediate_size": 3072, "max_position_embeddings": 514}}
+ROBERTA_BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+                "intermediate_size": 3072, "max_position_embeddings": 514}
+HF_TEXTS = {"xlm-roberta-base": ROBERTA_BASE | {"vocab_size": 250002},
+            "roberta-base": ROBERTA_BASE | {"vocab_size": 50265}}
 # With OpenAI's colours; the others see them from 0 to 1.
 MOBILE_CLIP_OPENAI = ("mobileclip2-s3", "mobileclip2-s4", "mobileclip2-l-14")
 # TorchScript archives in half precision: name, file, shapes.
@@ -223,6 +225,8 @@ def make(name, folder):
         if name.startswith("openclip-xlm-roberta"):
             golden_pieces.save_xlm_roberta(
                 folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"), size=250002)
+        if name.startswith("openclip-roberta"):
+            golden_pieces.save_roberta(folder, *golden_pieces.merged_bytes(), size=50265)
         if name.startswith("openclip-siglip2"):
             golden_pieces.save_gemma(folder)
         elif name.startswith("openclip-siglip"):

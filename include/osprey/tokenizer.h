@@ -44,7 +44,7 @@ typedef struct osprey_tokenizer_info {
  * byte alphabet, byte-pair merges with </w>. BERT's follows BertTokenizerFast; characters that
  * Unicode assigned after version 8 may be cut otherwise there, whose tables are that old. SigLIP's
  * "unigram" follows SiglipTokenizer (lower case, no ASCII punctuation, then SentencePiece),
- * XLM-RoBERTa's XLMRobertaTokenizer, SigLIP 2's "bpe" GemmaTokenizer.
+ * XLM-RoBERTa's XLMRobertaTokenizer, SigLIP 2's "bpe" GemmaTokenizer, RoBERTa's RobertaTokenizer.
  * Errors: OSPREY_INVALID_ARGUMENT (capacity below 2), OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_tokenizer_encode(const osprey_tokenizer *tokenizer,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig, BertConfig and
- * XLMRobertaConfig read it, with the defaults that a sparse one leaves out. */
+/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig, BertConfig,
+ * RobertaConfig and XLMRobertaConfig read it, with the defaults that a sparse one leaves out. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -106,7 +106,8 @@ static osprey_status read_text(const osprey__config_section *section, osprey__te
     return read_blocks(section, text, error);
 }
 
-/* BertConfig's, XLMRobertaConfig's and ChineseCLIPTextConfig's, which have the same defaults. */
+/* BertConfig's, XLMRobertaConfig's and ChineseCLIPTextConfig's, which have the same defaults;
+ * RobertaConfig's but for the vocabulary, which every file has. */
 static osprey_status read_bert(const osprey__config_section *section, osprey__text_config *text,
                                osprey_error *error)
 {
@@ -233,7 +234,7 @@ static osprey_status read_siglip(const osprey__config_section *whole, osprey__mo
     return OSPREY_OK;
 }
 
-/* BertModel or XLMRobertaModel, of which sentence encoders take the mean. */
+/* BertModel, RobertaModel or XLMRobertaModel, of which sentence encoders take the mean. */
 static osprey_status read_sentence_encoder(const osprey__config_section *whole, bool roberta,
                                            osprey__model_config *config, osprey_error *error)
 {
@@ -271,7 +272,7 @@ osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__mo
     if (strcmp(type, "clip") == 0) return read_towers(&whole, false, config, error);
     if (strcmp(type, "chinese_clip") == 0) return read_towers(&whole, true, config, error);
     if (strcmp(type, "siglip") == 0) return read_siglip(&whole, config, error);
-    const bool roberta = strcmp(type, "xlm-roberta") == 0;
+    const bool roberta = strcmp(type, "roberta") == 0 || strcmp(type, "xlm-roberta") == 0;
     if (roberta || strcmp(type, "bert") == 0)
         return read_sentence_encoder(&whole, roberta, config, error);
     if (strcmp(type, "siglip2") == 0)
@@ -280,7 +281,7 @@ osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__mo
                             "(NaFlex); those of fixed resolution, which say \"siglip\", are read");
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\", "
-                        "\"siglip\", \"bert\" and \"xlm-roberta\"",
+                        "\"siglip\", \"bert\", \"roberta\" and \"xlm-roberta\"",
                         type);
 }
 

@@ -168,9 +168,9 @@ typedef struct osprey__model_config {
                                a sigmoid for each pair of image and text (SigLIP), not a softmax */
     bool text_is_prefixed;  /* OpenCLIP's custom_text: the text tower's names begin with "text." */
     bool foreign_tokenizer; /* OpenCLIP's hf_tokenizer_name: not CLIP's own vocabulary */
-    char text_cleaning[16]; /* OpenCLIP's SigLIP and XLM-RoBERTa: what is done to texts before they
-                               are tokenized, by open_clip's name (input/text/text_cleaning.h); else
-                               empty */
+    char text_cleaning[16]; /* OpenCLIP's SigLIP and (XLM-)RoBERTa: what is done to texts before
+                               they are tokenized, by open_clip's name (input/text/text_cleaning.h);
+                               else empty */
 } osprey__model_config;
 
 /*
@@ -178,17 +178,17 @@ typedef struct osprey__model_config {
  * 2 of fixed resolution), full, sparse or legacy (text_config_dict, vision_config_dict), with the
  * defaults and precedence of transformers' CLIPConfig and SiglipConfig; then preprocessing from
  * processor_config.json or preprocessor_config.json, of which one has to be there. Or of model_type
- * "bert" or "xlm-roberta", and what osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND,
- * OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT,
- * OSPREY_IO, OSPREY_OUT_OF_MEMORY.
+ * "bert", "roberta" or "xlm-roberta", and what osprey__sentence_config_read finds. Errors:
+ * OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the setting is
+ * named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
                                      osprey_error *error);
 
 /*
- * What sentence-transformers keeps beside a BertModel or XLMRobertaModel: modules.json, of
- * Transformer, Pooling (the mean or the first token) and perhaps Normalize; the longest text in
- * sentence_bert_config.json, or in tokenizer_config.json; and no prompt in
+ * What sentence-transformers keeps beside a BertModel, RobertaModel or XLMRobertaModel:
+ * modules.json, of Transformer, Pooling (the mean or the first token) and perhaps Normalize; the
+ * longest text in sentence_bert_config.json, or in tokenizer_config.json; and no prompt in
  * config_sentence_transformers.json. Without modules.json the embedding is the mean, as that
  * library has it then. Errors as above.
  */

@@ -110,10 +110,19 @@ static const option text_options[] = {
 
 /* Of a tower of transformers', which has its sizes from elsewhere. */
 static const option hf_text_options[] = {
-    {"context_length", ANY},      {"hf_tokenizer_name", ANY}, {"hf_model_name", ANY},
-    {"hf_model_pretrained", ANY}, {"hf_proj_type", ANY},      {"proj", ANY},
-    {"hf_pooler_type", ANY},      {"pooler_type", ANY},       {"tokenizer_kwargs", ANY},
-    {"tokenizer_mode", OFF},      {"output_tokens", ANY},     {NULL, NULL},
+    {"context_length", ANY},
+    {"hf_tokenizer_name", ANY},
+    {"hf_model_name", ANY},
+    {"hf_model_pretrained", ANY},
+    {"hf_proj_type", ANY},
+    {"proj", ANY},
+    {"hf_pooler_type", ANY},
+    {"pooler_type", ANY},
+    {"tokenizer_kwargs", ANY},
+    {"tokenizer_mode", OFF},
+    {"output_tokens", ANY},
+    {"width", ANY},
+    {NULL, NULL},
 };
 
 static osprey_status check_options(const osprey__config_section *section, const option *options,
@@ -445,8 +454,8 @@ static osprey_status read_tokenizer(const osprey__config_section *section,
     if (cleans || !*config->text_cleaning) return OSPREY_OK;
     return osprey__fail(
         error, OSPREY_UNSUPPORTED, arguments.label,
-        "\"clean\" is \"%s\"; osprey cleans texts for the text towers of SigLIP and "
-        "XLM-RoBERTa alone",
+        "\"clean\" is \"%s\"; osprey cleans texts for the text towers of SigLIP, RoBERTa "
+        "and XLM-RoBERTa alone",
         config->text_cleaning);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sentence-transformers keeps beside a BertModel or XLMRobertaModel. */
+/* What sentence-transformers keeps beside a BertModel, RobertaModel or XLMRobertaModel. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"

@@ -17,16 +17,17 @@ bool osprey__is_hf_text(const osprey__weights *weights)
 
 static osprey_status check_name(const osprey__model_config *config, osprey_error *error)
 {
-    static const char *const names[] = {"xlm-roberta-base", "xlm-roberta-large"};
+    static const char *const names[] = {"xlm-roberta-base", "xlm-roberta-large", "roberta-base",
+                                        "roberta-large"};
     const char *name = config->hf_text.name, *slash = strchr(name, '/');
-    /* "FacebookAI/xlm-roberta-base" is the same model. */
+    /* "FacebookAI/roberta-base" is the same model. */
     if (slash) name = slash + 1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
-                        "\"hf_model_name\" is \"%s\"; of transformers' text towers there are %s "
-                        "and %s",
-                        config->hf_text.name, names[0], names[1]);
+                        "\"hf_model_name\" is \"%s\"; of transformers' text towers there are %s, "
+                        "%s, %s and %s",
+                        config->hf_text.name, names[0], names[1], names[2], names[3]);
 }
 
 static osprey_status read_pooler(const osprey__model_config *config, osprey__text_config *text,

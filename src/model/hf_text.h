@@ -2,8 +2,9 @@
 /*
  * Text towers that OpenCLIP takes from transformers (HFTextEncoder: tensors text.transformer.*, and
  * text.proj.* where a projection is put behind), by the names of their models on Hugging Face:
- * those of XLM-RoBERTa (Conneau et al., 2020). A name tells what leaves no trace in the weights,
- * such as the width of heads; sizes are those of the weights. Any thread may call.
+ * those of RoBERTa (Liu et al., 2019) and XLM-RoBERTa (Conneau et al., 2020). A name tells what
+ * leaves no trace in the weights, such as the width of heads; sizes are those of the weights. Any
+ * thread may call.
  */
 #ifndef OSPREY_MODEL_HF_TEXT_H
 #define OSPREY_MODEL_HF_TEXT_H
@@ -13,7 +14,7 @@
 
 #include <osprey/error.h>
 
-/* What every XLM-RoBERTa has. */
+/* What every RoBERTa has, XLM-RoBERTa too. */
 #define OSPREY__ROBERTA_FIRST_POSITION 2 /* behind the padding's, which is id 1 */
 #define OSPREY__ROBERTA_HEAD_WIDTH     64
 #define OSPREY__ROBERTA_NORM_EPSILON   1e-5F

@@ -79,7 +79,7 @@ extern const osprey__layout_names osprey__openclip_prefixed_names;  /* custom_te
 extern const osprey__layout_names osprey__openclip_conv_stem_names; /* the same, MobileCLIP-B */
 extern const osprey__layout_names osprey__openclip_trunk_vit_names; /* the same, MobileCLIP2-L */
 extern const osprey__layout_names osprey__openclip_siglip_names;    /* the same, SigLIP */
-extern const osprey__layout_names osprey__openclip_hf_text_names;   /* HFTextEncoder, XLM-RoBERTa */
+extern const osprey__layout_names osprey__openclip_hf_text_names; /* HFTextEncoder, (XLM-)RoBERTa */
 extern const osprey__layout_names osprey__flax_names; /* google-research/vision_transformer */
 /* Its LiT models, with the blocks' names of before flax.linen, and since. */
 #define OSPREY__LIT_NAMES 2u

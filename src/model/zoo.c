@@ -126,21 +126,22 @@
               .activation = OSPREY_ACTIVATION_##act, .layer_norm_epsilon = 1e-6F,                  \
               .attention_pooled = true)
 
-#define XLM_ROBERTA_TEXT(text_width, text_layers, embedding)                                       \
+#define ROBERTA_TEXT(ids, text_width, text_layers, embedding)                                      \
     {                                                                                              \
-        .kind = OSPREY__TEXT_BERT, .vocabulary = 250002, .context_length = 77, .positions = 514,   \
+        .kind = OSPREY__TEXT_BERT, .vocabulary = (ids), .context_length = 77, .positions = 514,    \
         .first_position = OSPREY__ROBERTA_FIRST_POSITION, .token_types = 1, .width = (text_width), \
         .layers = (text_layers), .heads = (text_width) / OSPREY__ROBERTA_HEAD_WIDTH,               \
         .mlp_width = 4 * (text_width), .layer_norm_epsilon = OSPREY__ROBERTA_NORM_EPSILON,         \
         .pooling = OSPREY__POOL_MEAN, .projection_width = ((text_width) + (embedding)) / 2,        \
     }
 
-#define ZOO_XLM_ROBERTA(name, size, patch, vision_width, vision_layers, head_width, mlp,           \
-                        embedding, text_width, text_layers)                                        \
+#define ZOO_ROBERTA(name, size, patch, vision_width, vision_layers, head_width, mlp, act,          \
+                    embedding, ids, text_width, text_layers)                                       \
     ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
-              XLM_ROBERTA_TEXT(text_width, text_layers, embedding), .kind = OSPREY__IMAGE_VIT,     \
+              ROBERTA_TEXT(ids, text_width, text_layers, embedding), .kind = OSPREY__IMAGE_VIT,    \
               .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
-              .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F)
+              .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_##act,    \
+              .layer_norm_epsilon = 1e-5F)
 
 const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES] = {
 #include "model/zoo.def"
@@ -186,6 +187,7 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
     if (kind == OSPREY__IMAGE_FASTVIT || kind == OSPREY__IMAGE_CONV_STEM_VIT)
         config.preprocessing = mobile_preprocessing(&config);
     if (config.text.kind == OSPREY__TEXT_BERT) {
+        config.image.activation = entry->config.image.activation;
         config.foreign_tokenizer = true;
         snprintf(config.text_cleaning, sizeof config.text_cleaning, "whitespace");
     }

@@ -44,6 +44,7 @@ static const char *const names[] = {
     "openclip-siglip2",
     "openclip-xlm-roberta",
     "openclip-xlm-roberta-first",
+    "openclip-roberta",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

@@ -8,8 +8,8 @@ import open_clip
 import torch
 from PIL import Image
 from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer,
-                          PreTrainedTokenizerFast, SiglipModel, SiglipTokenizer,
-                          XLMRobertaModel)
+                          PreTrainedTokenizerFast, RobertaModel, RobertaTokenizer, SiglipModel,
+                          SiglipTokenizer, XLMRobertaModel)
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -154,7 +154,7 @@ def encode_sentences(folder, kind, tokenizer_kind):
     model = load(kind, folder)
     tokenizer = tokenizer_kind.from_pretrained(folder)
     limit = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
-    if kind is XLMRobertaModel:
+    if kind in (RobertaModel, XLMRobertaModel):
         limit = min(limit, model.config.max_position_embeddings - model.config.pad_token_id - 1)
     pooling = json.loads((folder / "1_Pooling" / "config.json").read_text("utf-8"))
     ids = tokenize(tokenizer, limit)
@@ -178,6 +178,11 @@ def bert_pieces(folder, pictures, seed):
 def xlm_roberta(folder, pictures, seed):
     del pictures, seed
     encode_sentences(folder, XLMRobertaModel, PreTrainedTokenizerFast)
+
+
+def roberta(folder, pictures, seed):
+    del pictures, seed
+    encode_sentences(folder, RobertaModel, RobertaTokenizer)
 
 
 def open_with_openclip(folder):
@@ -253,7 +258,7 @@ def openclip_siglip(folder, pictures, seed):
 
 
 @torch.inference_mode()
-def openclip_xlm_roberta(folder, pictures, seed):
+def openclip_roberta(folder, pictures, seed):
     model, preprocess, tokenizer = open_with_openclip(folder)
     context = tokenizer.context_length
     pad = tokenizer.tokenizer.pad_token_id
@@ -267,8 +272,9 @@ def openclip_xlm_roberta(folder, pictures, seed):
             assert tokenizer(text)[0].tolist() == row.tolist(), text
     preprocessed = preprocess(Image.open(pictures / PICTURE))[None]
     pixels = some_pixels(preprocessed, seed)
-    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels), model.encode_text(tokens),
-         model.logit_scale)
+    # CoCa's would be of unit length.
+    keep(folder, pixels, preprocessed, ids, model.encode_image(pixels, normalize=False),
+         model.encode_text(tokens, normalize=False), model.logit_scale)
 
 
 @torch.inference_mode()

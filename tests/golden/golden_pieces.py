@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small vocabularies of SigLIP's, SigLIP 2's and XLM-RoBERTa's kinds, trained on a few sentences."""
+"""Small vocabularies of SigLIP's, SigLIP 2's, XLM-RoBERTa's and RoBERTa's kinds, trained on a few
+sentences."""
 
 import io
 import json
@@ -138,6 +139,66 @@ def save_xlm_roberta(folder, model, old=True, size=0):
         "sep_token": "</s>", "tokenizer_class": "XLMRobertaTokenizer" if old
         else "PreTrainedTokenizerFast", "unk_token": "<unk>"}, indent=2) + "\n", "utf-8")
     return len(pieces) + 5
+
+
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
+
+
+def merged_bytes(sentences=SENTENCE_LIST, tokens=500):
+    """A byte-pair vocabulary like RoBERTa's: fairseq's special tokens around GPT-2's."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(sentences, trainers.BpeTrainer(
+        vocab_size=tokens, initial_alphabet=alphabet, show_progress=False))
+    model = json.loads(tokenizer.to_str())["model"]
+    ordered = [*ROBERTA_SPECIAL, *sorted(model["vocab"], key=model["vocab"].get)]
+    return {token: number for number, token in enumerate(ordered)}, model["merges"]
+
+
+def save_roberta_config(folder, **more):
+    mask = {"content": "<mask>", "lstrip": True, "normalized": False, "rstrip": False,
+            "single_word": False}
+    special = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "mask_token": mask,
+               "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>"}
+    (folder / "special_tokens_map.json").write_text(json.dumps(special) + "\n", "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({
+        "add_prefix_space": False, "errors": "replace", "model_max_length": 512,
+        "tokenizer_class": "RobertaTokenizer", "trim_offsets": True} | more) + "\n", "utf-8")
+
+
+def save_roberta_files(folder, vocabulary, merges):
+    """As older conversions have it: vocab.json, with two of fairseq's words, and merges.txt."""
+    vocabulary = vocabulary | {token: len(vocabulary) + number for number, token in enumerate(
+        ("madeupword0000", "madeupword0001", "<mask>"))}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
+    (folder / "merges.txt").write_text(
+        "#version: 0.2\n" + "".join(f"{left} {right}\n" for left, right in merges), "utf-8")
+    save_roberta_config(folder)
+    return len(vocabulary)
+
+
+def save_roberta(folder, vocabulary, merges, size=0):
+    """As FacebookAI/roberta-base has it, tokenizer.json; filled up to that size with words that no
+    text has."""
+    filled = [*vocabulary, *(f"madeupword{number:04}" for number in
+                             range(size - len(vocabulary) - 1)), "<mask>"]
+    added = [{"id": number, "special": True, "content": content, "single_word": False,
+              "lstrip": content == "<mask>", "rstrip": False, "normalized": content != "<mask>"}
+             for number, content in enumerate(filled) if content in (*ROBERTA_SPECIAL, "<mask>")]
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
+        "normalizer": None,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True},
+        "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0],
+                           "trim_offsets": True, "add_prefix_space": False},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True},
+        "model": {"type": "BPE", "dropout": None, "unk_token": None,
+                  "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": False,
+                  "vocab": {token: number for number, token in enumerate(filled)},
+                  "merges": [f"{left} {right}" for left, right in merges]}}) + "\n", "utf-8")
+    save_roberta_config(folder)
+    return len(filled)
 
 
 def merged_pieces(merges=200):

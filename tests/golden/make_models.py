@@ -17,8 +17,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
-                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer, SiglipConfig,
-                          SiglipModel, XLMRobertaConfig, XLMRobertaModel)
+                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer, RobertaConfig,
+                          RobertaModel, SiglipConfig, SiglipModel, XLMRobertaConfig,
+                          XLMRobertaModel)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_expect
@@ -339,6 +340,16 @@ def hf_xlm_roberta_mean(folder):
     sentence_encoder(folder, 25, XLMRobertaModel, config, 128, "mean", torch.float16)
 
 
+def hf_roberta_mean(folder):
+    """RobertaModel with vocab.json and merges.txt: all-distilroberta-v1."""
+    tokens = golden_pieces.save_roberta_files(folder, *golden_pieces.merged_bytes())
+    config = RobertaConfig(vocab_size=tokens, hidden_size=32, intermediate_size=72,
+                           num_hidden_layers=1, num_attention_heads=4, type_vocab_size=1,
+                           max_position_embeddings=42, layer_norm_eps=1e-5, pad_token_id=1,
+                           bos_token_id=0, eos_token_id=2)
+    sentence_encoder(folder, 31, RobertaModel, config, 128, "mean", torch.float16)
+
+
 def hf_bert_pieces(folder):
     """BertModel with XLM-RoBERTa's tokenizer: paraphrase-multilingual-MiniLM-L12-v2."""
     tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
@@ -567,16 +578,22 @@ def expect_openclip_siglip(*arguments):
         golden_expect.openclip_siglip(*arguments)
 
 
-def openclip_xlm_roberta(folder, name, seed, text, dtype):
-    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+def openclip_roberta(folder, name, tokens, seed, text, dtype, vision=None, **options):
+    """options: what model_cfg has besides."""
     tiny_texts.SIZES[name]["vocab_size"] = tokens
+    vision = vision or {}
     with tiny_texts.tiny():
         write_openclip(folder, seed, 100, {
-            "embed_dim": 24,
+            "embed_dim": 24, **options,
             "vision_cfg": {"image_size": 32, "layers": 2, "width": 24, "head_width": 8,
-                           "patch_size": 16},
+                           "patch_size": 16} | vision,
             "text_cfg": {"hf_model_name": name, "hf_tokenizer_name": name} | text},
             OPENAI_NORM, dtype)
+
+
+def openclip_xlm_roberta(folder, name, seed, text, dtype):
+    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+    openclip_roberta(folder, name, tokens, seed, text, dtype)
 
 
 def openclip_xlm_roberta_mean(folder):
@@ -592,9 +609,27 @@ def openclip_xlm_roberta_first(folder):
         torch.bfloat16)
 
 
-def expect_openclip_xlm_roberta(*arguments):
+def openclip_roberta_mean(folder):
+    """As roberta-ViT-B-32 is published: QuickGELU in the image tower alone."""
+    tokens = golden_pieces.save_roberta(folder, *golden_pieces.merged_bytes())
+    openclip_roberta(folder, "roberta-base", tokens, 30, {"hf_pooler_type": "mean_pooler"},
+                     torch.float16, quick_gelu=True)
+
+
+def openclip_coca_roberta(folder):
+    """As coca_roberta-ViT-B-32: a matrix behind the mean, and a decoder that is not read."""
+    tokens = golden_pieces.save_roberta_files(folder, *golden_pieces.merged_bytes())
+    openclip_roberta(
+        folder, "roberta-base", tokens, 31,
+        {"hf_proj_type": "linear", "width": 64, "output_tokens": True}, torch.bfloat16,
+        {"output_tokens": True}, custom_text=True,
+        multimodal_cfg={"context_length": 8, "width": 2, "heads": 1, "layers": 1,
+                        "attn_pooler_heads": 1, "mlp_ratio": 1})
+
+
+def expect_openclip_roberta(*arguments):
     with tiny_texts.tiny():
-        golden_expect.openclip_xlm_roberta(*arguments)
+        golden_expect.openclip_roberta(*arguments)
 
 
 MODELS = {
@@ -626,8 +661,11 @@ MODELS = {
     "openclip-convnext-xxl": (openclip_convnext_xxl, expect_convnext),
     "hf-xlm-roberta-mean": (hf_xlm_roberta_mean, golden_expect.xlm_roberta),
     "hf-bert-pieces": (hf_bert_pieces, golden_expect.bert_pieces),
-    "openclip-xlm-roberta": (openclip_xlm_roberta_mean, expect_openclip_xlm_roberta),
-    "openclip-xlm-roberta-first": (openclip_xlm_roberta_first, expect_openclip_xlm_roberta),
+    "openclip-xlm-roberta": (openclip_xlm_roberta_mean, expect_openclip_roberta),
+    "openclip-xlm-roberta-first": (openclip_xlm_roberta_first, expect_openclip_roberta),
+    "hf-roberta-mean": (hf_roberta_mean, golden_expect.roberta),
+    "openclip-roberta": (openclip_roberta_mean, expect_openclip_roberta),
+    "openclip-coca-roberta": (openclip_coca_roberta, expect_openclip_roberta),
 }
 
 

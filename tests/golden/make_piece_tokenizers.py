@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what transformers' SiglipTokenizer, Siglip2Tokenizer and XLMRobertaTokenizer, and the
-tokenizers library, make of generated texts, for tests/input.
+"""Writes what transformers' SiglipTokenizer, Siglip2Tokenizer, XLMRobertaTokenizer and
+RobertaTokenizer, and the tokenizers library, make of generated texts, for tests/input.
 
     python tests/golden/make_piece_tokenizers.py
 
@@ -10,15 +10,17 @@ normalisation of the published one (nmt_nfkc), siglip_json/ a unigram model as t
 siglip2/ a byte-pair one, each with a file of texts and ids in the form of make_tokenizer_golden.py;
 openclip_siglip/ a unigram one as OpenCLIP has it, and openclip_texts.gz what open_clip makes of
 texts with it, and with siglip2/. xlm_roberta/ gets one in the form of the published models, with the
-texts of both kinds, and xlm_roberta_newer/ the same model in that of newer conversions.
+texts of both kinds, and xlm_roberta_newer/ the same model in that of newer conversions. roberta/ gets
+RoBERTa's byte pairs as tokenizer.json, with open_clip's texts; roberta_files/ the same as vocab.json
+and merges.txt, with texts whose ends are stripped, as sentence-transformers does it.
 """
 
 import random
 
 import golden_pieces
 import open_clip
-from make_tokenizer_golden import (DATA, ENGLISH, KNOWN, any_case, emoji, mixed, script, texts,
-                                   words, write_texts)
+from make_tokenizer_golden import (DATA, ENGLISH, KNOWN, any_case, contractions, controls, emoji,
+                                   mixed, numbers, script, spaces, texts, words, write_texts)
 from transformers import AutoTokenizer, SiglipTokenizer
 
 SPECIAL = ["</s>", "<unk>", "<pad>", "<eos>", "<bos>", "<table>", "\n", "<0x41>", "▁", "</S>", "<", ">"]
@@ -93,6 +95,13 @@ def write_xlm_roberta_texts(folder, seed):
                 make_texts(seed, (fairseq_special, ruled))[::2])
 
 
+def write_roberta_texts(folder, seed):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    kinds = (fairseq_special, spaces, controls, contractions, numbers)
+    write_texts(folder / "texts.gz", Decoded(lambda text: tokenizer(text.strip())["input_ids"]),
+                make_texts(seed, kinds)[::2])
+
+
 def main():
     sentences = corpus()
     folder = DATA / "siglip"
@@ -132,6 +141,16 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     golden_pieces.save_xlm_roberta(folder, model, old=False)
     write_xlm_roberta_texts(folder, 18)
+
+    merged = golden_pieces.merged_bytes(sentences, 800)
+    folder = DATA / "roberta"
+    folder.mkdir(parents=True, exist_ok=True)
+    golden_pieces.save_roberta(folder, *merged)
+    write_openclip_texts(folder, 19, "whitespace")
+    folder = DATA / "roberta_files"
+    folder.mkdir(parents=True, exist_ok=True)
+    golden_pieces.save_roberta_files(folder, *merged)
+    write_roberta_texts(folder, 20)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ sizes, and tiny ones."""
 from contextlib import contextmanager
 from unittest import mock
 
-from transformers import AutoModel, XLMRobertaConfig
+from transformers import AutoModel, RobertaConfig, XLMRobertaConfig
 
 # Heads are as wide as published.
 SIZES = {
@@ -13,6 +13,8 @@ SIZES = {
                          "num_attention_heads": 1, "max_position_embeddings": 84},
     "xlm-roberta-large": {"hidden_size": 128, "intermediate_size": 72, "num_hidden_layers": 1,
                           "num_attention_heads": 2, "max_position_embeddings": 22},
+    "roberta-base": {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+                     "num_attention_heads": 1, "max_position_embeddings": 84},
 }
 
 
@@ -25,9 +27,9 @@ def tiny(sizes=None):
     class Config:
         @staticmethod
         def from_pretrained(name):
-            return XLMRobertaConfig(**sizes[name], layer_norm_eps=1e-5, type_vocab_size=1,
-                                    pad_token_id=1, bos_token_id=0, eos_token_id=2,
-                                    attn_implementation="eager")
+            kind = XLMRobertaConfig if name.startswith("xlm") else RobertaConfig
+            return kind(**sizes[name], layer_norm_eps=1e-5, type_vocab_size=1, pad_token_id=1,
+                        bos_token_id=0, eos_token_id=2, attn_implementation="eager")
 
     class Model:
         from_config = AutoModel.from_config

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SigLIP's, SigLIP 2's and XLM-RoBERTa's tokenizers, with open_clip's cleaning too: the texts of
- * make_piece_tokenizers.py, an engine's copy, damaged and foreign files. */
+/* SigLIP's, SigLIP 2's, XLM-RoBERTa's and RoBERTa's tokenizers, with open_clip's cleaning too: the
+ * texts of make_piece_tokenizers.py, an engine's copy, damaged and foreign files. */
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -75,6 +75,18 @@ static const struct {
      DATA "xlm_roberta_newer/texts.gz",
      1143,
      {"unigram", 628, 0, 2, -1}},
+    {osprey__tokenizer_open_bert,
+     DATA "roberta",
+     "whitespace",
+     DATA "roberta/openclip_texts.gz",
+     712,
+     {"bpe", 805, 0, 2, -1}},
+    {osprey__tokenizer_open_bert,
+     DATA "roberta_files",
+     "",
+     DATA "roberta_files/texts.gz",
+     1358,
+     {"bpe", 807, 0, 2, -1}},
 };
 
 #define PUBLISHED (sizeof published / sizeof *published)

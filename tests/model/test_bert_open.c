@@ -89,7 +89,7 @@ static void test_contradictions_are_named(void **state)
         {ROBERTA, "config.json", "\"pad_token_id\": 1", "\"pad_token_id\": 4000000000",
          OSPREY_FORMAT, "max_position_embeddings"},
         {ROBERTA, "config.json", "\"xlm-roberta\"", "\"xlm-roberta-xl\"", OSPREY_UNSUPPORTED,
-         "\"bert\" and \"xlm-roberta\""},
+         "\"bert\", \"roberta\" and \"xlm-roberta\""},
         {CHINESE, "preprocessor_config.json", "ChineseCLIPImageProcessor", "ViTImageProcessor",
          OSPREY_UNSUPPORTED, "ViTImageProcessor"},
     };
@@ -104,7 +104,7 @@ static void test_tokenizers_that_do_not_fit_are_refused(void **state)
         {CHINESE, "vocab.txt", "[CLS]", "[cls]", OSPREY_FORMAT, "[CLS] is missing"},
         {MEAN, "tokenizer.json", "\"WordPiece\"", "\"Unigram\"", OSPREY_UNSUPPORTED,
          "BertNormalizer"},
-        {MEAN, "tokenizer.json", "\"WordPiece\"", "\"BPE\"", OSPREY_UNSUPPORTED, "\"BPE\""},
+        {MEAN, "tokenizer.json", "\"WordPiece\"", "\"BPE\"", OSPREY_UNSUPPORTED, "BertNormalizer"},
         {MEAN, "tokenizer.json", "\"BertNormalizer\"", "\"Lowercase\"", OSPREY_UNSUPPORTED,
          "Lowercase"},
         {MEAN, "tokenizer.json", "\"[CLS]\": 7,", "\"[CLS]\": -7,", OSPREY_FORMAT, "[CLS]"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenCLIP's models with XLM-RoBERTa as the text tower: bare weights, and what is refused. */
+/* OpenCLIP's models with XLM-RoBERTa or RoBERTa as the text tower: bare weights, and what is
+ * refused. */
 #include "cmocka_all.h"
 #include "model/openclip_changes.h"
 #include "model/zoo.h"
@@ -14,6 +15,7 @@
 #define GOLDEN(name) OSPREY_TEST_DIR "/golden/models/" name
 #define BASE         GOLDEN("openclip-xlm-roberta")
 #define FIRST        GOLDEN("openclip-xlm-roberta-first")
+#define ROBERTA      GOLDEN("openclip-roberta")
 
 static void test_contradictions_are_named(void **state)
 {
@@ -22,9 +24,12 @@ static void test_contradictions_are_named(void **state)
     static const openclip_change changes[] = {
         {BASE, name, "\"hf_model_name\": \"mt5-base\"", OSPREY_UNSUPPORTED,
          "\"hf_model_name\" is \"mt5-base\"; of transformers' text towers there are "
-         "xlm-roberta-base and xlm-roberta-large"},
-        {BASE, name, "\"hf_model_name\": \"roberta-base\"", OSPREY_UNSUPPORTED,
-         "\"hf_model_name\" is \"roberta-base\""},
+         "xlm-roberta-base, xlm-roberta-large, roberta-base and roberta-large"},
+        {ROBERTA, "\"hf_model_name\": \"roberta-base\"",
+         "\"hf_model_name\": \"distilroberta-base\"", OSPREY_UNSUPPORTED,
+         "\"hf_model_name\" is \"distilroberta-base\""},
+        {ROBERTA, "mean_pooler", "max_pooler", OSPREY_UNSUPPORTED,
+         "\"hf_pooler_type\" is \"max_pooler\""},
         {BASE, name, "\"hf_model_name\": null", OSPREY_UNSUPPORTED, "\"Unigram\""},
         {BASE, "mean_pooler", "max_pooler", OSPREY_UNSUPPORTED,
          "\"hf_pooler_type\" is \"max_pooler\"; supported are mean_pooler, cls_pooler"},
@@ -78,19 +83,25 @@ static void test_tokenizer_is_asked_for(void **state)
     refuse_model(d.path, OSPREY_NOT_FOUND, "no tokenizer: tokenizer.json is missing");
     test_directory_link(&d, GOLDEN("hf-bert-mean"), "tokenizer.json");
     refuse_model(d.path, OSPREY_UNSUPPORTED, "BertNormalizer");
+    test_directory_remove(&d, "tokenizer.json");
+    /* RoBERTa's is as good a tokenizer, but of another vocabulary. */
+    test_directory_link(&d, GOLDEN("hf-roberta-mean"), "vocab.json");
+    test_directory_link(&d, GOLDEN("hf-roberta-mean"), "merges.txt");
+    refuse_model(d.path, OSPREY_FORMAT, "tokens");
     test_directory_free(&d);
 }
 
 static void test_bare_weights_are_named(void **state)
 {
     (void)state;
-    refuse_bare_openclip_weights(
-        BASE,
-        "belongs to a text tower of transformers; of OpenCLIP's towers "
-        "osprey has CLIP's own ViT, ResNet and text transformer, those of "
-        "CoCa, EVA, MobileCLIP and ConvNeXt, and SigLIP's and XLM-RoBERTa's, "
-        "which --arch names",
-        "xlm-roberta-base-ViT-B-32", "that of another model");
+    refuse_bare_openclip_weights(BASE,
+                                 "belongs to a text tower of transformers; of OpenCLIP's towers "
+                                 "osprey has CLIP's own ViT, ResNet and text transformer, those of "
+                                 "CoCa, EVA, MobileCLIP and ConvNeXt, and SigLIP's, RoBERTa's and "
+                                 "XLM-RoBERTa's, which --arch names",
+                                 "xlm-roberta-base-ViT-B-32", "that of another model");
+    refuse_bare_openclip_weights(ROBERTA, "which --arch names", "roberta-ViT-B-32",
+                                 "that of another model");
 }
 
 /* Entries of zoo.def against OpenCLIP's configurations and those of the models that they name. */
@@ -99,10 +110,15 @@ static void test_architectures(void **state)
     (void)state;
     static const struct {
         const char *name;
-        size_t embed_dim, patch, width, heads, text_width, text_layers, text_heads, projection;
+        osprey_activation activation; /* of the image tower */
+        size_t embed_dim, patch, width, heads, text_width, text_layers, text_heads, projection, ids;
     } known[] = {
-        {"xlm-roberta-base-ViT-B-32", 512, 32, 768, 12, 768, 12, 12, 640},
-        {"xlm-roberta-large-ViT-H-14", 1024, 14, 1280, 16, 1024, 24, 16, 1024},
+        {"xlm-roberta-base-ViT-B-32", OSPREY_ACTIVATION_GELU, 512, 32, 768, 12, 768, 12, 12, 640,
+         250002},
+        {"xlm-roberta-large-ViT-H-14", OSPREY_ACTIVATION_GELU, 1024, 14, 1280, 16, 1024, 24, 16,
+         1024, 250002},
+        {"roberta-ViT-B-32", OSPREY_ACTIVATION_QUICK_GELU, 512, 32, 768, 12, 768, 12, 12, 640,
+         50265},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         osprey__model_config config;
@@ -114,13 +130,13 @@ static void test_architectures(void **state)
         assert_int_equal(config.image.patch_size, known[i].patch);
         assert_int_equal(config.image.width, known[i].width);
         assert_int_equal(config.image.heads, known[i].heads);
-        assert_int_equal(config.image.activation, OSPREY_ACTIVATION_GELU);
+        assert_int_equal(config.image.activation, known[i].activation);
         assert_int_equal(text->width, known[i].text_width);
         assert_int_equal(text->layers, known[i].text_layers);
         assert_int_equal(text->heads, known[i].text_heads);
         assert_int_equal(text->mlp_width, 4 * known[i].text_width);
         assert_int_equal(text->projection_width, known[i].projection);
-        assert_int_equal(text->vocabulary, 250002);
+        assert_int_equal(text->vocabulary, known[i].ids);
         assert_int_equal(text->context_length, 77);
         assert_int_equal(text->positions, 514);
         assert_int_equal(text->first_position, 2);

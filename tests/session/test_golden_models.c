@@ -51,6 +51,8 @@ static const char *const names[] = {
     "openclip-siglip-i18n",
     "openclip-xlm-roberta",
     "openclip-xlm-roberta-first",
+    "openclip-roberta",
+    "openclip-coca-roberta",
     "openai-vit",
     "openai-rn",
 };

@@ -39,6 +39,7 @@ static const char *const names[] = {
     "openclip-convnext-xxl",
     "openclip-xlm-roberta",
     "openclip-xlm-roberta-first",
+    "openclip-roberta",
 };
 
 /*
@@ -65,6 +66,7 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     /* CoCa, of heads of 8 in the attention, and in the one that makes the embedding. */
     {1, 0.9995, 0.9995, 0.995, 0.5},
     {1, 0.9995, 0.9995, 0.995, 0.5},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},

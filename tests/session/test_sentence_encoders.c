@@ -23,7 +23,7 @@
 
 /* Of the mean of all tokens, and of the first in a tower of one layer. */
 static const char *const names[] = {"hf-bert-mean", "hf-bert-first", "hf-bert-pieces",
-                                    "hf-xlm-roberta-mean"};
+                                    "hf-xlm-roberta-mean", "hf-roberta-mean"};
 
 #define MODELS (sizeof names / sizeof *names)
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
+#include "input/text/gpt2_files.h"
 #include "input/text/piece_files.h"
 
 #include <limits.h>
@@ -144,10 +145,11 @@ static osprey_status parse_tokenizer(const json_t *root, const char *file,
     return status;
 }
 
-static bool is_unigram(const json_t *root)
+/* Of XLM-RoBERTa's or RoBERTa's kind. */
+static bool is_of_pieces(const json_t *root)
 {
-    const json_t *type = json_object_get(json_object_get(root, "model"), "type");
-    return json_is_string(type) && strcmp(json_string_value(type), "Unigram") == 0;
+    const char *type = json_string_value(json_object_get(json_object_get(root, "model"), "type"));
+    return type && (strcmp(type, "Unigram") == 0 || strcmp(type, "BPE") == 0);
 }
 
 typedef struct opening {
@@ -182,15 +184,35 @@ static osprey_status open_tokenizer_json(const opening *o, const char *path)
     osprey__wordpiece_options options = OSPREY__WORDPIECE_DEFAULTS;
     osprey_status status;
     OSPREY_TRY(osprey__json_read(path, FILE_BYTES_LIMIT, &root, o->error));
-    if (*o->cleaning || is_unigram(root)) {
-        status = osprey__xlm_roberta_tokenizer_open(root, path, o->directory, o->cleaning,
-                                                    &o->tokenizer->pieces, o->files, o->error);
+    o->files->names[o->files->count++] = "tokenizer.json";
+    if (*o->cleaning || is_of_pieces(root)) {
+        status = osprey__roberta_tokenizer_open(root, path, o->directory, o->cleaning,
+                                                &o->tokenizer->pieces, o->files, o->error);
     } else {
-        o->files->names[o->files->count++] = "tokenizer.json";
         status = look_for_options(o, &options);
         if (status == OSPREY_OK)
             status = parse_tokenizer(root, path, &o->tokenizer->wordpiece, o->error);
     }
+    json_decref(root);
+    return status;
+}
+
+/* RoBERTa's two files, of which the first lies at path. */
+static osprey_status open_gpt2(const opening *o, const char *path)
+{
+    char merges_path[PATH_MAX];
+    json_t *root;
+    bool there;
+    OSPREY_TRY(look_for(o, "merges.txt", merges_path, &there));
+    if (!there)
+        return osprey__fail(o->error, OSPREY_FORMAT, o->directory,
+                            "vocab.json lies there without merges.txt; both are needed, or "
+                            "tokenizer.json");
+    OSPREY_TRY(osprey__gpt2_files_read(path, merges_path, &root, o->error));
+    o->files->names[o->files->count++] = "vocab.json";
+    o->files->names[o->files->count++] = "merges.txt";
+    osprey_status status = osprey__roberta_tokenizer_open(
+        root, path, o->directory, o->cleaning, &o->tokenizer->pieces, o->files, o->error);
     json_decref(root);
     return status;
 }
@@ -213,8 +235,11 @@ osprey_status osprey__bert_files_open(const char *directory, const char *cleanin
     }
     OSPREY_TRY(look_for(&o, "tokenizer.json", path, &there));
     if (there) return open_tokenizer_json(&o, path);
+    OSPREY_TRY(look_for(&o, "vocab.json", path, &there));
+    if (there) return open_gpt2(&o, path);
     return osprey__fail(error, OSPREY_NOT_FOUND, directory,
-                        *cleaning ? "no tokenizer: tokenizer.json is missing"
-                                  : "no tokenizer: vocab.txt, with a token of BERT's vocabulary a "
-                                    "line, or tokenizer.json is missing");
+                        "no tokenizer: %stokenizer.json is missing (RoBERTa may have vocab.json "
+                        "with merges.txt instead)",
+                        *cleaning ? ""
+                                  : "vocab.txt, with a token of BERT's vocabulary a line, or ");
 }

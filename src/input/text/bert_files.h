@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tokenizer of a BERT text tower, BERT's own or XLM-RoBERTa's, from the files of a Hugging Face
- * directory. */
+/* The tokenizer of a BERT text tower, BERT's own, XLM-RoBERTa's or RoBERTa's, from the files of a
+ * Hugging Face directory. */
 #ifndef OSPREY_INPUT_TEXT_BERT_FILES_H
 #define OSPREY_INPUT_TEXT_BERT_FILES_H
 
@@ -16,10 +16,10 @@ typedef struct osprey__bert_tokenizer {
 
 /*
  * vocab.txt with the options of tokenizer_config.json where it is there, else tokenizer.json, which
- * tells its kind. With a cleaning (text_cleaning.h; else it is empty), as open_clip has it, that of
- * XLM-RoBERTa in tokenizer.json alone. On failure both are NULL. Errors: OSPREY_NOT_FOUND (none of
- * the files), OSPREY_UNSUPPORTED (a tokenizer, or a step of one, that is neither's), OSPREY_FORMAT,
- * OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
+ * tells its kind, else RoBERTa's vocab.json with merges.txt. With a cleaning (text_cleaning.h; else
+ * it is empty), as open_clip has it, no WordPiece. On failure both are NULL. Errors:
+ * OSPREY_NOT_FOUND (none of the files), OSPREY_UNSUPPORTED (a tokenizer, or a step of one, that is
+ * none of theirs), OSPREY_FORMAT, OSPREY_IO, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__bert_files_open(const char *directory, const char *cleaning,
                                       osprey__bert_tokenizer *tokenizer,

@@ -9,8 +9,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "input/text/clip_bpe_build.h"
-
-#include <string.h>
+#include "input/text/word_patterns.h"
 
 typedef struct encode_job {
     const osprey__clip_bpe *tokenizer;
@@ -52,36 +51,11 @@ static osprey_status encode_piece(encode_job *job, osprey__text_span piece)
     return OSPREY_OK;
 }
 
-/* Code points of literal at the front of text, or 0 where text does not begin with it. */
-static size_t match_literal(osprey__text_span text, const char *literal)
-{
-    size_t length = strlen(literal);
-    if (length > text.count) return 0;
-    for (size_t i = 0; i < length; i++)
-        if (text.at[i] != literal[i]) return 0;
-    return length;
-}
-
-/* 's|'t|'re|'ve|'m|'ll|'d */
-static size_t match_contraction(osprey__text_span text)
-{
-    static const char *const contractions[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
-    if (text.at[0] != '\'') return 0;
-    for (size_t i = 0; i < sizeof contractions / sizeof *contractions; i++) {
-        size_t length = match_literal(text, contractions[i]);
-        if (length) return length;
-    }
-    return 0;
-}
-
 /* [\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+, or a white space. */
 static size_t match_class(osprey__text_span text, osprey__code_point_class *class)
 {
-    *class = osprey__code_point_classify(text.at[0]);
-    if (*class == OSPREY__NUMBER || *class == OSPREY__SPACE) return 1;
-    size_t length = 1;
-    while (length < text.count && osprey__code_point_classify(text.at[length]) == *class) length++;
-    return length;
+    const size_t length = osprey__match_class(text, class);
+    return *class == OSPREY__NUMBER || *class == OSPREY__SPACE ? 1 : length;
 }
 
 /* A special token in the pattern is one piece; the byte-level step then cuts it into three. */
@@ -94,8 +68,8 @@ static osprey_status encode_special_literal(encode_job *job, osprey__text_span p
 
 static size_t match_special_literal(osprey__text_span text)
 {
-    size_t length = match_literal(text, OSPREY__CLIP_START);
-    return length ? length : match_literal(text, OSPREY__CLIP_END);
+    size_t length = osprey__match_literal(text, OSPREY__CLIP_START);
+    return length ? length : osprey__match_literal(text, OSPREY__CLIP_END);
 }
 
 /* Splits normalised text by CLIP's pattern, whose first matching alternative counts. */
@@ -108,7 +82,7 @@ static osprey_status encode_normal(void *context, osprey__text_span text)
         if (length) {
             OSPREY_TRY(encode_special_literal(job, (osprey__text_span){text.at, length}));
         } else {
-            length = match_contraction(text);
+            length = osprey__match_contraction(text);
             if (!length) length = match_class(text, &class);
             if (class != OSPREY__SPACE)
                 OSPREY_TRY(encode_piece(job, (osprey__text_span){text.at, length}));

@@ -49,6 +49,7 @@ static osprey_status read_configuration(const char *path, json_t **root, configu
         read_flag(*root, "add_bos_token", path, &found->adds_start, &settings->adds_start, error));
     OSPREY_TRY(
         read_flag(*root, "add_eos_token", path, &found->adds_end, &settings->adds_end, error));
+    OSPREY_TRY(osprey__json_bool(*root, "add_prefix_space", path, &settings->leads, error));
     return read_flag(*root, "do_lower_case", path, &found->lower_case, &settings->lower_case,
                      error);
 }
@@ -152,15 +153,13 @@ fail:
     return finish(status, &found, tokenizer);
 }
 
-osprey_status osprey__xlm_roberta_tokenizer_open(const json_t *root, const char *path,
-                                                 const char *directory, const char *cleaning,
-                                                 osprey__piece_tokenizer **tokenizer,
-                                                 osprey__tokenizer_files *files,
-                                                 osprey_error *error)
+osprey_status osprey__roberta_tokenizer_open(const json_t *root, const char *path,
+                                             const char *directory, const char *cleaning,
+                                             osprey__piece_tokenizer **tokenizer,
+                                             osprey__tokenizer_files *files, osprey_error *error)
 {
     configurations found = {0};
     osprey_status status = OSPREY_OK;
-    *files = (osprey__tokenizer_files){{"tokenizer.json"}, 1};
     *tokenizer = osprey__calloc(1, sizeof **tokenizer);
     if (!*tokenizer) return osprey__fail_memory(error, sizeof **tokenizer);
     OSPREY_TRY_GOTO(read_configurations(directory, &found, files, error));
@@ -170,6 +169,9 @@ osprey_status osprey__xlm_roberta_tokenizer_open(const json_t *root, const char 
             osprey__text_cleaning_add(&(*tokenizer)->cleaning, cleaning, directory, error));
     status = osprey__piece_tokenizer_parse_json(root, path, &found.settings, *tokenizer, error);
     (*tokenizer)->pad_id = -1; /* what fills texts up is masked */
+    /* Words are without white space around them, but for those of bytes. */
+    if (status == OSPREY_OK && !*cleaning && (*tokenizer)->split == OSPREY__SPLIT_AS_GPT2)
+        status = osprey__text_cleaning_add_strip(&(*tokenizer)->cleaning, directory, error);
 fail:
     return finish(status, &found, tokenizer);
 }

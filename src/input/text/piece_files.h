@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of tokenizers of SentencePiece's kind: SigLIP's, SigLIP 2's and XLM-RoBERTa's. */
+/* The files of tokenizers of SentencePiece's kind, SigLIP's, SigLIP 2's and XLM-RoBERTa's, and of
+ * RoBERTa's. */
 #ifndef OSPREY_INPUT_TEXT_PIECE_FILES_H
 #define OSPREY_INPUT_TEXT_PIECE_FILES_H
 
@@ -21,14 +22,14 @@ osprey_status osprey__siglip_tokenizer_open(const char *directory, const char *c
                                             osprey__tokenizer_files *files, osprey_error *error);
 
 /*
- * XLM-RoBERTa's, from root, which is tokenizer.json at path in directory, and the same two files
- * for the special tokens; lower case is none of transformers' XLMRobertaTokenizer. Texts are not
- * filled up. The rest as above.
+ * XLM-RoBERTa's or RoBERTa's, from root, which is tokenizer.json, or what stands for it, at path in
+ * directory, and the same two files for the special tokens; lower case is none of transformers'
+ * XLMRobertaTokenizer. files has those of root, to which these are added. Texts are not filled up.
+ * RoBERTa's lose the white space around them, as sentence-transformers does it. The rest as above.
  */
-osprey_status osprey__xlm_roberta_tokenizer_open(const json_t *root, const char *path,
-                                                 const char *directory, const char *cleaning,
-                                                 osprey__piece_tokenizer **tokenizer,
-                                                 osprey__tokenizer_files *files,
-                                                 osprey_error *error);
+osprey_status osprey__roberta_tokenizer_open(const json_t *root, const char *path,
+                                             const char *directory, const char *cleaning,
+                                             osprey__piece_tokenizer **tokenizer,
+                                             osprey__tokenizer_files *files, osprey_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "input/text/token_map.h"
+#include "input/text/word_patterns.h"
 
 #include <string.h>
 
@@ -76,20 +77,28 @@ static osprey_status encode_bpe(encode_job *job, osprey__text_span word)
 
 static osprey_status encode_word(encode_job *job, osprey__text_span word)
 {
-    if (!word.count || osprey__token_ids_full(&job->out)) return OSPREY_OK;
     return (job->tokenizer->is_unigram ? encode_unigram : encode_bpe)(job, word);
+}
+
+/* The length of the first word of a text that is not empty. */
+static size_t match_word(osprey__word_split split, osprey__text_span text)
+{
+    size_t length = 1;
+    if (split == OSPREY__SPLIT_AS_GPT2) return osprey__match_gpt2_word(text);
+    if (split == OSPREY__SPLIT_NOWHERE) return text.count;
+    while (length < text.count && text.at[length] != OSPREY__UNDERLINE) length++;
+    return length;
 }
 
 static osprey_status encode_words(void *context, osprey__text_span text)
 {
     encode_job *job = context;
-    size_t begin = 0;
-    for (size_t at = 1; at < text.count && job->tokenizer->splits_words; at++) {
-        if (text.at[at] != OSPREY__UNDERLINE) continue;
-        OSPREY_TRY(encode_word(job, (osprey__text_span){text.at + begin, at - begin}));
-        begin = at;
+    while (text.count && !osprey__token_ids_full(&job->out)) {
+        const size_t length = match_word(job->tokenizer->split, text);
+        OSPREY_TRY(encode_word(job, (osprey__text_span){text.at, length}));
+        text = (osprey__text_span){text.at + length, text.count - length};
     }
-    return encode_word(job, (osprey__text_span){text.at + begin, text.count - begin});
+    return OSPREY_OK;
 }
 
 static osprey_status encode_raw(void *context, osprey__text_span text)

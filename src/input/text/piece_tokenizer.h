@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokenizers of SentencePiece's kind, SigLIP's and SigLIP 2's (Gemma's): added tokens are found in
- * the text, what lies between them goes through steps (text_steps.h) that make spaces underlines,
- * and is cut into pieces by a unigram model, or by merging pairs of them. Never changed once it is
- * made; any thread may call.
+ * Tokenizers of SentencePiece's kind, SigLIP's and SigLIP 2's (Gemma's), and RoBERTa's: added
+ * tokens are found in the text, what lies between them goes through steps (text_steps.h) that make
+ * spaces underlines, or into words, and is cut into pieces by a unigram model, or by merging pairs
+ * of them. Never changed once it is made; any thread may call.
  */
 #ifndef OSPREY_INPUT_TEXT_PIECE_TOKENIZER_H
 #define OSPREY_INPUT_TEXT_PIECE_TOKENIZER_H
@@ -34,6 +34,13 @@ typedef struct osprey__piece_merges {
     bool fuses_unknown; /* neighbouring ones are one */
 } osprey__piece_merges;
 
+/* What is cut into pieces by itself. */
+typedef enum osprey__word_split {
+    OSPREY__SPLIT_NOWHERE,
+    OSPREY__SPLIT_AT_UNDERLINES, /* each begins a word */
+    OSPREY__SPLIT_AS_GPT2, /* by its pattern (word_patterns.h), and words are merged from bytes */
+} osprey__word_split;
+
 /* Built by the readers of files; zero-initialise. */
 typedef struct osprey__piece_tokenizer {
     osprey__text_steps cleaning; /* of the whole text, before anything is looked for in it */
@@ -43,7 +50,7 @@ typedef struct osprey__piece_tokenizer {
     osprey__piece_merges bpe;
     osprey__added_token *added;
     size_t added_count;
-    bool splits_words; /* an underline begins a word, and each is cut by itself */
+    osprey__word_split split;
     size_t hidden;  /* pieces of every text's front that are dropped: transformers' SiglipTokenizer
                        puts <unk> before it, so that the front is cut like the middle */
     bool leads;     /* after the cleaning the text's own underlines become spaces, and one is put

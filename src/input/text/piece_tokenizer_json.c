@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "input/text/clip_bpe_build.h"
 #include "input/text/clip_tokenizer_json.h"
 #include "input/text/token_map.h"
 
@@ -87,7 +88,23 @@ static osprey_status check_bpe(const parsing *p)
     if (!*prefix && !*suffix && !ignores && dropout == 0) return OSPREY_OK;
     return osprey__fail(p->error, OSPREY_UNSUPPORTED, p->file,
                         "a BPE model with a prefix, a suffix, \"ignore_merges\" or \"dropout\"; "
-                        "SigLIP 2's has none");
+                        "SigLIP 2's and RoBERTa's have none");
+}
+
+/* Of RoBERTa's model, where words consist of bytes. */
+static osprey_status find_byte_symbols(parsing *p)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char symbol[2];
+        const size_t length = osprey__clip_byte_symbol((uint8_t)byte, symbol);
+        const int32_t id = osprey__token_map_find(&p->map, symbol, length);
+        if (id < 0)
+            return osprey__fail(p->error, OSPREY_FORMAT, p->file,
+                                "the vocabulary lacks \"%.*s\", which stands for the byte 0x%02X",
+                                (int)length, symbol, byte);
+        p->tokenizer->bpe.bytes[byte] = id;
+    }
+    return OSPREY_OK;
 }
 
 /* The ids of "<0x00>" and so on. */
@@ -183,8 +200,12 @@ static osprey_status read_bpe(parsing *p)
     OSPREY_TRY(osprey__token_map_from_json(&p->map, vocabulary, json_array_size(p->added), p->file,
                                            p->error));
     bpe->unknown_id = unknown ? osprey__token_map_find(&p->map, unknown, strlen(unknown)) : -1;
-    OSPREY_TRY(find_bytes(p, byte_fallback));
-    OSPREY_TRY(find_characters(p));
+    if (p->tokenizer->split == OSPREY__SPLIT_AS_GPT2) {
+        OSPREY_TRY(find_byte_symbols(p));
+    } else {
+        OSPREY_TRY(find_bytes(p, byte_fallback));
+        OSPREY_TRY(find_characters(p));
+    }
     OSPREY_TRY(osprey__bpe_merges_create(&bpe->merges, merge_count, p->error));
     for (size_t i = 0; i < merge_count; i++) OSPREY_TRY(add_merge(p, json_array_get(merges, i), i));
     return OSPREY_OK;
@@ -196,10 +217,12 @@ static osprey_status read_model(parsing *p)
     OSPREY_TRY(osprey__json_object(p->root, "model", p->file, &p->model, p->error));
     OSPREY_TRY(osprey__json_array(p->root, "added_tokens", p->file, &p->added, p->error));
     OSPREY_TRY(osprey__json_string(p->model, "type", p->file, &type, p->error));
-    if (strcmp(type, "Unigram") == 0) return read_unigram(p);
+    const bool of_bytes = p->tokenizer->split == OSPREY__SPLIT_AS_GPT2;
+    if (strcmp(type, "Unigram") == 0 && !of_bytes) return read_unigram(p);
     if (strcmp(type, "BPE") == 0) return read_bpe(p);
     return osprey__fail(p->error, OSPREY_UNSUPPORTED, p->file,
-                        "a model of type \"%.60s\"; SigLIP's is \"Unigram\", SigLIP 2's \"BPE\"",
+                        "a model of type \"%.60s\"; SigLIP's is \"Unigram\", SigLIP 2's and that "
+                        "behind a ByteLevel pre_tokenizer \"BPE\"",
                         type);
 }
 
@@ -262,21 +285,40 @@ static osprey_status read_template(parsing *p, const json_t *processor)
                         "before and one behind it");
 }
 
+/* A pair of content and id, "cls" or "sep" of a RobertaProcessing. */
+static osprey_status read_pair(const parsing *p, const json_t *processor, const char *key,
+                               int32_t *id)
+{
+    const json_t *pair = json_object_get(processor, key), *number = json_array_get(pair, 1);
+    const char *content = json_string_value(json_array_get(pair, 0));
+    *id = content ? osprey__token_map_find(&p->map, content, strlen(content)) : -1;
+    if (*id >= 0 && json_is_integer(number) && json_integer_value(number) == *id) return OSPREY_OK;
+    return osprey__fail(p->error, OSPREY_FORMAT, p->file,
+                        "\"%s\" of post_processor has to be a token of the vocabulary and its id",
+                        key);
+}
+
+static osprey_status read_processor(parsing *p, const json_t *processor)
+{
+    const char *type = "(none)";
+    OSPREY_TRY(osprey__json_string(processor, "type", p->file, &type, p->error));
+    if (strcmp(type, "TemplateProcessing") == 0) return read_template(p, processor);
+    if (strcmp(type, "RobertaProcessing") != 0)
+        return osprey__fail(p->error, OSPREY_UNSUPPORTED, p->file,
+                            "post_processor \"%.60s\"; SigLIP's is \"TemplateProcessing\", "
+                            "RoBERTa's \"RobertaProcessing\"",
+                            type);
+    OSPREY_TRY(read_pair(p, processor, "cls", &p->tokenizer->start_id));
+    return read_pair(p, processor, "sep", &p->tokenizer->end_id);
+}
+
 static osprey_status read_ends(parsing *p)
 {
     const json_t *processor = json_object_get(p->root, "post_processor");
     const osprey__piece_settings *settings = p->settings;
     osprey__piece_tokenizer *made = p->tokenizer;
     made->start_id = made->end_id = made->pad_id = -1;
-    if (processor && !json_is_null(processor)) {
-        const char *type = "(none)";
-        OSPREY_TRY(osprey__json_string(processor, "type", p->file, &type, p->error));
-        if (strcmp(type, "TemplateProcessing") != 0)
-            return osprey__fail(p->error, OSPREY_UNSUPPORTED, p->file,
-                                "post_processor \"%.60s\"; SigLIP's is \"TemplateProcessing\"",
-                                type);
-        OSPREY_TRY(read_template(p, processor));
-    }
+    if (processor && !json_is_null(processor)) OSPREY_TRY(read_processor(p, processor));
     if (settings->adds_start && !*settings->adds_start) made->start_id = -1;
     if (settings->adds_end && !*settings->adds_end) made->end_id = -1;
     if (settings->adds_start && *settings->adds_start && made->start_id < 0)
@@ -300,8 +342,12 @@ static osprey_status parse(parsing *p)
 {
     osprey__piece_tokenizer *made = p->tokenizer;
     OSPREY_TRY(add_lower_case(p));
-    OSPREY_TRY(osprey__text_steps_parse_json(p->root, p->file, &made->steps, &made->splits_words,
-                                             p->error));
+    OSPREY_TRY(
+        osprey__text_steps_parse_json(p->root, p->file, &made->steps, &made->split, p->error));
+    if (made->split == OSPREY__SPLIT_AS_GPT2 && p->settings->leads)
+        return osprey__fail(p->error, OSPREY_UNSUPPORTED, p->file,
+                            "\"add_prefix_space\" is set in tokenizer_config.json; osprey has "
+                            "tokenizers of bytes without it");
     OSPREY_TRY(read_model(p));
     for (size_t i = 0; i < json_array_size(p->added); i++)
         OSPREY_TRY(read_added(p, json_array_get(p->added, i)));

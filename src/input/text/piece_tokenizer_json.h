@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tokenizer.json, of the tokenizers library, with a Unigram model or a BPE model over underlines.
- */
+/* tokenizer.json, of the tokenizers library, with a Unigram model, or a BPE model over underlines
+ * or bytes. */
 #ifndef OSPREY_INPUT_TEXT_PIECE_TOKENIZER_JSON_H
 #define OSPREY_INPUT_TEXT_PIECE_TOKENIZER_JSON_H
 
@@ -14,6 +14,7 @@ typedef struct osprey__piece_settings {
     const bool *adds_start, *adds_end; /* NULL: not said, so that the tokenizer's own file counts */
     const bool *lower_case;            /* the same; true: even where that has no step for it, as
                                           with SigLIP 2 */
+    bool leads;                        /* "add_prefix_space" */
 } osprey__piece_settings;
 
 /*
@@ -27,10 +28,11 @@ osprey_status osprey__piece_tokenizer_parse_json(const json_t *root, const char 
                                                  osprey__piece_tokenizer *tokenizer,
                                                  osprey_error *error);
 
-/* The steps of its normalizer and pre_tokenizer; *splits_words as the tokenizer has it. Errors as
- * above. */
+/* The steps of its normalizer and pre_tokenizer; sets *split where it is not zero's. Errors as
+ * above.
+ */
 osprey_status osprey__text_steps_parse_json(const json_t *root, const char *file,
-                                            osprey__text_steps *steps, bool *splits_words,
+                                            osprey__text_steps *steps, osprey__word_split *split,
                                             osprey_error *error);
 
 #endif

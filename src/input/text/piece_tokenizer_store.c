@@ -79,7 +79,7 @@ osprey_status osprey__piece_tokenizer_store(const osprey__piece_tokenizer *token
     OSPREY_TRY(put(bytes, (uint32_t)tokenizer->end_id, error));
     OSPREY_TRY(put(bytes, (uint32_t)tokenizer->pad_id, error));
     OSPREY_TRY(put(bytes, tokenizer->is_unigram, error));
-    OSPREY_TRY(put(bytes, tokenizer->splits_words, error));
+    OSPREY_TRY(put(bytes, tokenizer->split, error));
     OSPREY_TRY(put(bytes, tokenizer->leads, error));
     OSPREY_TRY(put(bytes, tokenizer->ends_once, error));
     OSPREY_TRY(put(bytes, tokenizer->hidden, error));
@@ -215,7 +215,7 @@ static osprey_status take_added(loading *in, osprey__added_token *token)
 static osprey_status load(loading *in, bool cleans)
 {
     osprey__piece_tokenizer *tokenizer = in->tokenizer;
-    size_t added;
+    size_t split, added;
     if (cleans)
         OSPREY_TRY(osprey__text_steps_load(&tokenizer->cleaning, &in->at, in->file, in->error));
     OSPREY_TRY(take(in, OSPREY__TOKEN_LIMIT, &tokenizer->vocabulary));
@@ -223,7 +223,8 @@ static osprey_status load(loading *in, bool cleans)
     OSPREY_TRY(take_id(in, true, &tokenizer->end_id));
     OSPREY_TRY(take_id(in, true, &tokenizer->pad_id));
     OSPREY_TRY(take_bool(in, &tokenizer->is_unigram));
-    OSPREY_TRY(take_bool(in, &tokenizer->splits_words));
+    OSPREY_TRY(take(in, OSPREY__SPLIT_AS_GPT2, &split));
+    tokenizer->split = (osprey__word_split)split;
     OSPREY_TRY(take_bool(in, &tokenizer->leads));
     OSPREY_TRY(take_bool(in, &tokenizer->ends_once));
     OSPREY_TRY(take(in, OSPREY__TOKEN_BYTES_LIMIT, &tokenizer->hidden));

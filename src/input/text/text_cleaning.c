@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+osprey_status osprey__text_cleaning_add_strip(osprey__text_steps *steps, const char *file,
+                                              osprey_error *error)
+{
+    static const osprey__text_step strip = {.kind = OSPREY__STEP_STRIP,
+                                            .flags = OSPREY__STEP_LEFT | OSPREY__STEP_RIGHT |
+                                                     OSPREY__STEP_SEPARATORS};
+    return osprey__text_steps_add(steps, &strip, file, error);
+}
+
 osprey_status osprey__text_cleaning_add_spaces(osprey__text_steps *steps, const char *file,
                                                osprey_error *error)
 {
@@ -12,12 +21,9 @@ osprey_status osprey__text_cleaning_add_spaces(osprey__text_steps *steps, const 
                                              .flags = OSPREY__STEP_SEPARATORS,
                                              .count = 1,
                                              .to = {' '},
-                                             .to_count = 1},
-                                   strip = {.kind = OSPREY__STEP_STRIP,
-                                            .flags = OSPREY__STEP_LEFT | OSPREY__STEP_RIGHT |
-                                                     OSPREY__STEP_SEPARATORS};
+                                             .to_count = 1};
     OSPREY_TRY(osprey__text_steps_add(steps, &spaces, file, error));
-    return osprey__text_steps_add(steps, &strip, file, error);
+    return osprey__text_cleaning_add_strip(steps, file, error);
 }
 
 osprey_status osprey__text_cleaning_add(osprey__text_steps *steps, const char *name,

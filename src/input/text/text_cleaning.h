@@ -16,6 +16,10 @@
 osprey_status osprey__text_cleaning_add(osprey__text_steps *steps, const char *name,
                                         const char *file, osprey_error *error);
 
+/* No white space stays at the ends. */
+osprey_status osprey__text_cleaning_add_strip(osprey__text_steps *steps, const char *file,
+                                              osprey_error *error);
+
 /* Each run of white space, as Python knows it, becomes one space; none stays at the ends. */
 osprey_status osprey__text_cleaning_add_spaces(osprey__text_steps *steps, const char *file,
                                                osprey_error *error);

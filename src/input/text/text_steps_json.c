@@ -13,7 +13,7 @@
 typedef struct parsing {
     const char *file;
     osprey__text_steps *steps;
-    bool *splits_words;
+    osprey__word_split *split;
     osprey_error *error;
 } parsing;
 
@@ -205,7 +205,7 @@ static osprey_status add_metaspace(const parsing *p, const json_t *pre_tokenizer
     if (strcmp(text_of(pre_tokenizer, "replacement"), UNDERLINE) != 0)
         return unsupported(p, "pre_tokenizer", text_of(pre_tokenizer, "replacement"));
     OSPREY_TRY(add_underlines(p));
-    *p->splits_words = splits;
+    if (splits) *p->split = OSPREY__SPLIT_AT_UNDERLINES;
     const osprey__text_step prepend = {.kind = OSPREY__STEP_PREPEND,
                                        .flags = OSPREY__STEP_UNLESS_THERE,
                                        .to = {OSPREY__UNDERLINE},
@@ -238,12 +238,25 @@ static osprey_status add_words(const parsing *p)
     return add_kind(p, OSPREY__STEP_STRIP, OSPREY__STEP_LEFT | OSPREY__STEP_RIGHT);
 }
 
+/* RoBERTa's: the words of GPT-2's pattern, whose first has a blank before it where the text has. */
+static osprey_status add_byte_level(const parsing *p, const json_t *pre_tokenizer)
+{
+    bool leads = true, has_pattern = true;
+    OSPREY_TRY(osprey__json_bool(pre_tokenizer, "add_prefix_space", p->file, &leads, p->error));
+    OSPREY_TRY(osprey__json_bool(pre_tokenizer, "use_regex", p->file, &has_pattern, p->error));
+    if (leads) return unsupported(p, "pre_tokenizer", "ByteLevel with add_prefix_space");
+    if (!has_pattern) return unsupported(p, "pre_tokenizer", "ByteLevel without use_regex");
+    *p->split = OSPREY__SPLIT_AS_GPT2;
+    return OSPREY_OK;
+}
+
 static osprey_status add_pre_tokenizer(const parsing *p, const json_t *pre_tokenizer)
 {
     const char *type = text_of(pre_tokenizer, "type");
     if (!pre_tokenizer || json_is_null(pre_tokenizer)) return OSPREY_OK;
     if (strcmp(type, "Metaspace") == 0) return add_metaspace(p, pre_tokenizer);
     if (strcmp(type, "Split") == 0) return check_split(p, pre_tokenizer);
+    if (strcmp(type, "ByteLevel") == 0) return add_byte_level(p, pre_tokenizer);
     const json_t *list = json_object_get(pre_tokenizer, "pretokenizers");
     const json_t *second = json_array_get(list, 1);
     if (strcmp(type, "Sequence") != 0 || json_array_size(list) != 2 ||
@@ -262,10 +275,10 @@ static osprey_status add_pre_tokenizer(const parsing *p, const json_t *pre_token
 }
 
 osprey_status osprey__text_steps_parse_json(const json_t *root, const char *file,
-                                            osprey__text_steps *steps, bool *splits_words,
+                                            osprey__text_steps *steps, osprey__word_split *split,
                                             osprey_error *error)
 {
-    const parsing p = {file, steps, splits_words, error};
+    const parsing p = {file, steps, split, error};
     OSPREY_TRY(add_normalizer(&p, json_object_get(root, "normalizer"), 0));
     return add_pre_tokenizer(&p, json_object_get(root, "pre_tokenizer"));
 }

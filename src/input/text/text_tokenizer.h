@@ -33,7 +33,7 @@ osprey_status osprey__tokenizer_open_directory(const char *directory, osprey_tok
 /* The 49408 tokens of CLIP as published, as open_clip's SimpleTokenizer numbers them. */
 osprey_status osprey__tokenizer_builtin(osprey_tokenizer **tokenizer, osprey_error *error);
 
-/* BERT's or XLM-RoBERTa's, from what lies in directory: see bert_files.h. */
+/* BERT's, XLM-RoBERTa's or RoBERTa's, from what lies in directory: see bert_files.h. */
 osprey_status osprey__tokenizer_open_bert(const char *directory, const char *cleaning,
                                           osprey_tokenizer **tokenizer,
                                           osprey__tokenizer_files *files, osprey_error *error);
