@@ -102,7 +102,8 @@ static json_t *templates_json(const osprey_model_info *info)
     return list;
 }
 
-static json_t *model_json(const cli_loaded_model *loaded)
+/* Takes memory, or NULL. */
+static json_t *model_json(const cli_loaded_model *loaded, json_t *memory)
 {
     const osprey_model_info *info = loaded->info;
     json_t *object = json_object();
@@ -134,7 +135,6 @@ static json_t *model_json(const cli_loaded_model *loaded)
     if (tokenizer) json_object_set_new(object, "tokenizer", tokenizer_json(tokenizer));
     const osprey_engine_info *engine = osprey_model_get_engine(loaded->model);
     if (engine) json_object_set_new(object, "engine", cli_engine_facts(engine));
-    json_t *memory = engine ? NULL : cli_memory_facts(loaded->model);
     if (memory) json_object_set_new(object, "memory", memory);
     json_object_set_new(object, "files", files_json(info));
     return object;
@@ -157,16 +157,20 @@ static cli_exit run(const cli_options *options)
                         "inspect takes no inputs; name the model with -m");
     cli_loaded_model loaded;
     cli_output output = {0};
+    json_t *memory = NULL;
     cli_exit code = cli_model_load(&loaded, options);
     if (code == CLI_DONE && options->verify) code = verify(&loaded);
+    if (code == CLI_DONE) code = cli_memory_facts(loaded.model, &memory);
     if (code == CLI_DONE) code = cli_output_open(&output, options->output);
     if (code == CLI_DONE) {
-        json_t *facts = model_json(&loaded);
+        json_t *facts = model_json(&loaded, memory);
         if (!options->json) cli_output_facts(&output, facts);
         if (options->json)
             cli_output_json(&output, facts);
         else
             json_decref(facts);
+    } else {
+        json_decref(memory);
     }
     code = cli_output_close(&output, code);
     cli_model_unload(&loaded);

@@ -72,20 +72,20 @@ static json_t *profiles_json(const osprey_engine_profile *profiles, size_t count
     return list;
 }
 
-json_t *cli_memory_facts(const osprey_model *model)
+cli_exit cli_memory_facts(const osprey_model *model, json_t **facts)
 {
     osprey_memory_plan plan;
     osprey_error error;
-    if (osprey_engine_plan_memory(model, NULL, &plan, &error) != OSPREY_OK) {
-        cli_fail_error(CLI_DONE, &error);
-        return NULL;
-    }
-    json_t *object = json_object();
+    *facts = NULL;
+    if (osprey_model_get_engine(model)) return CLI_DONE;
+    if (osprey_engine_plan_memory(model, NULL, &plan, &error) != OSPREY_OK)
+        return cli_fail_error(CLI_DONE, &error);
+    json_t *object = *facts = json_object();
     if (plan.image_count)
         json_object_set_new(object, "image", profiles_json(plan.image, plan.image_count));
     if (plan.text_count)
         json_object_set_new(object, "text", profiles_json(plan.text, plan.text_count));
-    return object;
+    return CLI_DONE;
 }
 
 static json_t *engine_tower_json(const osprey_engine_tower *tower)

@@ -3,6 +3,8 @@
 #ifndef OSPREY_CLI_ENGINE_FACTS_H
 #define OSPREY_CLI_ENGINE_FACTS_H
 
+#include "report.h"
+
 #include <osprey/engine.h>
 
 #include <jansson.h>
@@ -13,8 +15,8 @@ json_t *cli_engine_facts(const osprey_engine_info *engine);
 /* Its exceptions as they were asked for: an array, empty without any. */
 json_t *cli_keep_json(const osprey_engine_info *engine);
 
-/* What runs of a model that is no engine take, in fp32; NULL, and told, where it cannot be planned.
- */
-json_t *cli_memory_facts(const osprey_model *model);
+/* What runs of a model take, in fp32; NULL, and told, where that cannot be planned. Of an engine,
+ * whose facts have it, NULL. */
+cli_exit cli_memory_facts(const osprey_model *model, json_t **facts);
 
 #endif

@@ -328,6 +328,7 @@ static void test_wrong_instruction_set(void **state)
     assert_cli_fails(run_cli_in(wrong, "embed", "-m", MODEL, "--text=a", NULL), 2, said);
     assert_cli_fails(run_cli_in(wrong, CLASSIFY, NULL), 2, said);
     assert_cli_fails(run_cli_in(wrong, "bench", "-m", MODEL, NULL), 2, said);
+    assert_cli_fails(run_cli_in(wrong, "inspect", "-m", MODEL, NULL), 2, said);
     assert_cli_fails(
         run_cli_in(wrong, "preprocess", "-m", MODEL, "--threads=1", PICTURE, "-o", "-", NULL), 2,
         said);
