@@ -4,8 +4,9 @@
  *
  * They lie in $XDG_CACHE_HOME/osprey, or $HOME/.cache/osprey. Each is known by the path, size and
  * time of the model's files, by options and precision, by this osprey and by the instruction set:
- * where one of them changes, the model is compiled again. What was not used for longest goes when
- * the limit is passed. Several processes may use the cache at once. Any thread may call.
+ * where one of them changes, the model is compiled again. What was not used for longest makes room
+ * before an engine is written that would pass the limit, or that the disk has no room for. Several
+ * processes may use the cache at once. Any thread may call.
  *
  *     osprey_cache_open_model("clip-vit-base-patch32", NULL, OSPREY_PRECISION_INT8,
  *                             OSPREY_CACHE_LIMIT_MIB, &model, NULL, &error);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
 #include "base/os/file_map.h"
 #include "base/os/file_writer.h"
 #include "base/status.h"
@@ -14,17 +15,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Removes what was not used for longest until the rest fits; never `keep`. What another process has
- * removed meanwhile, to make room of its own, is gone as well. */
-static void evict(const char *keep, uint64_t limit)
+/* What the disk lacks for that many bytes more, if the cache's entries can make up for it; or 0. */
+static uint64_t disk_lacks(const osprey_cache_list *list, uint64_t coming)
+{
+    struct statvfs disk;
+    if (statvfs(list->directory, &disk) != 0) return 0;
+    const uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return coming > left && coming - left <= list->bytes ? coming - left : 0;
+}
+
+/* Removes what was not used for longest until the rest, and `coming` bytes more, have room within
+ * the limit and on the disk; never `keep`. What another process has removed meanwhile, to make room
+ * of its own, is gone as well. */
+static void evict(const char *keep, uint64_t limit, uint64_t coming)
 {
     osprey_cache_list *list;
     if (osprey_cache_read(&list, NULL) != OSPREY_OK) return;
+    const uint64_t lacking = disk_lacks(list, coming),
+                   most = limit - osprey__smaller(limit, coming);
     uint64_t bytes = list->bytes;
-    for (size_t i = list->count; i > 0 && bytes > limit; i--) {
+    for (size_t i = list->count; i > 0 && (bytes > most || bytes > list->bytes - lacking); i--) {
         const osprey_cache_entry *entry = &list->entries[i - 1];
         if (strcmp(entry->file, keep) != 0 && (unlink(entry->file) == 0 || errno == ENOENT))
             bytes -= entry->bytes;
@@ -102,6 +116,17 @@ static uint64_t source_bytes(const osprey_model *model)
     return bytes;
 }
 
+/* Of the model's weights in that precision, which is nearly all of its engine. */
+static uint64_t engine_bytes(const osprey_model *model, osprey_precision precision)
+{
+    static const unsigned bits[OSPREY_PRECISIONS] = {
+        [OSPREY_PRECISION_FP32] = 32, [OSPREY_PRECISION_BF16] = 16, [OSPREY_PRECISION_FP16] = 16,
+        [OSPREY_PRECISION_INT8] = 8,  [OSPREY_PRECISION_INT4] = 4,
+    };
+    const osprey_model_info *info = osprey_model_get_info(model);
+    return (info->image.parameters + info->text.parameters) * bits[precision] / 8;
+}
+
 static osprey_status check_limit(const char *file, const osprey_model *model, size_t limit_mib,
                                  osprey_error *error)
 {
@@ -144,8 +169,10 @@ static osprey_status compile_entry(const char *directory, const char *file,
     OSPREY_TRY(make_directories(directory, error));
     OSPREY_TRY(clear_place(file, error));
     osprey__file_writer_remove_stale(directory, OSPREY__CACHE_ENDING);
+    const uint64_t limit = (uint64_t)limit_mib << 20;
+    evict(file, limit, engine_bytes(*model, precision));
     OSPREY_TRY(osprey__engine_compile(*model, &options, file, OSPREY__NOT_SYNCED, error));
-    evict(file, (uint64_t)limit_mib << 20);
+    evict(file, limit, 0); /* which takes more than its weights */
     OSPREY_TRY(open_entry(file, &engine, error));
     osprey_model_free(*model);
     *model = engine;
@@ -192,7 +219,7 @@ osprey_status osprey_cache_open_model(const char *path, const osprey_model_optio
     if (osprey__is_engine(path)) return osprey_model_open_with(path, options, model, error);
     osprey_status found = find_entry(path, options, precision, directory, file, uncached);
     if (found == OSPREY_OK && is_regular(file) && open_entry(file, model, NULL) == OSPREY_OK) {
-        evict(file, (uint64_t)limit_mib << 20); /* it may be lower than it was */
+        evict(file, (uint64_t)limit_mib << 20, 0); /* it may be lower than it was */
         return OSPREY_OK;
     }
     OSPREY_TRY(osprey_model_open_with(path, options, model, error));

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define SMALL "hf-vit-p16-gelu-sharded"
@@ -378,11 +379,13 @@ static void test_the_limit_holds(void **state)
     free(kept);
 }
 
-static bool others_are_quicker;
+static bool others_are_quicker, looks_on;
+static size_t entries_at_first_removal;
 
 /* Stands before the C library's: another process may remove an entry a moment earlier. */
 int unlink(const char *path)
 {
+    if (looks_on && !entries_at_first_removal) entries_at_first_removal = entries();
     const int result = unlinkat(AT_FDCWD, path, 0);
     if (!others_are_quicker || result != 0) return result;
     errno = ENOENT;
@@ -409,6 +412,70 @@ static void test_room_of_others(void **state)
     others_are_quicker = false;
     assert_false(osprey__file_exists(padding[0]));
     assert_true(osprey__file_exists(padding[1]));
+}
+
+static bool disk_is_full;
+
+/* Stands before the C library's. */
+int statvfs(const char *path, struct statvfs *disk)
+{
+    (void)path;
+    *disk = (struct statvfs){.f_frsize = 4096, .f_bavail = disk_is_full ? 0 : 1 << 20};
+    return 0;
+}
+
+/* The path of an entry of just below 1 MiB, or of one byte, that was used long ago; the caller
+ * frees it. */
+static char *add_old_entry(unsigned number, bool is_large)
+{
+    char path[700];
+    osprey_cache_list *list;
+    const struct timespec used[2] = {{.tv_sec = 1 + number}, {.tv_sec = 1 + number}};
+    assert_int_equal(osprey_cache_read(&list, NULL), OSPREY_OK);
+    name_entry(list, number, path);
+    osprey_cache_list_free(list);
+    if (is_large)
+        write_padding(path);
+    else
+        assert_int_equal(osprey__file_write(path, "", 1, NULL), OSPREY_OK);
+    assert_int_equal(utimensat(AT_FDCWD, path, used, 0), 0);
+    return strdup(path);
+}
+
+/* Before the engine is written, so that the limit holds meanwhile too. */
+static void test_room_is_made_before(void **state)
+{
+    (void)state;
+    const char *other = copy_model("other");
+    assert_true(is_cached(golden_model(SMALL), 2));
+    char *padding = add_old_entry(0, true);
+    looks_on = true;
+    assert_true(is_cached(other, 1));
+    looks_on = false;
+    assert_int_equal(entries_at_first_removal, 2);
+    assert_false(osprey__file_exists(padding));
+    free(padding);
+}
+
+/* On a full disk what was not used for longest makes room, where that is enough. */
+static void test_room_on_a_full_disk(void **state)
+{
+    (void)state;
+    const char *first = copy_model("first_on_disk"), *second = copy_model("second_on_disk");
+    disk_is_full = true;
+    assert_true(is_cached(first, 100));
+    char *padding[2] = {add_old_entry(0, true), add_old_entry(1, true)};
+    assert_true(is_cached(second, 100));
+    assert_false(osprey__file_exists(padding[0]));
+    assert_true(osprey__file_exists(padding[1]));
+    assert_int_equal(osprey_cache_clear(NULL), OSPREY_OK);
+    char *small = add_old_entry(2, false);
+    assert_true(is_cached(first, 100));
+    assert_true(osprey__file_exists(small));
+    disk_is_full = false;
+    free(padding[0]);
+    free(padding[1]);
+    free(small);
 }
 
 /* Uses within a second have an order; the cache's own are noted as finely. */
@@ -650,6 +717,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_full_directory_in_an_entrys_place, use_cache),
         cmocka_unit_test_setup(test_the_limit_holds, use_cache),
         cmocka_unit_test_setup(test_room_of_others, use_cache),
+        cmocka_unit_test_setup(test_room_is_made_before, use_cache),
+        cmocka_unit_test_setup(test_room_on_a_full_disk, use_cache),
         cmocka_unit_test_setup(test_order_of_use, use_cache),
         cmocka_unit_test_setup(test_what_is_not_the_caches_stays, use_cache),
         cmocka_unit_test_setup(test_half_written_entries, use_cache),
