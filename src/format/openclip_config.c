@@ -32,6 +32,7 @@ static const option model_options[] = {
     {"init_logit_bias", ANY},
     {"nonscalar_logit_scale", ANY},
     {"multimodal_cfg", ANY},
+    {"pad_id", ANY}, /* of captions */
     {NULL, NULL},
 };
 
@@ -110,19 +111,22 @@ static const option text_options[] = {
 
 /* Of a tower of transformers', which has its sizes from elsewhere. */
 static const option hf_text_options[] = {
-    {"context_length", ANY},
-    {"hf_tokenizer_name", ANY},
-    {"hf_model_name", ANY},
-    {"hf_model_pretrained", ANY},
-    {"hf_proj_type", ANY},
-    {"proj", ANY},
-    {"hf_pooler_type", ANY},
-    {"pooler_type", ANY},
-    {"tokenizer_kwargs", ANY},
-    {"tokenizer_mode", OFF},
-    {"output_tokens", ANY},
-    {"width", ANY},
-    {NULL, NULL},
+    {"context_length", ANY},   {"hf_tokenizer_name", ANY},
+    {"hf_model_name", ANY},    {"hf_model_pretrained", ANY},
+    {"hf_proj_type", ANY},     {"proj", ANY},
+    {"hf_pooler_type", ANY},   {"pooler_type", ANY},
+    {"tokenizer_kwargs", ANY}, {"tokenizer_mode", OFF},
+    {"output_tokens", ANY},    {"width", ANY},
+    {"pad_id", ANY},           {NULL, NULL},
+};
+
+/* Of CoCa's decoder of captions, which is not read. */
+static const option decoder_options[] = {
+    {"context_length", ANY}, {"vocab_size", ANY},    {"width", ANY},
+    {"layers", ANY},         {"heads", ANY},         {"dim_head", ANY},
+    {"n_queries", ANY},      {"mlp_ratio", ANY},     {"attn_pooler_heads", ANY},
+    {"ls_init_value", ANY},  {"pad_id", ANY},        {"eos_id", ANY},
+    {"embed_cls", ANY},      {"output_tokens", ANY}, {NULL, NULL},
 };
 
 static osprey_status check_options(const osprey__config_section *section, const option *options,
@@ -162,6 +166,23 @@ static osprey_status read_mlp_width(const osprey__config_section *section, size_
                             OSPREY__CONFIG_WIDTH_MAX);
     *mlp_width = (size_t)product;
     return OSPREY_OK;
+}
+
+/* Nothing of it counts, but what makes no sense shows that the file is not what it seems. */
+static osprey_status check_decoder(const osprey__config_section *section, osprey_error *error)
+{
+    static const char *const sizes[] = {"context_length", "vocab_size", "layers",           "heads",
+                                        "dim_head",       "n_queries",  "attn_pooler_heads"};
+    size_t pad_id = 0, width = 512, mlp_width;
+    OSPREY_TRY(check_options(section, decoder_options, error));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t size = 1;
+        OSPREY_TRY(osprey__config_dimension(section, sizes[i], OSPREY__CONFIG_VOCABULARY_MAX, &size,
+                                            error));
+    }
+    OSPREY_TRY(osprey__config_dimension(section, "width", OSPREY__CONFIG_WIDTH_MAX, &width, error));
+    OSPREY_TRY(read_mlp_width(section, width, &mlp_width, error));
+    return osprey__json_size(section->object, "pad_id", section->label, &pad_id, error);
 }
 
 /* CoCa's attention pool, of heads that share the embedding's width. */
@@ -527,7 +548,11 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
         if (!json_object_get(model.object, required[i]))
             return osprey__fail(error, OSPREY_FORMAT, model.label, "it has no \"%s\"", required[i]);
     }
+    size_t pad_id = 0;
     OSPREY_TRY(check_options(&model, model_options, error));
+    OSPREY_TRY(osprey__json_size(model.object, "pad_id", model.label, &pad_id, error));
+    OSPREY_TRY(osprey__config_section_open(&model, "multimodal_cfg", &section, error));
+    if (section.object) OSPREY_TRY(check_decoder(&section, error));
     OSPREY_TRY(osprey__config_dimension(&model, "embed_dim", OSPREY__CONFIG_WIDTH_MAX,
                                         &config->embed_dim, error));
     bool quick_gelu = false;

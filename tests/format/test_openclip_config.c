@@ -12,6 +12,7 @@
 #define VISION(members)     MODEL("", members, "", "")
 #define TEXT(members)       MODEL("", "", members, "")
 #define PREPROCESS(members) MODEL("", "", "", members)
+#define DECODER(members)    MODEL("'multimodal_cfg':{" members "},", "", "", "")
 
 static const config_kind kind = {"open_clip_config.json", osprey__openclip_config_parse,
                                  osprey__openclip_config_read};
@@ -202,6 +203,14 @@ static void test_options_without_effect_are_accepted(void **state)
                      "'pool_type':'argmax','proj_type':'linear','proj_bias':false,'pad_id':0,"
                      "'hf_model_name':null,'no_causal_mask':false,'embed_cls':false",
                      "'mode':'RGB','interpolation':null,'mean':null,'resize_mode':null"));
+    /* Of CoCa's decoder, and open_clip's defaults of what it does with captions. */
+    parse_well(MODEL("'pad_id':0,'multimodal_cfg':null,", "", "'embed_cls':false,'pad_id':0", ""));
+    parse_well(MODEL("'custom_text':true,'pad_id':0,'multimodal_cfg':{'context_length':76,"
+                     "'vocab_size':49408,'width':512,'heads':8,'layers':12,'mlp_ratio':4,"
+                     "'dim_head':64,'n_queries':256,'attn_pooler_heads':8,'pad_id':0},",
+                     "", "'embed_cls':true,'pad_id':0", ""));
+    parse_well(MODEL("'multimodal_cfg':{},", "",
+                     "'hf_model_name':'roberta-base','width':768,'pad_id':0", ""));
 }
 
 static void test_refuses_wrong_settings(void **state)
@@ -217,6 +226,18 @@ static void test_refuses_wrong_settings(void **state)
         {"{'model_cfg':{'embed_dim':0,'vision_cfg':{},'text_cfg':{}}}", OSPREY_FORMAT, "model_cfg",
          "\"embed_dim\" is 0"},
         {MODEL("'quick_gelu':1,", "", "", ""), OSPREY_FORMAT, "model_cfg", "quick_gelu"},
+        {MODEL("'pad_id':'0',", "", "", ""), OSPREY_FORMAT, "model_cfg", "pad_id"},
+        {MODEL("'pad_id':-1,", "", "", ""), OSPREY_FORMAT, "model_cfg", "pad_id"},
+        {MODEL("'multimodal_cfg':[1],", "", "", ""), OSPREY_FORMAT, "model_cfg", "multimodal_cfg"},
+        {DECODER("'width':-512"), OSPREY_FORMAT, "multimodal_cfg", "\"width\""},
+        {DECODER("'width':'512'"), OSPREY_FORMAT, "multimodal_cfg", "\"width\""},
+        {DECODER("'layers':0"), OSPREY_FORMAT, "multimodal_cfg", "\"layers\" is 0"},
+        {DECODER("'heads':1.5"), OSPREY_FORMAT, "multimodal_cfg", "\"heads\""},
+        {DECODER("'vocab_size':true"), OSPREY_FORMAT, "multimodal_cfg", "\"vocab_size\""},
+        {DECODER("'attn_pooler_heads':{}"), OSPREY_FORMAT, "multimodal_cfg", "attn_pooler_heads"},
+        {DECODER("'mlp_ratio':-4"), OSPREY_FORMAT, "multimodal_cfg", "mlp_ratio"},
+        {DECODER("'pad_id':null,'invented':1"), OSPREY_UNSUPPORTED, "multimodal_cfg",
+         "\"invented\""},
         {VISION("'timm_model_name':7"), OSPREY_FORMAT, "vision_cfg", "timm_model_name"},
         {VISION("'timm_model_name':'"
                 "0123456789012345678901234567890123456789012345678901234567890123'"),
