@@ -302,6 +302,7 @@ typedef struct attention_case {
     const osprey__kernels *kernels;
     osprey__attention_f32_args floats;
     osprey__attention_bf16_args halves;
+    osprey__attention_bf16_function *run;
 } attention_case;
 
 static void run_attention_f32(void *context, size_t turn)
@@ -315,7 +316,7 @@ static void run_attention_bf16(void *context, size_t turn)
 {
     (void)turn;
     attention_case *attention = context;
-    attention->kernels->attention_bf16.run(&attention->halves);
+    attention->run(&attention->halves);
 }
 
 /* One head among others: rows are three widths of the model apart, as q, k and v come. */
@@ -355,19 +356,21 @@ static void bench_attention_f32(const osprey__kernels *kernels, size_t tokens, s
     osprey__aligned_free(scratch);
 }
 
-static void bench_attention_bf16(const osprey__kernels *kernels, size_t tokens, size_t head_dim)
+static void bench_attention_bf16(const osprey__kernels *kernels,
+                                 const osprey__attention_bf16_kernel *kernel,
+                                 osprey_precision factors, size_t tokens, size_t head_dim)
 {
     char name[96];
-    snprintf(name, sizeof name, "attention bf16 tokens %zu head_dim %zu", tokens, head_dim);
+    snprintf(name, sizeof name, "attention %s tokens %zu head_dim %zu",
+             osprey_precision_name(factors), tokens, head_dim);
     if (!is_wanted(kernels, name)) return;
     size_t width = HEADS * head_dim, elements = tokens * 3 * width;
-    const osprey__attention_bf16_kernel *kernel = &kernels->attention_bf16;
     float *random = random_floats(elements);
     uint16_t *qkv = aligned_block(elements * sizeof *qkv);
     uint16_t *out = aligned_block(tokens * width * sizeof *out);
     osprey__from_f32(OSPREY__BF16, random, elements, qkv);
     float *scratch = random_floats(kernel->scratch_floats(tokens, tokens, head_dim));
-    attention_case attention = {.kernels = kernels};
+    attention_case attention = {.run = kernel->run};
     attention.halves = (osprey__attention_bf16_args){.query_rows = tokens,
                                                      .key_rows = tokens,
                                                      .head_dim = head_dim,
@@ -382,7 +385,7 @@ static void bench_attention_bf16(const osprey__kernels *kernels, size_t tokens, 
                                                      .scratch = scratch};
     print_rate(kernels->instruction_set, name,
                4 * (double)tokens * (double)tokens * (double)head_dim,
-               best_time_s(run_attention_bf16, &attention), OSPREY_PRECISION_BF16);
+               best_time_s(run_attention_bf16, &attention), factors);
     osprey__aligned_free(random);
     osprey__aligned_free(qkv);
     osprey__aligned_free(out);
@@ -400,11 +403,14 @@ static void bench_attention_in_f32(const osprey__kernels *kernels)
     bench_attention_f32(kernels, 77, 64, true);
 }
 
-static void bench_attention_in_bf16(const osprey__kernels *kernels)
+/* Over bfloat16s, with factors of this precision. */
+static void bench_attention_of_halves(const osprey__kernels *kernels,
+                                      const osprey__attention_bf16_kernel *kernel,
+                                      osprey_precision factors)
 {
     for (size_t i = 0; i < sizeof image_tokens / sizeof *image_tokens; i++)
-        bench_attention_bf16(kernels, image_tokens[i], 64);
-    bench_attention_bf16(kernels, 257, 80);
+        bench_attention_bf16(kernels, kernel, factors, image_tokens[i], 64);
+    bench_attention_bf16(kernels, kernel, factors, 257, 80);
 }
 
 typedef struct row_case {
@@ -548,7 +554,10 @@ int main(int argc, char **argv)
         if (!below || kernels->attention_f32.run != below->attention_f32.run)
             bench_attention_in_f32(kernels);
         if (!below || kernels->attention_bf16.run != below->attention_bf16.run)
-            bench_attention_in_bf16(kernels);
+            bench_attention_of_halves(kernels, &kernels->attention_bf16, OSPREY_PRECISION_BF16);
+        if (kernels->attention_s8.run &&
+            (!below || kernels->attention_s8.run != below->attention_s8.run))
+            bench_attention_of_halves(kernels, &kernels->attention_s8, OSPREY_PRECISION_INT8);
         if (below && kernels->layer_norm_f32 == below->layer_norm_f32) continue;
         bench_rows(kernels);
         bench_transpose(kernels);

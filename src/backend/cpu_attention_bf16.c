@@ -4,6 +4,7 @@
 typedef struct attention {
     const osprey__run *run;
     osprey__attention_bf16_args whole; /* of the first head of the first image */
+    osprey__attention_bf16_function *attend;
     size_t heads;
 } attention;
 
@@ -18,7 +19,7 @@ static void attention_task(void *context, size_t task, size_t thread)
     args.v += image * args.key_rows * args.kv_stride + column;
     args.out += image * args.query_rows * args.out_stride + column;
     args.scratch = a->run->scratch + thread * a->run->scratch_floats;
-    a->run->plan->kernels->attention_bf16.run(&args);
+    a->attend(&args);
 }
 
 static size_t stride_of(const osprey__run *run, osprey__value_id id)
@@ -35,8 +36,10 @@ static const uint16_t *input(const osprey__run *run, const osprey__step *step, s
 void osprey__cpu_attention_bf16(const osprey__run *run, const osprey__step *step)
 {
     const osprey__node *node = step->node;
+    const osprey__kernels *kernels = run->plan->kernels;
     attention a = {
         .run = run,
+        .attend = step->attends_s8 ? kernels->attention_s8.run : kernels->attention_bf16.run,
         .whole = {.query_rows = osprey__step_shape(run, node->inputs[0])->dims[0],
                   .key_rows = osprey__step_shape(run, node->inputs[1])->dims[0],
                   .head_dim = node->attributes.head_dim,

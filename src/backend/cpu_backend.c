@@ -27,6 +27,10 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
         rows = plan->largest_sequence;
         attention = kernels->attention_bf16.scratch_floats(rows, rows, plan->largest_head_dim);
         if (attention > floats) floats = attention;
+        if (kernels->attention_s8.run) {
+            attention = kernels->attention_s8.scratch_floats(rows, rows, plan->largest_head_dim);
+            if (attention > floats) floats = attention;
+        }
     }
     return osprey__divide_up(floats, 16) * 16; /* so that every share is aligned */
 }

@@ -58,4 +58,12 @@ typedef struct osprey__attention_bf16_kernel {
     size_t (*scratch_floats)(size_t query_rows, size_t key_rows, size_t head_dim);
 } osprey__attention_bf16_kernel;
 
+/*
+ * Of bfloat16s too, for towers in int8: scores as exact as there, but the softmax's weights and the
+ * values rounded to 8 bits. At most so many keys, that integers hold their sums.
+ */
+#define OSPREY__ATTENTION_S8_MOST_KEYS ((size_t)1 << 16)
+
+typedef osprey__attention_bf16_function osprey__attention_s8_function;
+
 #endif

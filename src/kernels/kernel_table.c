@@ -41,6 +41,7 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
         INHERIT(gemm[format], gemm[format].run);
     INHERIT(attention_f32, attention_f32.run);
     INHERIT(attention_bf16, attention_bf16.run);
+    INHERIT(attention_s8, attention_s8.run);
     INHERIT(layer_norm_f32, layer_norm_f32);
     INHERIT(activation_f32, activation_f32);
     INHERIT(add_f32, add_f32);

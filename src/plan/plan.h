@@ -39,6 +39,7 @@ typedef struct osprey__step {
     const osprey__node *node;
     const osprey__gemm_kernel *gemm; /* linear, conv2d: the kernel, */
     const void *packed;              /* and the weight in its format */
+    bool attends_s8;                 /* attention: by the kernel of that name */
     bool winograd;                   /* conv2d: by kernels/winograd.h, 16 packed weights */
     osprey__conv_shape conv;         /* conv2d, depthwise, max_pool; average_pool (height, width,
                                         channels) */

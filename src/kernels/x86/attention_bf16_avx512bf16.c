@@ -10,8 +10,12 @@
 #include "kernels/kernel_list.h"
 #include "kernels/simd/pack_keys_simd.h"
 #include "kernels/simd/vec_math_f32.h"
+#include "kernels/x86/scores_bf16.h"
 
 #include <math.h>
+
+_Static_assert((int)SCORES_KEYS == (int)TILE_COLUMNS && (int)SCORES_ROWS == (int)TILE_ROWS,
+               "scores are a tile's");
 
 /* scratch, cut into its parts */
 typedef struct attention_scratch {
@@ -44,15 +48,32 @@ static attention_scratch cut_scratch(const osprey__attention_bf16_args *args)
     return scratch;
 }
 
-static void pack_keys(const osprey__attention_bf16_args *args, const attention_scratch *scratch)
+void osprey__pack_keys_bf16__avx512bf16(const osprey__attention_bf16_args *args, float *keys)
 {
     size_t pairs = args->head_dim / 2;
     for (size_t key = 0; key < args->key_rows; key += VEC_FLOATS) {
-        float *columns =
-            scratch->keys + key / TILE_COLUMNS * TILE_COLUMNS * pairs + key % TILE_COLUMNS;
+        float *columns = keys + key / TILE_COLUMNS * TILE_COLUMNS * pairs + key % TILE_COLUMNS;
         const uint16_t *k = args->k + key * args->kv_stride;
         pack_key_group((const float *)(const void *)k, args->kv_stride / 2, args->key_rows - key,
                        pairs, columns);
+    }
+}
+
+void osprey__score_rows_bf16__avx512bf16(const osprey__attention_bf16_args *args, const float *keys,
+                                         size_t first, size_t rows, float *scores, size_t stride)
+{
+    size_t pairs = args->head_dim / 2;
+    for (size_t key = 0; key < args->key_rows; key += TILE_COLUMNS) {
+        const char *panel = (const char *)(keys + key * pairs);
+        tile_job job = {.steps = pairs,
+                        .a = (const lane *)(const void *)(args->q + first * args->q_stride),
+                        .lda = args->q_stride / 2,
+                        .b = panel,
+                        .sums = scores + key,
+                        .sums_stride = stride,
+                        .narrow = args->key_rows - key <= TILE_COLUMNS / 2,
+                        .prefetch = panel};
+        tile(&job, rows);
     }
 }
 
@@ -121,33 +142,13 @@ static void store_weighted(const float *sums, const float *factors, size_t rows,
         }
 }
 
-/* Brings rows that are soon read or written to the cache, from wherever products left them: they
- * are so far apart that the processor does not see which comes next. */
-OSPREY__INLINE void prefetch_rows(const uint16_t *row, size_t stride, size_t rows, size_t elements)
-{
-    for (size_t i = 0; i < rows; i++, row += stride)
-        for (size_t d = 0; d < elements; d += OSPREY__ALIGNMENT / sizeof *row)
-            __builtin_prefetch(row + d);
-}
-
 static void attend_rows(const osprey__attention_bf16_args *args, const attention_scratch *scratch,
                         size_t first, size_t rows)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[TILE_ROWS * TILE_COLUMNS];
     float factors[TILE_ROWS];
-    size_t padded = scratch->padded_keys, pairs = args->head_dim / 2;
-    for (size_t key = 0; key < args->key_rows; key += TILE_COLUMNS) {
-        const char *panel = (const char *)(scratch->keys + key * pairs);
-        tile_job job = {.steps = pairs,
-                        .a = (const lane *)(const void *)(args->q + first * args->q_stride),
-                        .lda = args->q_stride / 2,
-                        .b = panel,
-                        .sums = scratch->scores + key,
-                        .sums_stride = padded,
-                        .narrow = args->key_rows - key <= TILE_COLUMNS / 2,
-                        .prefetch = panel};
-        tile(&job, rows);
-    }
+    size_t padded = scratch->padded_keys;
+    osprey__score_rows_bf16__avx512bf16(args, scratch->keys, first, rows, scratch->scores, padded);
     prefetch_rows(args->out + first * args->out_stride, args->out_stride, rows, args->head_dim);
     prefetch_rows(args->q + (first + rows) * args->q_stride, args->q_stride,
                   osprey__smaller(args->query_rows - first - rows, TILE_ROWS), args->head_dim);
@@ -178,7 +179,7 @@ void osprey__attention_bf16__avx512bf16(const osprey__attention_bf16_args *args)
     attention_scratch scratch = cut_scratch(args);
     prefetch_rows(args->k, args->kv_stride, args->key_rows, args->head_dim);
     prefetch_rows(args->v, args->kv_stride, args->key_rows, args->head_dim);
-    pack_keys(args, &scratch);
+    osprey__pack_keys_bf16__avx512bf16(args, scratch.keys);
     pack_values(args, &scratch);
     for (size_t t = 0; t < tile_count(args->query_rows); t++) {
         size_t first = tile_start(t, args->query_rows);
