@@ -205,9 +205,10 @@ static void measure_peaks(void)
 #endif
 
 typedef struct gemm_case {
+    const osprey__kernels *kernels;
     const osprey__gemm_kernel *kernel;
     osprey__gemm_input input;
-    void *rows; /* prepared */
+    void *rows; /* prepared, or the sums of a block of pairs */
     osprey__gemm_args args;
     const char *packed;
     size_t packed_bytes, copies;
@@ -221,11 +222,33 @@ static void run_gemm(void *context, size_t turn)
     gemm->kernel->run(&gemm->args);
 }
 
+/* Tokens of an image, whose rows are paired. */
+enum { SEQUENCE_ROWS = 50 };
+
+static void run_strassen(void *context, size_t turn)
+{
+    gemm_case *gemm = context;
+    gemm->args.packed = gemm->packed + turn % gemm->copies * gemm->packed_bytes;
+    osprey__strassen_args args = {.product = &gemm->args,
+                                  .sequence_rows = SEQUENCE_ROWS,
+                                  .columns = gemm->args.n / 2,
+                                  .sums = gemm->rows};
+    const size_t sequences = gemm->args.m / SEQUENCE_ROWS;
+    const size_t pairs = sequences * osprey__strassen_pairs(SEQUENCE_ROWS);
+    for (size_t i = 0; i < osprey__strassen_blocks(sequences, SEQUENCE_ROWS); i++) {
+        args.first = osprey__strassen_block_start(i, SEQUENCE_ROWS);
+        size_t end = osprey__strassen_block_start(i + 1, SEQUENCE_ROWS);
+        args.pairs = osprey__smaller(end, pairs) - args.first;
+        gemm->kernels->strassen_prepare_f32(&args);
+        gemm->kernels->strassen_f32(&args);
+    }
+}
+
 /* What a case multiplies, and how it is called. */
 typedef struct gemm_shape {
     size_t m, n, k;
     osprey_activation activation;
-    bool residual;
+    bool residual, strassen;
     char names[2][96]; /* warm, cold */
 } gemm_shape;
 
@@ -233,7 +256,7 @@ static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
                       const gemm_shape *shape)
 {
     size_t m = shape->m, n = shape->n, k = shape->k;
-    gemm_case gemm = {.kernel = &kernels->gemm[format]};
+    gemm_case gemm = {.kernels = kernels, .kernel = &kernels->gemm[format]};
     gemm.packed_bytes = osprey__gemm_packed_bytes(gemm.kernel, n, k);
     size_t most_copies = cold_bytes / gemm.packed_bytes + 1;
     char *weights = aligned_block(most_copies * gemm.packed_bytes);
@@ -242,11 +265,14 @@ static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
     for (size_t i = 1; i < most_copies; i++)
         memcpy(weights + i * gemm.packed_bytes, weights, gemm.packed_bytes);
     osprey__aligned_free(weight);
-    gemm.rows = aligned_block(m * gemm.kernel->row_bytes(k));
+    size_t rows_bytes = shape->strassen ? OSPREY__STRASSEN_BLOCK * osprey__strassen_pair_bytes(k)
+                                        : m * gemm.kernel->row_bytes(k);
+    gemm.rows = aligned_block(rows_bytes);
     float *a = random_floats(m * k), *bias = random_floats(n), *c = random_floats(m * n);
     gemm.packed = weights;
     gemm.input = (osprey__gemm_input){.m = m, .k = k, .x = a, .stride = k * sizeof(float)};
-    bool plain = osprey__gemm_takes(gemm.kernel, OSPREY__F32, gemm.input.stride, k);
+    bool plain =
+        shape->strassen || osprey__gemm_takes(gemm.kernel, OSPREY__F32, gemm.input.stride, k);
     gemm.args =
         (osprey__gemm_args){.m = m,
                             .n = n,
@@ -262,8 +288,8 @@ static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
         gemm.copies = cold ? most_copies : 1;
         if (is_wanted(kernels, shape->names[cold]))
             print_rate(kernels->instruction_set, shape->names[cold],
-                       2.0 * (double)m * (double)n * (double)k, best_time_s(run_gemm, &gemm),
-                       format);
+                       2.0 * (double)m * (double)n * (double)k,
+                       best_time_s(shape->strassen ? run_strassen : run_gemm, &gemm), format);
     }
     osprey__aligned_free(weights);
     osprey__aligned_free(gemm.rows);
@@ -272,30 +298,42 @@ static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
     osprey__aligned_free(c);
 }
 
-static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision format, size_t m,
-                            size_t n, size_t k, osprey_activation activation, bool residual)
+static void bench_gemm_case(const osprey__kernels *kernels, osprey_precision format,
+                            gemm_shape shape)
 {
-    gemm_shape shape = {.m = m, .n = n, .k = k, .activation = activation, .residual = residual};
     for (int cold = 0; cold < 2; cold++)
-        snprintf(shape.names[cold], sizeof shape.names[cold], "gemm %s m %zu n %zu k %zu%s%s %s",
-                 format_names[format], m, n, k, activation ? " quick_gelu" : "",
-                 residual ? " residual" : "", cold ? "cold" : "warm");
+        snprintf(shape.names[cold], sizeof shape.names[cold], "%s %s m %zu n %zu k %zu%s%s %s",
+                 shape.strassen ? "strassen" : "gemm", format_names[format], shape.m, shape.n,
+                 shape.k, shape.activation ? " quick_gelu" : "", shape.residual ? " residual" : "",
+                 cold ? "cold" : "warm");
     if (is_wanted(kernels, shape.names[0]) || is_wanted(kernels, shape.names[1]))
         time_gemm(kernels, format, &shape);
 }
 
-/* The four products of a block of ViT-B/32 (50 tokens an image), and a square one. */
+/* The four products of a block of ViT-B/32, of so many rows. */
+static void bench_block(const osprey__kernels *kernels, osprey_precision format, size_t m,
+                        bool strassen)
+{
+    const gemm_shape shapes[] = {
+        {m, 2304, 768, OSPREY_ACTIVATION_NONE, false, strassen, {{0}}},
+        {m, 768, 768, OSPREY_ACTIVATION_NONE, true, strassen, {{0}}},
+        {m, 3072, 768, OSPREY_ACTIVATION_QUICK_GELU, false, strassen, {{0}}},
+        {m, 768, 3072, OSPREY_ACTIVATION_NONE, true, strassen, {{0}}},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        bench_gemm_case(kernels, format, shapes[i]);
+}
+
+/* A block of ViT-B/32 for 1, 8 and 32 images, and a square product. */
 static void bench_gemm(const osprey__kernels *kernels, osprey_precision format)
 {
     const size_t images[] = {1, 8, 32};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
-        size_t m = 50 * images[i];
-        bench_gemm_case(kernels, format, m, 2304, 768, OSPREY_ACTIVATION_NONE, false);
-        bench_gemm_case(kernels, format, m, 768, 768, OSPREY_ACTIVATION_NONE, true);
-        bench_gemm_case(kernels, format, m, 3072, 768, OSPREY_ACTIVATION_QUICK_GELU, false);
-        bench_gemm_case(kernels, format, m, 768, 3072, OSPREY_ACTIVATION_NONE, true);
+        bench_block(kernels, format, SEQUENCE_ROWS * images[i], false);
+        if (format == OSPREY_PRECISION_FP32 && kernels->strassen_f32)
+            bench_block(kernels, format, SEQUENCE_ROWS * images[i], true);
     }
-    bench_gemm_case(kernels, format, 1024, 1024, 1024, OSPREY_ACTIVATION_NONE, false);
+    bench_gemm_case(kernels, format, (gemm_shape){.m = 1024, .n = 1024, .k = 1024});
 }
 
 typedef struct attention_case {

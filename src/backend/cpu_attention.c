@@ -161,7 +161,8 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
                   .v = osprey__step_input(run, step, 2) + attributes->columns[2],
                   .kv_stride = k->dims[k->rank - 1],
                   .out = osprey__step_output(run, step),
-                  .out_stride = attributes->heads * attributes->head_dim,
+                  .out_stride =
+                      run->plan->placements[step->node->output].form.stride / sizeof(float),
                   .scale = attributes->scale,
                   .causal = attributes->causal},
         .heads = attributes->heads,

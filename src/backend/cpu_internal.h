@@ -25,6 +25,7 @@ const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id
 char *osprey__prepared_rows(const osprey__run *run, osprey__value_id id);
 
 void osprey__cpu_linear(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_strassen(const osprey__run *run, const osprey__step *step, size_t m);
 void osprey__cpu_conv2d(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_winograd(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_attention(const osprey__run *run, const osprey__step *step);
@@ -53,8 +54,27 @@ static inline size_t osprey__gathered_floats(size_t key_rows, size_t head_dim)
     return osprey__round_up(2 * key_rows * head_dim, OSPREY__ALIGNMENT / sizeof(float));
 }
 
+/* The step's product of m rows that has yet to be told where they are. */
+osprey__gemm_args osprey__cpu_product_args(const osprey__run *run, const osprey__step *step,
+                                           size_t m);
+
+/* The tasks of a product of n columns whose rows are in so many blocks. */
+osprey__product_tasks osprey__cpu_column_tasks(const osprey__gemm_kernel *gemm, size_t row_blocks,
+                                               size_t n, size_t threads, osprey_task_split how);
+
+/* The row block and the column block of a task. */
+typedef struct osprey__task_place {
+    size_t row_block, column_block;
+} osprey__task_place;
+
+osprey__task_place osprey__cpu_task_place(const osprey__product_tasks *tasks, size_t task);
+
 /* Floats of scratch that a task of osprey__cpu_linear or osprey__cpu_conv2d takes. */
 size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_strassen in bytes, for a step that is split into so many rows a task at
+ * most. */
+size_t osprey__cpu_strassen_scratch_bytes(const osprey__step *step, size_t rows);
 
 /* The same of osprey__cpu_winograd. */
 size_t osprey__cpu_winograd_scratch_floats(const osprey__plan *plan);

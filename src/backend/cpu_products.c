@@ -56,18 +56,24 @@ static size_t count_task_panels(size_t panels, size_t row_blocks, size_t threads
     return best;
 }
 
+osprey__product_tasks osprey__cpu_column_tasks(const osprey__gemm_kernel *gemm, size_t row_blocks,
+                                               size_t n, size_t threads, osprey_task_split how)
+{
+    size_t panels = osprey__divide_up(n, gemm->columns);
+    osprey__product_tasks tasks = {.row_blocks = row_blocks, .columns_first = how.columns_first};
+    tasks.panels = how.columns
+                       ? osprey__smaller(osprey__divide_up(how.columns, gemm->columns), panels)
+                       : count_task_panels(panels, row_blocks, threads);
+    tasks.column_blocks = osprey__divide_up(panels, tasks.panels);
+    return tasks;
+}
+
 osprey__product_tasks osprey__cpu_product_tasks(const osprey__gemm_kernel *gemm, size_t m, size_t n,
                                                 size_t threads, osprey_task_split how)
 {
-    size_t panels = osprey__divide_up(n, gemm->columns);
     size_t most_rows = how.rows ? how.rows : OSPREY__BLOCK_ROWS;
-    osprey__product_tasks tasks = {.row_blocks = count_row_blocks(gemm, m, most_rows, threads),
-                                   .columns_first = how.columns_first};
-    tasks.panels = how.columns
-                       ? osprey__smaller(osprey__divide_up(how.columns, gemm->columns), panels)
-                       : count_task_panels(panels, tasks.row_blocks, threads);
-    tasks.column_blocks = osprey__divide_up(panels, tasks.panels);
-    return tasks;
+    return osprey__cpu_column_tasks(gemm, count_row_blocks(gemm, m, most_rows, threads), n, threads,
+                                    how);
 }
 
 static void split_tasks(split *s)
@@ -108,28 +114,35 @@ static osprey__gemm_args task_args(const split *s, size_t row_block, size_t colu
     return args;
 }
 
-/* A product of m rows that has yet to be told where they are. */
-static split begin(const osprey__run *run, const osprey__step *step, size_t m)
+osprey__gemm_args osprey__cpu_product_args(const osprey__run *run, const osprey__step *step,
+                                           size_t m)
 {
     const osprey__placement *placements = run->plan->placements;
     const osprey__row_form *out = &placements[step->node->output].form;
     const osprey__value_id residual = step->node->inputs[3];
+    return (osprey__gemm_args){
+        .m = m,
+        .n = step->out_channels,
+        .k = step->in_channels,
+        .a_stride = step->gemm->row_bytes(step->in_channels),
+        .packed = step->packed,
+        .bias = osprey__step_input(run, step, 2),
+        .activation = step->node->attributes.activation,
+        .residual = osprey__step_input(run, step, 3),
+        .rounded_residual =
+            residual != OSPREY__NO_VALUE && placements[residual].form.dtype == OSPREY__BF16,
+        .c = osprey__step_output(run, step),
+        .ldc = out->stride / osprey__dtype_bytes(out->dtype),
+        .rounded = out->dtype == OSPREY__BF16,
+    };
+}
+
+static split begin(const osprey__run *run, const osprey__step *step, size_t m)
+{
     return (split){
         .run = run,
         .step = step,
-        .whole = {.m = m,
-                  .n = step->out_channels,
-                  .k = step->in_channels,
-                  .a_stride = step->gemm->row_bytes(step->in_channels),
-                  .packed = step->packed,
-                  .bias = osprey__step_input(run, step, 2),
-                  .activation = step->node->attributes.activation,
-                  .residual = osprey__step_input(run, step, 3),
-                  .rounded_residual = residual != OSPREY__NO_VALUE &&
-                                      placements[residual].form.dtype == OSPREY__BF16,
-                  .c = osprey__step_output(run, step),
-                  .ldc = out->stride / osprey__dtype_bytes(out->dtype),
-                  .rounded = out->dtype == OSPREY__BF16},
+        .whole = osprey__cpu_product_args(run, step, m),
         .input = {.m = m, .k = step->in_channels, .range = step->input_range},
     };
 }
@@ -160,19 +173,24 @@ static void prepare_all(split *s, osprey__task_function *task, size_t tasks)
     s->input.x = NULL;
 }
 
+osprey__task_place osprey__cpu_task_place(const osprey__product_tasks *tasks, size_t task)
+{
+    /* By default neighbouring tasks share weights, which are the larger part. */
+    return (osprey__task_place){
+        .row_block = tasks->columns_first ? task / tasks->column_blocks : task % tasks->row_blocks,
+        .column_block =
+            tasks->columns_first ? task % tasks->column_blocks : task / tasks->row_blocks,
+    };
+}
+
 static void linear_task(void *context, size_t task, size_t thread)
 {
     const split *s = context;
-    const osprey__product_tasks *tasks = &s->tasks;
-    /* By default neighbouring tasks share weights, which are the larger part. */
-    size_t row_block =
-        tasks->columns_first ? task / tasks->column_blocks : task % tasks->row_blocks;
-    size_t column_block =
-        tasks->columns_first ? task % tasks->column_blocks : task / tasks->row_blocks;
-    osprey__gemm_args args = task_args(s, row_block, column_block);
+    const osprey__task_place place = osprey__cpu_task_place(&s->tasks, task);
+    osprey__gemm_args args = task_args(s, place.row_block, place.column_block);
     if (s->input.x) {
         float *rows = s->run->scratch + thread * s->run->scratch_floats;
-        prepare(s, block_start(s, row_block), args.m, rows);
+        prepare(s, block_start(s, place.row_block), args.m, rows);
         args.a = rows;
     }
     s->step->gemm->run(&args);
@@ -187,6 +205,10 @@ static void run_tasks(split *s)
 /* Rows as they lie in the step's input. */
 static void run_linear(const osprey__run *run, const osprey__step *step, size_t m)
 {
+    if (step->strassen_rows) {
+        osprey__cpu_strassen(run, step, m);
+        return;
+    }
     osprey__value_id id = step->node->inputs[0];
     const osprey__row_form *form = &run->plan->placements[id].form;
     split s = begin(run, step, m);
@@ -360,6 +382,7 @@ size_t osprey__cpu_product_scratch_floats(const osprey__plan *plan)
             step->node->op == OSPREY__OP_CONV2D && !osprey__conv_is_pointwise(&step->conv);
         if (windows && block_positions(&step->conv) > rows) rows = block_positions(&step->conv);
         size_t bytes = rows * step->gemm->row_bytes(step->in_channels);
+        if (step->strassen_rows) bytes = osprey__cpu_strassen_scratch_bytes(step, rows);
         size_t floats = osprey__divide_up(bytes, sizeof(float));
         if (windows) floats += patch_floats(step);
         if (floats > largest) largest = floats;

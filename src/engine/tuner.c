@@ -32,6 +32,7 @@ typedef struct contestant {
 typedef struct contest {
     osprey_product_choice *choice; /* the kind */
     const osprey__gemm_kernel *gemm;
+    size_t halves; /* 2: tasks take rows, and columns, of both halves (backend/cpu_strassen.c) */
     contestant *contestants; /* [count]; the first is the default */
     size_t count;
     size_t winner;
@@ -166,8 +167,8 @@ static osprey_status find_kinds(tournament *t)
 static osprey_status enter_contestants(tournament *t, contest *c)
 {
     osprey_task_split splits[OSPREY__CONTESTANTS_MAX];
-    c->count = osprey__tuner_splits(t->tuner->effort, c->gemm, c->choice->m, c->choice->n,
-                                    t->tuner->threads, splits);
+    c->count = osprey__tuner_splits(t->tuner->effort, c->gemm, c->choice->m / c->halves,
+                                    c->choice->n / c->halves, t->tuner->threads, splits);
     c->contestants = osprey__calloc(c->count, sizeof *c->contestants);
     if (!c->contestants) return osprey__fail_memory(t->error, c->count * sizeof *c->contestants);
     for (size_t i = 0; i < c->count; i++) c->contestants[i].split = splits[i];
@@ -183,6 +184,7 @@ static void enter_step(tournament *t, size_t s)
     for (size_t i = 0; i < t->found.count; i++)
         if (osprey__compare_choices(&t->found.choices[i], &kind) == 0) t->contest_of[s] = i;
     t->contests[t->contest_of[s]].gemm = step->gemm;
+    t->contests[t->contest_of[s]].halves = step->strassen_rows ? 2 : 1;
     step->choices = &t->choices[s];
     step->choice_count = 1;
 }

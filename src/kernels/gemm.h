@@ -88,15 +88,18 @@ struct osprey__gemm_kernel {
                  size_t stride_n, size_t stride_k, void *packed);
 };
 
+/* Bytes after which the first-level cache's places repeat. */
+#define OSPREY__WAY_BYTES ((size_t)4096)
+
 /*
  * Whether the kernel reads plain rows of k elements well where they lie. Rows that are a multiple
- * of 4 KiB apart fall into the same few places of the first-level cache: better prepared.
+ * of OSPREY__WAY_BYTES apart fall into the same few places of the cache: better prepared.
  */
 static inline bool osprey__gemm_takes(const osprey__gemm_kernel *kernel, osprey__dtype dtype,
                                       size_t stride, size_t k)
 {
     return dtype == kernel->takes && k % kernel->depth == 0 && stride % sizeof(float) == 0 &&
-           stride % 4096 != 0;
+           stride % OSPREY__WAY_BYTES != 0;
 }
 
 /* Bytes of the packed form of n output channels of k inputs. */

@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 #include "kernels/image_ops.h"
 #include "kernels/row_ops.h"
+#include "kernels/strassen.h"
 #include "kernels/token_merge.h"
 #include "kernels/winograd.h"
 

@@ -52,6 +52,8 @@ static void inherit(osprey__kernels *table, const osprey__kernels *below)
     INHERIT(group_norm_f32, group_norm_f32);
     INHERIT(winograd_input_f32, winograd_input_f32);
     INHERIT(winograd_output_f32, winograd_output_f32);
+    INHERIT(strassen_prepare_f32, strassen_prepare_f32);
+    INHERIT(strassen_f32, strassen_f32);
     INHERIT(depthwise_f32, depthwise_f32);
     INHERIT(gate_f32, gate_f32);
     INHERIT(transpose_f32, transpose_f32);

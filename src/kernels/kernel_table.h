@@ -5,7 +5,7 @@
  * The portable C version is the reference; kernels.def lists it and the faster ones. Kernels work
  * on one thread's share, allocate nothing, and may be called from any number of threads on separate
  * outputs. A row of a result never depends on the other rows of the call, nor on how many there
- * are.
+ * are; strassen_f32's on the row that it is paired with.
  */
 #ifndef OSPREY_KERNELS_KERNEL_TABLE_H
 #define OSPREY_KERNELS_KERNEL_TABLE_H
@@ -15,6 +15,7 @@
 #include "kernels/gemm.h"
 #include "kernels/image_ops.h"
 #include "kernels/row_ops.h"
+#include "kernels/strassen.h"
 #include "kernels/token_merge.h"
 #include "kernels/winograd.h"
 
@@ -34,6 +35,8 @@ typedef struct osprey__kernels {
     osprey__group_norm_f32_function *group_norm_f32;
     osprey__winograd_input_f32_function *winograd_input_f32;
     osprey__winograd_output_f32_function *winograd_output_f32;
+    osprey__strassen_prepare_f32_function *strassen_prepare_f32; /* NULL: this level has none */
+    osprey__strassen_f32_function *strassen_f32;                 /* the same */
     osprey__depthwise_f32_function *depthwise_f32;
     osprey__gate_f32_function *gate_f32;
     osprey__transpose_f32_function *transpose_f32;

@@ -6,6 +6,7 @@
 #include "kernels/quantize.h"
 #include "plan/conv_weights.h"
 #include "plan/row_forms.h"
+#include "plan/strassen_rows.h"
 
 #include <string.h>
 
@@ -328,6 +329,7 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
             goto fail;
         }
         describe_step(made, node, &made->steps[n]);
+        made->steps[n].strassen_rows = osprey__strassen_rows_of(made, &made->steps[n]);
         if (node->attributes.precision == OSPREY_PRECISION_INT8 &&
             made->steps[n].in_channels > OSPREY__INT8_MOST_K) {
             status = osprey__fail(error, OSPREY_UNSUPPORTED, graph->values[node->output].name,

@@ -41,6 +41,7 @@ typedef struct osprey__step {
     const void *packed;              /* and the weight in its format */
     bool attends_s8;                 /* attention: by the kernel of that name */
     bool winograd;                   /* conv2d: by kernels/winograd.h, 16 packed weights */
+    size_t strassen_rows;            /* by kernels/strassen.h: rows of a sequence; 0: not so */
     osprey__conv_shape conv;         /* conv2d, depthwise, max_pool; average_pool (height, width,
                                         channels) */
     size_t groups;                   /* linear, conv2d: products side by side, mostly 1, */

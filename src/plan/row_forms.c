@@ -2,6 +2,7 @@
 #include "plan/row_forms.h"
 
 #include "base/memory.h"
+#include "plan/strassen_rows.h"
 
 /* How values that are read by products alone are read. */
 typedef struct readers {
@@ -115,6 +116,10 @@ static void choose_form(osprey__plan *plan, osprey__step *step)
     }
     readers r = readers_of(plan, node->output);
     if (node->op == OSPREY__OP_LINEAR && r.products && r.round) make_bf16(form);
+    /* Rows that products of floats would read where they lie, were they not so far apart. */
+    if ((node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_ATTENTION) && r.kernel &&
+        r.kernel->takes == OSPREY__F32 && form->stride % OSPREY__WAY_BYTES == 0)
+        form->stride += OSPREY__ALIGNMENT;
     if ((node->op == OSPREY__OP_LAYER_NORM || node->op == OSPREY__OP_TRANSPOSE) && r.kernel &&
         !osprey__gemm_takes(r.kernel, form->dtype, form->stride, form->width)) {
         form->prepared_for = r.kernel;
@@ -173,7 +178,8 @@ void osprey__choose_row_forms(osprey__plan *plan)
 static void need_room(osprey__plan *plan, osprey__value_id value, const osprey__step *step)
 {
     osprey__value_id root = plan->placements[value].root;
-    size_t bytes = step->gemm->row_bytes(step->in_channels);
+    size_t bytes = step->strassen_rows ? osprey__strassen_row_bytes(step)
+                                       : step->gemm->row_bytes(step->in_channels);
     /* Of another width, as behind a reshape, it would have another number of rows. */
     if (plan->placements[root].form.width == plan->placements[value].form.width &&
         plan->placements[root].prepared_row_bytes < bytes)
@@ -191,9 +197,10 @@ void osprey__find_prepared_rows(osprey__plan *plan)
         const osprey__row_form *form = &plan->placements[x].form;
         if (step->node->op == OSPREY__OP_CONV2D && !osprey__conv_is_pointwise(&step->conv)) {
             need_room(plan, step->node->output, step);
-        } else if (form->prepared_for != step->gemm &&
-                   plan->graph->values[plan->placements[x].root].kind == OSPREY__COMPUTED &&
-                   !osprey__gemm_takes(step->gemm, form->dtype, form->stride, form->width)) {
+        } else if (plan->graph->values[plan->placements[x].root].kind == OSPREY__COMPUTED &&
+                   (step->strassen_rows ||
+                    (form->prepared_for != step->gemm &&
+                     !osprey__gemm_takes(step->gemm, form->dtype, form->stride, form->width)))) {
             need_room(plan, x, step);
         }
     }

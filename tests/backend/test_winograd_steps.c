@@ -3,7 +3,7 @@
  * Convolutions that a plan computes by Winograd's transforms, against the sum that defines them: in
  * every precision that has them, at every level, and the same bits in any batch on any threads.
  */
-#include "backend/cpu_backend.h"
+#include "backend/run_plan.h"
 #include "base/memory.h"
 #include "cmocka_all.h"
 #include "kernels/guarded.h"
@@ -93,36 +93,6 @@ static guarded expected_of(const float *images)
     return out;
 }
 
-static guarded run(const osprey__plan *plan, const float *images, size_t count, size_t threads)
-{
-    const osprey__graph *graph = plan->graph;
-    size_t *offsets = osprey__calloc(graph->value_count, sizeof *offsets);
-    const void **inputs = osprey__calloc(graph->value_count, sizeof *inputs);
-    osprey__thread_pool *pool = NULL;
-    assert_int_equal(osprey__thread_pool_create(threads, &pool, NULL), OSPREY_OK);
-    for (size_t v = 0; v < graph->value_count; v++)
-        if (graph->values[v].kind == OSPREY__INPUT) inputs[v] = images;
-    size_t scratch_floats = osprey__cpu_scratch_floats(plan, 0);
-    guarded scratch = guarded_random(threads * scratch_floats, NAN);
-    osprey__run r = {.plan = plan,
-                     .pool = pool,
-                     .sequences = count,
-                     .inputs = inputs,
-                     .arena = osprey__aligned_alloc(osprey__memory_plan(plan, count, 0, offsets)),
-                     .offsets = offsets,
-                     .scratch = scratch.floats,
-                     .scratch_floats = scratch_floats};
-    osprey__cpu_run(&r);
-    guarded out = guarded_random(count * OUT_FLOATS, NAN);
-    memcpy(out.floats, osprey__run_value(&r, graph->output), out.count * sizeof *out.floats);
-    guarded_free(&scratch);
-    osprey__aligned_free(r.arena);
-    osprey__thread_pool_free(pool);
-    osprey__free(inputs);
-    osprey__free(offsets);
-    return out;
-}
-
 static void check(osprey__cpu_level level, size_t p, const guarded *images, const guarded *expected)
 {
     osprey__plan *plan = NULL;
@@ -133,12 +103,12 @@ static void check(osprey__cpu_level level, size_t p, const guarded *images, cons
     assert_int_equal(step->winograd, step->gemm->rows < MATRIX_UNIT_ROWS);
     float largest = 0;
     for (size_t i = 0; i < expected->count; i++) largest = fmaxf(largest, expected->floats[i]);
-    guarded together = run(plan, images->floats, IMAGES, 1);
+    guarded together = run_plan(plan, images->floats, IMAGES, 1);
     assert_near(together.floats, expected->floats, expected->count,
                 precisions[p].tolerance * (double)largest);
     for (size_t threads = 1; threads <= 9; threads += 4)
         for (size_t count = 1; count <= IMAGES; count++) {
-            guarded out = run(plan, images->floats, count, threads);
+            guarded out = run_plan(plan, images->floats, count, threads);
             assert_same_bits(out.floats, together.floats, out.count);
             guarded_free(&out);
         }

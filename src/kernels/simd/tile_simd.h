@@ -10,7 +10,8 @@
  * bits wide: floats, integers, or two halves of a column. A .c whose instructions take more than a
  * row at a time names its own tile_of_rows as OSPREY__TILE. One whose sums are not what is kept
  * says as OSPREY__SUMS how they begin and end, and as OSPREY__SUM_STEPS after how many steps they
- * have to.
+ * have to. One that does not multiply with the weights as they are says as OSPREY__COLUMNS with
+ * what.
  */
 #ifndef OSPREY_KERNELS_SIMD_TILE_SIMD_H
 #define OSPREY_KERNELS_SIMD_TILE_SIMD_H
@@ -45,6 +46,10 @@ typedef struct tile_job {
     bool narrow;          /* only the first half of the columns, and of each row of sums */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
+    /* OSPREY__COLUMNS of strassen_f32: NULL, or what is taken away from b, and where that is kept
+     */
+    const char *minus;
+    char *difference;
 } tile_job;
 
 #ifndef OSPREY__SUM_STEPS
@@ -70,6 +75,29 @@ OSPREY__INLINE void keep_sum(const tile_job *job, size_t row, size_t i, vec sum)
 
 #endif
 
+#if defined(OSPREY__COLUMNS)
+#include OSPREY__COLUMNS
+#else
+
+typedef struct column_source {
+    char unused;
+} column_source;
+
+OSPREY__INLINE column_source columns_from(const tile_job *job)
+{
+    (void)job;
+    return (column_source){0};
+}
+
+/* Vector i of the weights of the step that begins at b. */
+OSPREY__INLINE vec step_columns(column_source source, const char *b, size_t i)
+{
+    (void)source;
+    return lane_columns(b + i * LANE_VEC_BYTES);
+}
+
+#endif
+
 #if defined(OSPREY__TILE)
 #include OSPREY__TILE
 #else
@@ -88,12 +116,13 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const s
     const char *b = job->b;
     const char *prefetch = job->prefetch;
     size_t lda = job->lda;
+    const column_source source = columns_from(job);
     /* A pointer for five rows: one a row would not fit the integer registers. */
     const lane *a0 = job->a, *a1 = a0 + GROUP * lda, *a2 = a1 + GROUP * lda;
     for (size_t steps = job->steps; steps > 0; steps--) {
         vec columns[TILE_VECS];
         OSPREY__UNROLL
-        for (size_t i = 0; i < vecs; i++) columns[i] = lane_columns(b + i * LANE_VEC_BYTES);
+        for (size_t i = 0; i < vecs; i++) columns[i] = step_columns(source, b, i);
         OSPREY__UNROLL
         for (size_t row = 0; row < rows; row++) {
             const lane *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
