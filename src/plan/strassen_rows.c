@@ -5,8 +5,8 @@
 
 /* Measured: below these the sums of rows and of products cost what the products save. */
 #define LEAST_ROWS         32
-#define LEAST_IN_CHANNELS  192
-#define LEAST_OUT_CHANNELS 192
+#define LEAST_IN_CHANNELS  256
+#define LEAST_OUT_CHANNELS 256
 
 /* Rows that are multiplied for each sequence; 0 where sequences may have different ones. */
 static size_t sequence_rows(const osprey__plan *plan, const osprey__step *step)

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Two blocks of pairs, a middle row, and rows WAY_BYTES apart between the two products. */
-enum { ROWS = 125, IN = 200, INNER = 1024, OUT = 256, IMAGES = 9 };
+enum { ROWS = 125, IN = 264, INNER = 1024, OUT = 256, IMAGES = 9 };
 
 static osprey__value_id linear(osprey__graph *graph, const char *name, osprey__value_id x,
                                size_t in, size_t out, osprey__value_id residual)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weights that are the difference of two matrices', kept for the tiles that follow. */
-#ifndef OSPREY_KERNELS_SIMD_COLUMNS_DIFFERENCE_H
-#define OSPREY_KERNELS_SIMD_COLUMNS_DIFFERENCE_H
+#ifndef OSPREY_KERNELS_X86_COLUMNS_DIFFERENCE_H
+#define OSPREY_KERNELS_X86_COLUMNS_DIFFERENCE_H
 
 #include "kernels/simd/tile_simd.h"
 
