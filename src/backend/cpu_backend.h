@@ -56,9 +56,9 @@ typedef struct osprey__product_tasks {
     bool columns_first;
 } osprey__product_tasks;
 
-/* The tasks of a product of [m, k] and [k, n] that is split so. */
-osprey__product_tasks osprey__cpu_product_tasks(const osprey__gemm_kernel *gemm, size_t m, size_t n,
-                                                size_t threads, osprey_task_split how);
+/* The tasks of the step's product of m rows that is split so. */
+osprey__product_tasks osprey__cpu_step_tasks(const osprey__step *step, size_t m, size_t threads,
+                                             osprey_task_split how);
 
 /* Scratch that one thread needs when no text is longer than longest_text tokens. */
 size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text);

@@ -58,9 +58,17 @@ static inline size_t osprey__gathered_floats(size_t key_rows, size_t head_dim)
 osprey__gemm_args osprey__cpu_product_args(const osprey__run *run, const osprey__step *step,
                                            size_t m);
 
-/* The tasks of a product of n columns whose rows are in so many blocks. */
+/* The tasks of a product of [m, k] and [k, n] that is split so. */
+osprey__product_tasks osprey__cpu_product_tasks(const osprey__gemm_kernel *gemm, size_t m, size_t n,
+                                                size_t threads, osprey_task_split how);
+
+/* The same where the rows are in so many blocks. */
 osprey__product_tasks osprey__cpu_column_tasks(const osprey__gemm_kernel *gemm, size_t row_blocks,
                                                size_t n, size_t threads, osprey_task_split how);
+
+/* osprey__cpu_step_tasks of a step that runs by kernels/strassen.h. */
+osprey__product_tasks osprey__cpu_strassen_tasks(const osprey__step *step, size_t m, size_t threads,
+                                                 osprey_task_split how);
 
 /* The row block and the column block of a task. */
 typedef struct osprey__task_place {

@@ -76,6 +76,13 @@ osprey__product_tasks osprey__cpu_product_tasks(const osprey__gemm_kernel *gemm,
                                     how);
 }
 
+osprey__product_tasks osprey__cpu_step_tasks(const osprey__step *step, size_t m, size_t threads,
+                                             osprey_task_split how)
+{
+    if (step->strassen_rows) return osprey__cpu_strassen_tasks(step, m, threads, how);
+    return osprey__cpu_product_tasks(step->gemm, m, step->out_channels, threads, how);
+}
+
 static void split_tasks(split *s)
 {
     size_t threads = osprey__thread_pool_threads(s->run->pool), m = s->whole.m;

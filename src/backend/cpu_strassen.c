@@ -2,7 +2,7 @@
 /*
  * linear, and conv2d of single positions, by kernels/strassen.h. Pairs of rows are split into tasks
  * as rows are elsewhere, and the columns of both halves as those of one. Few pairs are prepared for
- * all tasks beforehand; where there are many, a task has all columns and prepares its own.
+ * all tasks beforehand; where there are many, each task prepares its own.
  */
 #include "backend/cpu_internal.h"
 #include "kernels/strassen.h"
@@ -66,25 +66,34 @@ static void multiply_task(void *context, size_t task, size_t thread)
     kernels->strassen_f32(&part);
 }
 
+static size_t count_blocks(const osprey__step *step, size_t m)
+{
+    return osprey__strassen_blocks(m / step->strassen_rows, step->strassen_rows);
+}
+
+osprey__product_tasks osprey__cpu_strassen_tasks(const osprey__step *step, size_t m, size_t threads,
+                                                 osprey_task_split how)
+{
+    /* As many as the rows that the split names, half of which are tops of pairs. */
+    size_t blocks = count_blocks(step, m), most = how.rows / 2 / OSPREY__STRASSEN_BLOCK;
+    size_t row_blocks = most ? osprey__divide_up(blocks, most) : blocks;
+    return osprey__cpu_column_tasks(step->gemm, row_blocks, step->out_channels / 2, threads, how);
+}
+
 void osprey__cpu_strassen(const osprey__run *run, const osprey__step *step, size_t m)
 {
     const osprey__value_id x = step->node->inputs[0];
     const size_t threads = osprey__thread_pool_threads(run->pool);
-    const size_t sequences = m / step->strassen_rows;
-    const size_t pairs = sequences * osprey__strassen_pairs(step->strassen_rows);
+    const size_t pairs = m / step->strassen_rows * osprey__strassen_pairs(step->strassen_rows);
     const osprey_task_split how = osprey__step_split(run->plan, step, m, threads);
     pair_split s = {
         .run = run,
         .step = step,
         .product = osprey__cpu_product_args(run, step, m),
         .whole = {.sequence_rows = step->strassen_rows, .pairs = pairs},
-        .blocks = osprey__strassen_blocks(sequences, step->strassen_rows),
+        .blocks = count_blocks(step, m),
+        .tasks = osprey__cpu_strassen_tasks(step, m, threads, how),
     };
-    /* As many as the rows of a task that the split names, half of which are tops of pairs. */
-    size_t task_blocks = how.rows / 2 / OSPREY__STRASSEN_BLOCK;
-    size_t row_blocks = task_blocks ? osprey__divide_up(s.blocks, task_blocks) : s.blocks;
-    s.tasks =
-        osprey__cpu_column_tasks(step->gemm, row_blocks, step->out_channels / 2, threads, how);
     s.product.a = osprey__run_value(run, x);
     s.product.a_stride = run->plan->placements[x].form.stride;
     s.whole.product = &s.product;

@@ -31,9 +31,8 @@ typedef struct contestant {
 
 typedef struct contest {
     osprey_product_choice *choice; /* the kind */
-    const osprey__gemm_kernel *gemm;
-    size_t halves; /* 2: tasks take rows, and columns, of both halves (backend/cpu_strassen.c) */
-    contestant *contestants; /* [count]; the first is the default */
+    const osprey__step *step;      /* one of the kind */
+    contestant *contestants;       /* [count]; the first is the default */
     size_t count;
     size_t winner;
     size_t products; /* that have their contestant for the next run */
@@ -70,8 +69,8 @@ static bool same_tasks(const osprey__product_tasks *a, const osprey__product_tas
 }
 
 typedef struct split_list {
-    const osprey__gemm_kernel *gemm;
-    size_t m, n, threads;
+    const osprey__step *step;
+    size_t m, threads;
     osprey_task_split *splits;
     osprey__product_tasks tasks[OSPREY__CONTESTANTS_MAX];
     size_t count;
@@ -80,7 +79,7 @@ typedef struct split_list {
 static void add_split(split_list *list, osprey_task_split split)
 {
     const osprey__product_tasks tasks =
-        osprey__cpu_product_tasks(list->gemm, list->m, list->n, list->threads, split);
+        osprey__cpu_step_tasks(list->step, list->m, list->threads, split);
     for (size_t i = 0; i < list->count; i++)
         if (same_tasks(&list->tasks[i], &tasks)) return;
     if (list->count == OSPREY__CONTESTANTS_MAX) return;
@@ -91,21 +90,23 @@ static void add_split(split_list *list, osprey_task_split split)
 /* With so many rows a task: panels by powers of two, and a task a thread. */
 static void add_columns(split_list *list, size_t rows, bool columns_first)
 {
-    const size_t columns = list->gemm->columns;
+    const size_t columns = list->step->gemm->columns;
     if (rows > OSPREY__TASK_ROWS_MAX) return;
     add_split(list, (osprey_task_split){rows, 0, columns_first});
     for (size_t panels = 1; panels <= 8; panels *= 2)
         add_split(list, (osprey_task_split){rows, panels * columns, columns_first});
-    const size_t panels = (list->n + columns - 1) / columns;
+    const osprey_task_split all = {.columns = list->step->out_channels};
+    const size_t panels = osprey__cpu_step_tasks(list->step, list->m, list->threads, all).panels;
     const size_t share = (panels + list->threads - 1) / list->threads;
     add_split(list, (osprey_task_split){rows, share * columns, columns_first});
     add_split(list, (osprey_task_split){rows, panels * columns, columns_first});
 }
 
-size_t osprey__tuner_splits(osprey_tuning_effort effort, const osprey__gemm_kernel *gemm, size_t m,
-                            size_t n, size_t threads, osprey_task_split *splits)
+size_t osprey__tuner_splits(osprey_tuning_effort effort, const osprey__step *step, size_t m,
+                            size_t threads, osprey_task_split *splits)
 {
-    split_list list = {.gemm = gemm, .m = m, .n = n, .threads = threads, .splits = splits};
+    const osprey__gemm_kernel *gemm = step->gemm;
+    split_list list = {.step = step, .m = m, .threads = threads, .splits = splits};
     add_columns(&list, 0, false);
     if (effort == OSPREY_TUNE_FULL) {
         add_columns(&list, 0, true);
@@ -167,8 +168,8 @@ static osprey_status find_kinds(tournament *t)
 static osprey_status enter_contestants(tournament *t, contest *c)
 {
     osprey_task_split splits[OSPREY__CONTESTANTS_MAX];
-    c->count = osprey__tuner_splits(t->tuner->effort, c->gemm, c->choice->m / c->halves,
-                                    c->choice->n / c->halves, t->tuner->threads, splits);
+    c->count =
+        osprey__tuner_splits(t->tuner->effort, c->step, c->choice->m, t->tuner->threads, splits);
     c->contestants = osprey__calloc(c->count, sizeof *c->contestants);
     if (!c->contestants) return osprey__fail_memory(t->error, c->count * sizeof *c->contestants);
     for (size_t i = 0; i < c->count; i++) c->contestants[i].split = splits[i];
@@ -183,8 +184,7 @@ static void enter_step(tournament *t, size_t s)
     const osprey_product_choice kind = choice_of(t->tuner, step);
     for (size_t i = 0; i < t->found.count; i++)
         if (osprey__compare_choices(&t->found.choices[i], &kind) == 0) t->contest_of[s] = i;
-    t->contests[t->contest_of[s]].gemm = step->gemm;
-    t->contests[t->contest_of[s]].halves = step->strassen_rows ? 2 : 1;
+    t->contests[t->contest_of[s]].step = step;
     step->choices = &t->choices[s];
     step->choice_count = 1;
 }

@@ -48,11 +48,11 @@ osprey_status osprey__tune(const osprey__tuner *tuner, osprey__tuning *tuning,
                            osprey__tuner_cost *cost, osprey_error *error);
 
 /*
- * The ways to split a product that are tried, the default first, each with other tasks than those
- * before. splits: room for OSPREY__CONTESTANTS_MAX. Returns their number.
+ * The ways to split the step's product of m rows that are tried, the default first, each with other
+ * tasks than those before. splits: room for OSPREY__CONTESTANTS_MAX. Returns their number.
  */
 #define OSPREY__CONTESTANTS_MAX 64
-size_t osprey__tuner_splits(osprey_tuning_effort effort, const osprey__gemm_kernel *gemm, size_t m,
-                            size_t n, size_t threads, osprey_task_split *splits);
+size_t osprey__tuner_splits(osprey_tuning_effort effort, const osprey__step *step, size_t m,
+                            size_t threads, osprey_task_split *splits);
 
 #endif

@@ -88,6 +88,7 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     } else if (node->op == OSPREY__OP_MEAN) {
         if (x->extent == OSPREY__PER_TOKEN) plan->sees_ahead = true;
     }
+    step->strassen_rows = osprey__strassen_rows_of(plan, step);
 }
 
 /*
@@ -329,7 +330,6 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
             goto fail;
         }
         describe_step(made, node, &made->steps[n]);
-        made->steps[n].strassen_rows = osprey__strassen_rows_of(made, &made->steps[n]);
         if (node->attributes.precision == OSPREY_PRECISION_INT8 &&
             made->steps[n].in_channels > OSPREY__INT8_MOST_K) {
             status = osprey__fail(error, OSPREY_UNSUPPORTED, graph->values[node->output].name,

@@ -3,7 +3,8 @@
 
 #include "kernels/strassen.h"
 
-/* Measured: below these the sums of rows and of products cost what the products save. */
+/* Measured on Zen 4: in a batch 192 channels gain nothing, as sums cost what they save, and 256 2
+ * to 5 %. 32 rows gain 7 %. */
 #define LEAST_ROWS         32
 #define LEAST_IN_CHANNELS  256
 #define LEAST_OUT_CHANNELS 256

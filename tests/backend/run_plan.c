@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-guarded run_plan(const osprey__plan *plan, const float *x, size_t sequences, size_t threads)
+static guarded run(const osprey__plan *plan, const float *x, size_t sequences, size_t threads)
 {
     const osprey__graph *graph = plan->graph;
     size_t *offsets = osprey__calloc(graph->value_count, sizeof *offsets);
@@ -38,4 +38,29 @@ guarded run_plan(const osprey__plan *plan, const float *x, size_t sequences, siz
     osprey__free(inputs);
     osprey__free(offsets);
     return out;
+}
+
+void assert_plan_computes(const osprey__plan *plan, const float *x, size_t sequences,
+                          const guarded *expected, double tolerance)
+{
+    float largest = 0;
+    for (size_t i = 0; i < expected->count; i++)
+        largest = fmaxf(largest, fabsf(expected->floats[i]));
+    guarded together = run(plan, x, sequences, 1);
+    assert_near(together.floats, expected->floats, expected->count, tolerance * (double)largest);
+    for (size_t threads = 1; threads <= 9; threads += 4)
+        for (size_t count = 1; count <= sequences; count += (sequences - 1) / 2) {
+            guarded out = run(plan, x, count, threads);
+            assert_same_bits(out.floats, together.floats, out.count);
+            guarded_free(&out);
+        }
+    guarded_free(&together);
+}
+
+const float *constant_data(const osprey__graph *graph, const char *name)
+{
+    for (size_t v = 0; v < graph->value_count; v++)
+        if (strcmp(graph->values[v].name, name) == 0) return graph->values[v].data;
+    fail_msg("no constant %s", name);
+    return NULL;
 }

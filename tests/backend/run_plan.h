@@ -6,7 +6,15 @@
 #include "kernels/guarded.h"
 #include "plan/plan.h"
 
-/* The output, of so many sequences, of a plan whose one input is x; the caller frees it. */
-guarded run_plan(const osprey__plan *plan, const float *x, size_t sequences, size_t threads);
+/*
+ * Fails unless the output, of sequences of x, the plan's one input, is what is expected within
+ * tolerance, relative to the largest element, and has the same bits in any batch on any threads.
+ * sequences: 3 at least.
+ */
+void assert_plan_computes(const osprey__plan *plan, const float *x, size_t sequences,
+                          const guarded *expected, double tolerance);
+
+/* Of the graph's constant of that name. */
+const float *constant_data(const osprey__graph *graph, const char *name);
 
 #endif

@@ -10,7 +10,6 @@
 #include "passes/pass_graphs.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Tiles of two images fill a task, and channels neither vectors nor panels. */
 enum { HEIGHT = 13, WIDTH = 15, IN = 70, OUT = 100, IMAGES = 3, MATRIX_UNIT_ROWS = 32 };
@@ -50,14 +49,6 @@ static osprey__graph *block(osprey_precision precision)
     return graph;
 }
 
-static const float *constant(const osprey__graph *graph, const char *name)
-{
-    for (size_t v = 0; v < graph->value_count; v++)
-        if (strcmp(graph->values[v].name, name) == 0) return graph->values[v].data;
-    fail_msg("no constant %s", name);
-    return NULL;
-}
-
 static double pixel_sum(const float *x, const float *filter, size_t filter_step)
 {
     double sum = 0;
@@ -68,9 +59,9 @@ static double pixel_sum(const float *x, const float *filter, size_t filter_step)
 /* One output of an image by definition. */
 static float output_of(const osprey__graph *graph, const float *image, size_t y, size_t x, size_t n)
 {
-    const float *filter = constant(graph, "filter") + n * IN * 9;
-    double sum = (double)constant(graph, "bias")[n] +
-                 pixel_sum(image + (y * WIDTH + x) * IN, constant(graph, "point") + n * IN, 1);
+    const float *filter = constant_data(graph, "filter") + n * IN * 9;
+    double sum = (double)constant_data(graph, "bias")[n] +
+                 pixel_sum(image + (y * WIDTH + x) * IN, constant_data(graph, "point") + n * IN, 1);
     for (size_t ky = 0; ky < 3; ky++)
         for (size_t kx = 0; kx < 3; kx++) {
             size_t row = y + ky - 1, column = x + kx - 1;
@@ -101,18 +92,7 @@ static void check(osprey__cpu_level level, size_t p, const guarded *images, cons
     assert_int_equal(osprey__plan_pack(plan, NULL), OSPREY_OK);
     const osprey__step *step = &plan->steps[plan->step_count - 1];
     assert_int_equal(step->winograd, step->gemm->rows < MATRIX_UNIT_ROWS);
-    float largest = 0;
-    for (size_t i = 0; i < expected->count; i++) largest = fmaxf(largest, expected->floats[i]);
-    guarded together = run_plan(plan, images->floats, IMAGES, 1);
-    assert_near(together.floats, expected->floats, expected->count,
-                precisions[p].tolerance * (double)largest);
-    for (size_t threads = 1; threads <= 9; threads += 4)
-        for (size_t count = 1; count <= IMAGES; count++) {
-            guarded out = run_plan(plan, images->floats, count, threads);
-            assert_same_bits(out.floats, together.floats, out.count);
-            guarded_free(&out);
-        }
-    guarded_free(&together);
+    assert_plan_computes(plan, images->floats, IMAGES, expected, precisions[p].tolerance);
     osprey__plan_free(plan);
 }
 

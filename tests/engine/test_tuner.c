@@ -20,11 +20,12 @@ enum { THREADS = 3 };
 static void test_splits_are_different_and_begin_with_the_default(void **state)
 {
     (void)state;
-    const osprey__gemm_kernel *gemm =
-        &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY_PRECISION_FP32];
+    osprey__step step = {
+        .gemm = &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY_PRECISION_FP32],
+        .out_channels = 768};
     osprey_task_split quick[OSPREY__CONTESTANTS_MAX], full[OSPREY__CONTESTANTS_MAX];
-    size_t few = osprey__tuner_splits(OSPREY_TUNE_QUICK, gemm, 400, 768, 2, quick);
-    size_t many = osprey__tuner_splits(OSPREY_TUNE_FULL, gemm, 400, 768, 2, full);
+    size_t few = osprey__tuner_splits(OSPREY_TUNE_QUICK, &step, 400, 2, quick);
+    size_t many = osprey__tuner_splits(OSPREY_TUNE_FULL, &step, 400, 2, full);
     assert_true(few > 3 && few <= 12 && many > 2 * few && many <= OSPREY__CONTESTANTS_MAX);
     assert_true(!full[0].rows && !full[0].columns && !full[0].columns_first);
     for (size_t i = 0; i < many; i++)
@@ -32,7 +33,8 @@ static void test_splits_are_different_and_begin_with_the_default(void **state)
             assert_true(full[i].rows != full[j].rows || full[i].columns != full[j].columns ||
                         full[i].columns_first != full[j].columns_first);
     /* One tile and one panel cannot be split. */
-    assert_int_equal(osprey__tuner_splits(OSPREY_TUNE_FULL, gemm, 1, 1, 2, full), 1);
+    step.out_channels = 1;
+    assert_int_equal(osprey__tuner_splits(OSPREY_TUNE_FULL, &step, 1, 2, full), 1);
 }
 
 /* Costs that the test makes up: the image tower's products, by how they are split. */
@@ -54,8 +56,7 @@ static osprey__product_tasks tasks_of(const cost *c, const osprey__plan *plan,
 {
     const osprey__value *out = &plan->graph->values[step->node->output];
     const size_t m = osprey__value_elements(out, c->sequences, 0) / step->out_channels;
-    return osprey__cpu_product_tasks(step->gemm, m, step->out_channels, THREADS,
-                                     osprey__step_split(plan, step, m, THREADS));
+    return osprey__cpu_step_tasks(step, m, THREADS, osprey__step_split(plan, step, m, THREADS));
 }
 
 static osprey_status made_up(void *context, double *step_us, osprey_error *error)

@@ -92,12 +92,12 @@ static void test_no_split_changes_a_result(void **state)
             const osprey_session_options options = {.precision = (osprey_precision)precision,
                                                     .threads = THREADS};
             osprey_session *session = create_session(model, &options);
-            const osprey__gemm_kernel *gemm = &session->kernels->gemm[precision];
+            const osprey__step large = {.gemm = &session->kernels->gemm[precision],
+                                        .out_channels = 1024};
             osprey_task_split splits[OSPREY__CONTESTANTS_MAX];
             size_t floats;
             /* Of a large product: more ways than the small ones of this model have. */
-            size_t count =
-                osprey__tuner_splits(OSPREY_TUNE_FULL, gemm, 1000, 1024, THREADS, splits);
+            size_t count = osprey__tuner_splits(OSPREY_TUNE_FULL, &large, 1000, THREADS, splits);
             float *wanted = embed(session, &floats);
             for (size_t s = 0; s < count; s++)
                 assert_split_changes_nothing(session, splits[s], wanted);

@@ -48,9 +48,20 @@ static attention_scratch cut_scratch(const osprey__attention_bf16_args *args)
     return scratch;
 }
 
+/* Brings rows that are soon read or written to the cache, from wherever products left them: they
+ * are so far apart that the processor does not see which comes next. */
+OSPREY__INLINE void prefetch_rows(const uint16_t *row, size_t stride, size_t rows, size_t elements)
+{
+    for (size_t i = 0; i < rows; i++, row += stride)
+        for (size_t d = 0; d < elements; d += OSPREY__ALIGNMENT / sizeof *row)
+            __builtin_prefetch(row + d);
+}
+
 void osprey__pack_keys_bf16__avx512bf16(const osprey__attention_bf16_args *args, float *keys)
 {
     size_t pairs = args->head_dim / 2;
+    prefetch_rows(args->k, args->kv_stride, args->key_rows, args->head_dim);
+    prefetch_rows(args->v, args->kv_stride, args->key_rows, args->head_dim);
     for (size_t key = 0; key < args->key_rows; key += VEC_FLOATS) {
         float *columns = keys + key / TILE_COLUMNS * TILE_COLUMNS * pairs + key % TILE_COLUMNS;
         const uint16_t *k = args->k + key * args->kv_stride;
@@ -75,6 +86,9 @@ void osprey__score_rows_bf16__avx512bf16(const osprey__attention_bf16_args *args
                         .prefetch = panel};
         tile(&job, rows);
     }
+    prefetch_rows(args->out + first * args->out_stride, args->out_stride, rows, args->head_dim);
+    prefetch_rows(args->q + (first + rows) * args->q_stride, args->q_stride,
+                  osprey__smaller(args->query_rows - first - rows, TILE_ROWS), args->head_dim);
 }
 
 /* Elements d.. of a row of head_dim, as integers; zeros behind its end. */
@@ -149,9 +163,6 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
     float factors[TILE_ROWS];
     size_t padded = scratch->padded_keys;
     osprey__score_rows_bf16__avx512bf16(args, scratch->keys, first, rows, scratch->scores, padded);
-    prefetch_rows(args->out + first * args->out_stride, args->out_stride, rows, args->head_dim);
-    prefetch_rows(args->q + (first + rows) * args->q_stride, args->q_stride,
-                  osprey__smaller(args->query_rows - first - rows, TILE_ROWS), args->head_dim);
     for (size_t row = 0; row < rows; row++) {
         uint16_t *weights = (uint16_t *)(void *)(scratch->weights + row * (padded / 2));
         factors[row] =
@@ -177,8 +188,6 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
 void osprey__attention_bf16__avx512bf16(const osprey__attention_bf16_args *args)
 {
     attention_scratch scratch = cut_scratch(args);
-    prefetch_rows(args->k, args->kv_stride, args->key_rows, args->head_dim);
-    prefetch_rows(args->v, args->kv_stride, args->key_rows, args->head_dim);
     osprey__pack_keys_bf16__avx512bf16(args, scratch.keys);
     pack_values(args, &scratch);
     for (size_t t = 0; t < tile_count(args->query_rows); t++) {

@@ -66,15 +66,6 @@ static attention_scratch cut_scratch(const osprey__attention_bf16_args *args)
     return s;
 }
 
-/* Elements d.. of a row of head_dim; zeros behind its end. */
-OSPREY__INLINE vec load_halves(const uint16_t *row, size_t d, size_t head_dim)
-{
-    if (d + VEC_FLOATS <= head_dim) return vec_load_bf16(row + d);
-    __mmask16 there = (__mmask16)((1u << (head_dim - d)) - 1);
-    __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, row + d));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-
 /* Values of some keys, four at most, become the quads of a step; returns their sums. */
 OSPREY__INLINE integers pack_quad(const osprey__attention_bf16_args *args, size_t key,
                                   const size_t keys, size_t d, vec least, vec inverse, float *out)
@@ -82,7 +73,7 @@ OSPREY__INLINE integers pack_quad(const osprey__attention_bf16_args *args, size_
     integers quad = {0}, sum = {0};
     OSPREY__UNROLL
     for (size_t i = 0; i < keys; i++) {
-        vec v = load_halves(args->v + (key + i) * args->kv_stride, d, args->head_dim);
+        vec v = load_row(args->v + (key + i) * args->kv_stride, OSPREY__BF16, d, args->head_dim);
         integers rounded = integers_round((v - least) * inverse);
         quad |= rounded << (int)(8 * i);
         sum += rounded;
@@ -95,10 +86,10 @@ OSPREY__INLINE integers pack_quad(const osprey__attention_bf16_args *args, size_
 static void pack_columns(const osprey__attention_bf16_args *args, const attention_scratch *s,
                          size_t d)
 {
-    vec least = load_halves(args->v, d, args->head_dim), most = least;
+    vec least = load_row(args->v, OSPREY__BF16, d, args->head_dim), most = least;
     vec finite = vec_set(0.0f); /* NaN where a value is not */
     for (size_t key = 0; key < args->key_rows; key++) {
-        vec x = load_halves(args->v + key * args->kv_stride, d, args->head_dim);
+        vec x = load_row(args->v + key * args->kv_stride, OSPREY__BF16, d, args->head_dim);
         least = vec_min(least, x);
         most = vec_max(most, x);
         finite = vec_fma(x, vec_set(0.0f), finite);
@@ -227,9 +218,6 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
     float factors[TILE_ROWS];
     size_t padded = s->padded_keys, key_quads = (args->key_rows + 3) / 4;
     osprey__score_rows_bf16__avx512bf16(args, s->keys, first, rows, s->scores, padded);
-    prefetch_rows(args->out + first * args->out_stride, args->out_stride, rows, args->head_dim);
-    prefetch_rows(args->q + (first + rows) * args->q_stride, args->q_stride,
-                  osprey__smaller(args->query_rows - first - rows, TILE_ROWS), args->head_dim);
     for (size_t row = 0; row < rows; row++)
         factors[row] = weigh(s, s->scores + row * padded, args->key_rows, args->scale,
                              s->weights + row * padded);
@@ -252,8 +240,6 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
 void osprey__attention_s8__avx512bf16(const osprey__attention_bf16_args *args)
 {
     attention_scratch scratch = cut_scratch(args);
-    prefetch_rows(args->k, args->kv_stride, args->key_rows, args->head_dim);
-    prefetch_rows(args->v, args->kv_stride, args->key_rows, args->head_dim);
     osprey__pack_keys_bf16__avx512bf16(args, scratch.keys);
     for (size_t d = 0; d < args->head_dim; d += VEC_FLOATS) pack_columns(args, &scratch, d);
     for (size_t t = 0; t < tile_count(args->query_rows); t++) {

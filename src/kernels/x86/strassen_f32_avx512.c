@@ -167,7 +167,8 @@ static void multiply_chunk(const pair_block *block, const weight_chunk *chunk,
 {
     _Alignas(OSPREY__ALIGNMENT) float t[CHUNK * TILE_COLUMNS];
     const float *b11 = chunk->b11, *b12 = chunk->b12, *b21 = chunk->b21, *b22 = chunk->b22;
-    /* t is t1, then t3, t2 and t4. */
+    /* t is t1, then t3, t2 and t4. The first four products fetch what comes next; for the others
+     * nothing of it is left. */
     const struct {
         size_t i;
         factors with;
