@@ -51,6 +51,8 @@ typedef enum osprey__text_kind {
     OSPREY__TEXT_CLIP_FILLED, /* as CLIP's, but every token sees all, also those of the padding, id
                                  0, which fills texts up to the context */
     OSPREY__TEXT_COCA,        /* as CLIP's, and behind the padding a class token, the embedding's */
+    OSPREY__TEXT_ROBERTA, /* as BERT, but a token of the padding's id is masked wherever it stands
+                             (OpenCLIP's RoBERTa and XLM-RoBERTa) */
 } osprey__text_kind;
 
 typedef enum osprey__text_pooling {
@@ -125,6 +127,8 @@ typedef struct osprey__text_config {
     bool has_pooler;         /* BERT: a linear with tanh behind the pooling */
     size_t projection_width; /* BERT: of the layer within a projection that is an MLP; else 0 */
 } osprey__text_config;
+
+#define OSPREY__ROBERTA_PADDING 1 /* id of the padding of every RoBERTa, XLM-RoBERTa too */
 
 /* Rows that the tower may compute for one text. */
 static inline size_t osprey__text_rows_most(const osprey__text_config *text)

@@ -448,7 +448,7 @@ static osprey_status read_hf_text(const osprey__config_section *section, osprey_
     OSPREY_TRY(check_options(section, hf_text_options, error));
     const bool is_old = !json_object_get(section->object, "hf_proj_type") &&
                         !json_object_get(section->object, "hf_pooler_type");
-    *text = (osprey__text_config){.kind = OSPREY__TEXT_BERT, .context_length = 77};
+    *text = (osprey__text_config){.kind = OSPREY__TEXT_ROBERTA, .context_length = 77};
     OSPREY_TRY(osprey__config_dimension(section, "context_length", OSPREY__CONFIG_CONTEXT_MAX,
                                         &text->context_length, error));
     OSPREY_TRY(read_short_text(section, is_old ? "proj" : "hf_proj_type", "mlp", sizeof from->proj,

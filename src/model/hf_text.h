@@ -15,7 +15,7 @@
 #include <osprey/error.h>
 
 /* What every RoBERTa has, XLM-RoBERTa too. */
-#define OSPREY__ROBERTA_FIRST_POSITION 2 /* behind the padding's, which is id 1 */
+#define OSPREY__ROBERTA_FIRST_POSITION (OSPREY__ROBERTA_PADDING + 1)
 #define OSPREY__ROBERTA_HEAD_WIDTH     64
 #define OSPREY__ROBERTA_NORM_EPSILON   1e-5F
 

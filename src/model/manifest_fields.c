@@ -61,7 +61,7 @@ const osprey__manifest_field osprey__manifest_fields[] = {
     AS_SIZE("image_patch_size", config.image.patch_size, 0, PIXELS),
     AS_ENUM("image_activation", config.image.activation, OSPREY_ACTIVATION_SILU),
     AS_SIZE("text_parameters", text.parameters, 0, INT64_MAX),
-    AS_ENUM("text_kind", config.text.kind, OSPREY__TEXT_COCA),
+    AS_ENUM("text_kind", config.text.kind, OSPREY__TEXT_ROBERTA),
     AS_SIZE("text_vocabulary", config.text.vocabulary, 0, OSPREY__CONFIG_VOCABULARY_MAX),
     AS_SIZE("text_context", config.text.context_length, 0, OSPREY__CONFIG_CONTEXT_MAX),
     AS_SIZE("text_width", config.text.width, 0, WIDTH),

@@ -120,7 +120,7 @@ static osprey_status open_openclip(osprey_model *model, const char *directory,
     if (config->image.is_trunk) model->names = &osprey__openclip_trunk_vit_names;
     const bool siglip = config->text.kind == OSPREY__TEXT_SIGLIP;
     if (siglip) model->names = &osprey__openclip_siglip_names;
-    if (config->text.kind == OSPREY__TEXT_BERT) model->names = &osprey__openclip_hf_text_names;
+    if (config->text.kind == OSPREY__TEXT_ROBERTA) model->names = &osprey__openclip_hf_text_names;
     if (siglip == config->image.attention_pooled && config->text_is_prefixed >= siglip)
         return OSPREY_OK;
     return osprey__fail(error, OSPREY_UNSUPPORTED, config->file,
@@ -267,7 +267,7 @@ static const char *text_architecture(const osprey__text_config *text)
     static const char *const names[] = {
         [OSPREY__TEXT_CLIP] = "clip_text", [OSPREY__TEXT_CLIP_FILLED] = "clip_text",
         [OSPREY__TEXT_BERT] = "bert",      [OSPREY__TEXT_SIGLIP] = "siglip_text",
-        [OSPREY__TEXT_COCA] = "coca_text",
+        [OSPREY__TEXT_COCA] = "coca_text", [OSPREY__TEXT_ROBERTA] = "bert",
     };
     return text->layers ? names[text->kind] : NULL;
 }

@@ -87,7 +87,7 @@ osprey_status osprey__open_tokenizer(osprey_model *model, const char *directory,
     if (kind == OSPREY__TEXT_SIGLIP)
         OSPREY_TRY(osprey__tokenizer_open_siglip(directory, model->config.text_cleaning,
                                                  &model->tokenizer, &files, error));
-    else if (kind == OSPREY__TEXT_BERT)
+    else if (kind == OSPREY__TEXT_BERT || kind == OSPREY__TEXT_ROBERTA)
         OSPREY_TRY(open_bert_tokenizer(model, directory, &files, error));
     else
         OSPREY_TRY(open_clip_tokenizer(model, directory, &files, error));

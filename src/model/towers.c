@@ -36,7 +36,8 @@ osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower 
     OSPREY_TRY(osprey__graph_create(image ? "image" : "text", graph, error));
     osprey__tower_builder builder = {model, *graph, 0};
     osprey__value_id output;
-    if (!image && model->config.text.kind == OSPREY__TEXT_BERT)
+    const osprey__text_kind text = model->config.text.kind;
+    if (!image && (text == OSPREY__TEXT_BERT || text == OSPREY__TEXT_ROBERTA))
         output = osprey__build_bert_text(&builder);
     else if (!image)
         output = osprey__build_clip_text(&builder);

@@ -126,19 +126,19 @@
               .activation = OSPREY_ACTIVATION_##act, .layer_norm_epsilon = 1e-6F,                  \
               .attention_pooled = true)
 
-#define ROBERTA_TEXT(ids, text_width, text_layers, embedding)                                      \
+#define ROBERTA_TEXT(ids, text_width, text_layers, between)                                        \
     {                                                                                              \
-        .kind = OSPREY__TEXT_BERT, .vocabulary = (ids), .context_length = 77, .positions = 514,    \
+        .kind = OSPREY__TEXT_ROBERTA, .vocabulary = (ids), .context_length = 77, .positions = 514, \
         .first_position = OSPREY__ROBERTA_FIRST_POSITION, .token_types = 1, .width = (text_width), \
         .layers = (text_layers), .heads = (text_width) / OSPREY__ROBERTA_HEAD_WIDTH,               \
         .mlp_width = 4 * (text_width), .layer_norm_epsilon = OSPREY__ROBERTA_NORM_EPSILON,         \
-        .pooling = OSPREY__POOL_MEAN, .projection_width = ((text_width) + (embedding)) / 2,        \
+        .pooling = OSPREY__POOL_MEAN, .projection_width = (between),                               \
     }
 
 #define ZOO_ROBERTA(name, size, patch, vision_width, vision_layers, head_width, mlp, act,          \
-                    embedding, ids, text_width, text_layers)                                       \
+                    embedding, between, ids, text_width, text_layers)                              \
     ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
-              ROBERTA_TEXT(ids, text_width, text_layers, embedding), .kind = OSPREY__IMAGE_VIT,    \
+              ROBERTA_TEXT(ids, text_width, text_layers, between), .kind = OSPREY__IMAGE_VIT,      \
               .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
               .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_##act,    \
               .layer_norm_epsilon = 1e-5F)
@@ -186,7 +186,7 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
     const osprey__image_kind kind = config.image.kind;
     if (kind == OSPREY__IMAGE_FASTVIT || kind == OSPREY__IMAGE_CONV_STEM_VIT)
         config.preprocessing = mobile_preprocessing(&config);
-    if (config.text.kind == OSPREY__TEXT_BERT) {
+    if (config.text.kind == OSPREY__TEXT_ROBERTA) {
         config.image.activation = entry->config.image.activation;
         config.foreign_tokenizer = true;
         snprintf(config.text_cleaning, sizeof config.text_cleaning, "whitespace");
@@ -256,7 +256,8 @@ static bool same_text_shapes(const osprey__text_config *a, const osprey__text_co
 {
     const bool end_alike = (a->kind == OSPREY__TEXT_COCA) == (b->kind == OSPREY__TEXT_COCA);
     return end_alike && a->vocabulary == b->vocabulary && a->context_length == b->context_length &&
-           a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width;
+           a->width == b->width && a->layers == b->layers && a->mlp_width == b->mlp_width &&
+           a->projection_width == b->projection_width;
 }
 
 const osprey__zoo_entry *osprey__zoo_fit(const osprey__model_config *shapes,

@@ -4,7 +4,8 @@
  * begin with in common is computed once. What follows the pooled token is left out where it cannot
  * change the result. Texts of a model that was trained on padded ones (SigLIP, MobileCLIP-S) are
  * filled up to its context: there the padding's tokens are tokens like others. Of CoCa's texts the
- * first of the padding's tokens counts, and the class token behind them.
+ * first of the padding's tokens counts, and the class token behind them. A token with the padding's
+ * id is left out of texts for OpenCLIP's RoBERTa, where no other sees it, and none counts it.
  */
 #include "base/memory.h"
 #include "base/status.h"
@@ -26,6 +27,11 @@ static osprey_status grow(void **list, size_t *capacity, size_t count, size_t si
 static bool has_class_token(const osprey__text_config *config)
 {
     return config->kind == OSPREY__TEXT_COCA;
+}
+
+static bool masks_padding(const osprey__text_config *config)
+{
+    return config->kind == OSPREY__TEXT_ROBERTA;
 }
 
 static osprey_status reserve(osprey__text_batch *batch, size_t texts,
@@ -72,12 +78,18 @@ static osprey_status check_text(const osprey__text_config *config, const int32_t
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "lengths",
                             "text %zu has %zu tokens; 1 to %zu would be right", index, length,
                             config->context_length);
-    for (size_t i = 0; i < length; i++)
+    bool is_empty = masks_padding(config);
+    for (size_t i = 0; i < length; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= config->vocabulary)
             return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "ids",
                                 "text %zu has the id %d; 0 to %zu would be right", index, ids[i],
                                 config->vocabulary - 1);
-    return OSPREY_OK;
+        if (ids[i] != OSPREY__ROBERTA_PADDING) is_empty = false;
+    }
+    if (!is_empty) return OSPREY_OK;
+    return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "ids",
+                        "text %zu has no token but the padding's, of id %d", index,
+                        OSPREY__ROBERTA_PADDING);
 }
 
 /* The text filled up with pad_id to the context, at `padded`. */
@@ -98,8 +110,17 @@ static size_t end_in_padding(const int32_t *ids, size_t length, size_t context, 
     return length;
 }
 
+/* The text without the tokens that are the padding's, at `padded`; returns its length. */
+static size_t leave_out_padding(const int32_t *ids, size_t length, int32_t *padded)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < length; i++)
+        if (ids[i] != OSPREY__ROBERTA_PADDING) padded[kept++] = ids[i];
+    return kept;
+}
+
 /* Which tokens of a text the tower runs, and the pooled one. padded: room for the context, where
- * the text is filled up or ends in its padding. */
+ * the text is filled up, ends in its padding, or is left without it. */
 static osprey__text choose_tokens(const osprey_session *session, const int32_t *ids, size_t length,
                                   int32_t pad_id, int32_t *padded)
 {
@@ -111,7 +132,10 @@ static osprey__text choose_tokens(const osprey_session *session, const int32_t *
         text.length = text.pooled = end_in_padding(ids, length, context, padded);
         return text;
     }
-    if (pad_id >= 0) {
+    if (masks_padding(config)) {
+        text.ids = padded;
+        text.length = leave_out_padding(ids, length, padded);
+    } else if (pad_id >= 0) {
         text.ids = fill_up(ids, length, pad_id, context, padded);
         text.length = context;
     }
@@ -182,7 +206,7 @@ osprey_status osprey_session_embed_tokens(osprey_session *session, const int32_t
     const bool zeros = config->kind == OSPREY__TEXT_CLIP_FILLED;
     const int32_t pad_id = zeros ? 0 : osprey_tokenizer_get_info(session->model->tokenizer).pad_id;
     const size_t context = config->context_length;
-    const bool is_copied = pad_id >= 0 || has_class_token(config);
+    const bool is_copied = pad_id >= 0 || has_class_token(config) || masks_padding(config);
     for (size_t done = 0; done < count;) {
         size_t most = OSPREY__TEXTS_SORTED;
         size_t texts = count - done < most ? count - done : most;

@@ -81,8 +81,9 @@ static void test_weight_files(void **state)
     assert_cli_fails(run_cli("inspect", "-m", bare, "--arch", "RN50"), 3, "RN50 asks for");
     assert_cli_fails(run_cli("inspect", "-m", bare, "--arch", "RN51"), 3,
                      ": RN50[-quickgelu], RN50x4[-quickgelu], ");
-    assert_cli_fails(run_cli("inspect", "-m", bare, "--arch", "CoCa"), 3,
-                     "that there are: coca_ViT-B-32, coca_ViT-L-14, coca_base\n");
+    assert_cli_fails(
+        run_cli("inspect", "-m", bare, "--arch", "CoCa"), 3,
+        "that there are: coca_ViT-B-32, coca_ViT-L-14, coca_base, coca_roberta-ViT-B-32\n");
     assert_cli_fails(run_cli("inspect", "-m", MODEL, "--arch", "ViT-B-32"), 2, "config.json has");
     assert_cli_fails(run_cli("inspect", "-m", old), 3, "torch.save(torch.load(FILE), NEW)");
     assert_cli_fails(run_cli("inspect", "-m", MODEL, "--weights", "nowhere.bin"), 3,

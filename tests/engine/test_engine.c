@@ -48,7 +48,7 @@ static const char *const names[] = {
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",
-                                    "two dogs"};
+                                    "two <pad> dogs"};
 enum { TEXTS = 4 };
 
 /* Raw embeddings of the model's pixels, then of the texts; freed by the caller. */

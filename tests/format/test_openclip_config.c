@@ -151,7 +151,7 @@ static void test_text_towers_of_transformers(void **state)
     assert_string_equal(config.hf_text.pooler, "mean_pooler");
     assert_string_equal(config.hf_text.proj, "mlp");
     assert_string_equal(config.text_cleaning, "whitespace");
-    assert_int_equal(config.text.kind, OSPREY__TEXT_BERT);
+    assert_int_equal(config.text.kind, OSPREY__TEXT_ROBERTA);
     assert_int_equal(config.text.context_length, 77);
     assert_true(config.text_is_prefixed && config.foreign_tokenizer);
     assert_int_equal(config.image.activation, OSPREY_ACTIVATION_QUICK_GELU);

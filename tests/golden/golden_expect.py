@@ -262,11 +262,14 @@ def openclip_roberta(folder, pictures, seed):
     model, preprocess, tokenizer = open_with_openclip(folder)
     context = tokenizer.context_length
     pad = tokenizer.tokenizer.pad_token_id
+    # The padding's token is masked, also where a text spells it out.
+    texts = [*TEXTS[:2], "red <pad> dogs<pad><pad>, 3 trees<pad>!<pad>",
+             *TEXTS[2:]]
     ids = [tokenizer.tokenizer(" ".join(text.split()), truncation=True,
-                               max_length=context)["input_ids"] for text in TEXTS]
-    assert len(ids[-1]) == context and len(ids[1]) == 2
+                               max_length=context)["input_ids"] for text in texts]
+    assert len(ids[-1]) == context and len(ids[1]) == 2 and ids[2].count(pad) == 5
     tokens = torch.tensor([row + [pad] * (context - len(row)) for row in ids])
-    for row, text in zip(tokens, TEXTS):
+    for row, text in zip(tokens, texts):
         # ftfy's repairs and HTML's entities are left to the caller.
         if open_clip.tokenizer.basic_clean(text) == text.strip():
             assert tokenizer(text)[0].tolist() == row.tolist(), text
@@ -274,7 +277,7 @@ def openclip_roberta(folder, pictures, seed):
     pixels = some_pixels(preprocessed, seed)
     # CoCa's would be of unit length.
     keep(folder, pixels, preprocessed, ids, model.encode_image(pixels, normalize=False),
-         model.encode_text(tokens, normalize=False), model.logit_scale)
+         model.encode_text(tokens, normalize=False), model.logit_scale, texts=texts)
 
 
 @torch.inference_mode()

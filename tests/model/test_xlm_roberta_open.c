@@ -102,6 +102,8 @@ static void test_bare_weights_are_named(void **state)
                                  "xlm-roberta-base-ViT-B-32", "that of another model");
     refuse_bare_openclip_weights(ROBERTA, "which --arch names", "roberta-ViT-B-32",
                                  "that of another model");
+    refuse_bare_openclip_weights(ROBERTA, "which --arch names", "coca_roberta-ViT-B-32",
+                                 "that of another model");
 }
 
 /* Entries of zoo.def against OpenCLIP's configurations and those of the models that they name. */
@@ -119,6 +121,7 @@ static void test_architectures(void **state)
          1024, 250002},
         {"roberta-ViT-B-32", OSPREY_ACTIVATION_QUICK_GELU, 512, 32, 768, 12, 768, 12, 12, 640,
          50265},
+        {"coca_roberta-ViT-B-32", OSPREY_ACTIVATION_GELU, 512, 32, 768, 12, 768, 12, 12, 0, 50265},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         osprey__model_config config;

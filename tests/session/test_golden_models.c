@@ -359,6 +359,22 @@ static void test_wrong_calls_are_refused(void **state)
     close_golden(&g);
 }
 
+static void test_texts_of_nothing_but_padding_are_refused(void **state)
+{
+    (void)state;
+    golden g;
+    open_golden(&g, "openclip-roberta");
+    osprey_error error;
+    float out[64];
+    const int32_t ids[] = {0, 5, 2, 1, 1};
+    const size_t lengths[] = {3, 2};
+    assert_int_equal(
+        osprey_session_embed_tokens(g.session, ids, lengths, 2, OSPREY_EMBED_RAW, out, &error),
+        OSPREY_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "text 1 has no token but the padding's, of id 1");
+    close_golden(&g);
+}
+
 int main(void)
 {
     int missing = test_cpu_missing();
@@ -370,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_a_warm_run_allocates_nothing),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_wrong_calls_are_refused),
+        cmocka_unit_test(test_texts_of_nothing_but_padding_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
