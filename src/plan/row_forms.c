@@ -114,6 +114,8 @@ static void choose_form(osprey__plan *plan, osprey__step *step)
         make_bf16(form);
         return;
     }
+    /* A product's rows are as far apart as those that it adds, which others than products read. */
+    if (node->op == OSPREY__OP_LINEAR && node->inputs[3] != OSPREY__NO_VALUE) return;
     readers r = readers_of(plan, node->output);
     if (node->op == OSPREY__OP_LINEAR && r.products && r.round) make_bf16(form);
     /* Rows that products of floats would read where they lie, were they not so far apart. */
