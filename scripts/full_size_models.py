@@ -68,7 +68,10 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "openclip-siglip-so400m-14": "ViT-SO400M-14-SigLIP",
             "openclip-siglip2-b-16": "ViT-B-16-SigLIP2",
             "openclip-xlm-roberta-base": "xlm-roberta-base-ViT-B-32",
-            "openclip-roberta-base": "roberta-ViT-B-32"}
+            "openclip-roberta-base": "roberta-ViT-B-32",
+            "openclip-pe-t-16-384": "PE-Core-T-16-384",
+            "openclip-pe-b-16": "PE-Core-B-16",
+            "openclip-pe-l-14-336": "PE-Core-L-14-336"}
 # What config.json of these has on Hugging Face.
 ROBERTA_BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
                 "intermediate_size": 3072, "max_position_embeddings": 514}
@@ -220,8 +223,10 @@ def make(name, folder):
             preprocessing = {"mean": [0, 0, 0], "std": [1, 1, 1]}
         if name.startswith("mobileclip") and name != "mobileclip2-l-14":
             preprocessing["interpolation"] = "bilinear"
-        if name.startswith("openclip-siglip"):
+        if name.startswith(("openclip-siglip", "openclip-pe")):
             preprocessing = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
+        if name.startswith("openclip-pe"):
+            preprocessing["interpolation"] = "bilinear"
         if name.startswith("openclip-xlm-roberta"):
             golden_pieces.save_xlm_roberta(
                 folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"), size=250002)

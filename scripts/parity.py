@@ -285,6 +285,7 @@ def main():
              "openclip-coca-b-32", "openclip-coca-l-14",
              "openclip-siglip-b-16", "openclip-siglip-b-16-384", "openclip-siglip-so400m-14",
              "openclip-siglip2-b-16", "openclip-xlm-roberta-base", "openclip-roberta-base",
+             "openclip-pe-t-16-384", "openclip-pe-b-16", "openclip-pe-l-14-336",
              SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")

@@ -42,6 +42,8 @@ typedef enum osprey__image_kind {
     OSPREY__IMAGE_FASTVIT,       /* MobileCLIP's: convolutions, and attention in the last stages, as
                                     timm has it */
     OSPREY__IMAGE_CONVNEXT,      /* convolutions alone, as timm has it, and OpenCLIP's projection */
+    OSPREY__IMAGE_PE, /* the Perception Encoder: EVA's class in timm, with a norm before the
+                         blocks and an attention pool behind them */
 } osprey__image_kind;
 
 typedef enum osprey__text_kind {
@@ -83,15 +85,18 @@ typedef struct osprey__image_config {
     bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
-    size_t pool_queries, pool_heads; /* ViT: of CoCa's attention pool, of which the first query's
-                                        result is the embedding; 0: there is none */
-    bool has_projection; /* LiT: a layer to the embedding's width, where the file has one */
-    bool has_pre_logits; /* ViT of vision_transformer's: a layer with tanh behind the pooling,
-                            to the embedding's width */
-    bool branch_norm;    /* EVA: norms stand behind attention and MLP, before the additions */
-    bool mlp_projected;  /* ConvNeXt: an MLP leads to the embedding, not a matrix */
-    size_t rotary_side;  /* EVA: patches along a side that the angles by which queries and keys
-                            are turned are meant for; 0: they are not turned */
+    size_t pool_queries; /* ViT: of CoCa's attention pool, of which the first query's result is the
+                            embedding; 0: there is none */
+    size_t pool_heads;   /* of that, or of a Perception Encoder's pool; else 0 */
+    size_t pool_mlp_width; /* Perception Encoder: of the MLP in its pool */
+    bool has_projection;   /* LiT: a layer to the embedding's width, where the file has one */
+    bool has_pre_logits;   /* ViT of vision_transformer's: a layer with tanh behind the pooling,
+                              to the embedding's width */
+    bool branch_norm;      /* EVA: norms stand behind attention and MLP, before the additions */
+    bool mlp_projected;    /* ConvNeXt: an MLP leads to the embedding, not a matrix */
+    size_t rotary_side;    /* EVA, Perception Encoder: patches along a side that the angles by which
+                              queries and keys are turned are meant for; 0: they are not turned */
+    size_t rotary_first;   /* the same: place of the first row and column of patches */
 } osprey__image_config;
 
 #define OSPREY__CONV_STEM_REDUCTION 8 /* strides of 4 and 2 before the patches */

@@ -53,18 +53,19 @@ static osprey__value_id build_attention(osprey__tower_builder *b, const osprey__
                               &(osprey__attributes){.shape = {OSPREY__PER_SEQUENCE, 1, {width}}});
 }
 
-osprey__value_id osprey__build_attention_pool(osprey__tower_builder *b, osprey__value_id x)
+osprey__value_id osprey__build_attention_pool(osprey__tower_builder *b, osprey__value_id x,
+                                              size_t heads, size_t mlp_width)
 {
     const osprey__image_config *config = &b->model->config.image;
     const osprey__pool_names *names = &b->model->names->image_pool;
-    const size_t width = config->width, head_dim = width / config->heads;
+    const size_t width = config->width, head_dim = width / heads;
     const size_t parts = names->q ? 2 : 3;
     const osprey__value_id qkv[] = {
         build_probe_query(b, names, width, 1.0F / sqrtf((float)head_dim)),
         osprey__build_merged_part(b, names->kv, parts - 2, parts, x, width),
         osprey__build_merged_part(b, names->kv, parts - 1, parts, x, width),
     };
-    x = build_attention(b, qkv, config->heads, width);
+    x = build_attention(b, qkv, heads, width);
     x = osprey__build_linear(b, names->attention_out, x, width, width);
     osprey__value_id y =
         osprey__build_layer_norm(b, names->norm, x, width, config->layer_norm_epsilon);
@@ -74,7 +75,7 @@ osprey__value_id osprey__build_attention_pool(osprey__tower_builder *b, osprey__
                                                .out = names->mlp_out,
                                                .name = "pool.mlp.",
                                                .width = width,
-                                               .hidden = config->mlp_width,
+                                               .hidden = mlp_width,
                                                .activation = config->activation},
                           y);
     return osprey__graph_node(b->graph, OSPREY__OP_ADD, "pool.add", (osprey__value_id[]){y, x}, 2,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The class timm.models.eva.Eva under OpenCLIP's names. Layers that only some of these towers have
- * (norms within attention and MLP, the MLP's gate) are there where the weights have them.
+ * The class timm.models.eva.Eva under OpenCLIP's names, which is EVA's and the Perception Encoder's
+ * (OSPREY__IMAGE_PE). Layers that only some of these towers have (norms within attention and MLP,
+ * the MLP's gate, the class token) are there where the weights have them.
  */
 #include "model/position_grid.h"
 #include "model/towers.h"
@@ -14,6 +15,7 @@ typedef struct eva {
     osprey__tower_builder *builder;
     const osprey__image_config *config;
     osprey__value_id turns; /* of queries and keys; or OSPREY__NO_VALUE */
+    bool is_pe, has_class;
 } eva;
 
 static osprey__tensor_name in_block(const char *block, const char *name)
@@ -63,7 +65,11 @@ static osprey__value_id build_attention(const eva *e, const char *block, osprey_
 {
     const size_t width = e->config->width, heads = e->config->heads;
     osprey__value_id inputs[5] = {x, x, x, OSPREY__NO_VALUE, e->turns};
-    if (has(e, block, "attn.qkv.weight")) {
+    if (e->is_pe) {
+        for (size_t part = 0; part < 3; part++)
+            inputs[part] = osprey__build_merged_part(e->builder, in_block(block, "attn.qkv.").text,
+                                                     part, 3, x, width);
+    } else if (has(e, block, "attn.qkv.weight")) {
         build_fused(e, block, x, inputs);
     } else {
         inputs[0] = build_linear(e, block, "attn.q_proj.", x, width, width);
@@ -123,8 +129,8 @@ static osprey__value_id build_block(const eva *e, const char *block, osprey__val
 /*
  * The angles' cosines and sines, [tokens][width of a head]: a pair of numbers for each pair of
  * elements. The first half of the pairs turns with the row of a patch, the second with its column,
- * slower from pair to pair; the class token stays. A grid of another size is stretched over that of
- * rotary_side.
+ * slower from pair to pair, in the Perception Encoder the other way round; the class token stays. A
+ * grid of another size is stretched over that of rotary_side.
  */
 static osprey__value_id build_turns(const eva *e)
 {
@@ -132,20 +138,21 @@ static osprey__value_id build_turns(const eva *e)
     const size_t rows = config->image_height / config->patch_size;
     const size_t columns = config->image_width / config->patch_size;
     const size_t head_width = config->width / config->heads, bands = head_width / 4;
-    const size_t dims[] = {1 + rows * columns, head_width};
+    const size_t dims[] = {e->has_class + rows * columns, head_width};
     float *turn;
     osprey__value_id id =
         osprey__graph_new_constant(e->builder->graph, "rotary_turns", 2, dims, &turn);
     if (id == OSPREY__NO_VALUE) return id;
-    for (size_t pair = 0; pair < 2 * bands; pair++, turn += 2) {
+    for (size_t pair = 0; e->has_class && pair < 2 * bands; pair++, turn += 2) {
         turn[0] = 1;
         turn[1] = 0;
     }
     for (size_t patch = 0; patch < rows * columns; patch++)
         for (size_t pair = 0; pair < 2 * bands; pair++, turn += 2) {
-            const bool down = pair < bands;
-            const double at = (double)(down ? patch / columns : patch % columns) /
-                              (double)(down ? rows : columns) * (double)config->rotary_side;
+            const bool down = (pair < bands) != e->is_pe;
+            const size_t place = config->rotary_first + (down ? patch / columns : patch % columns);
+            const double at =
+                (double)place / (double)(down ? rows : columns) * (double)config->rotary_side;
             const double speed = pow(10000, -(double)(pair % bands) / (double)bands);
             turn[0] = (float)cos(at * speed);
             turn[1] = (float)sin(at * speed);
@@ -153,36 +160,55 @@ static osprey__value_id build_turns(const eva *e)
     return id;
 }
 
-static osprey__value_id build_tokens(const eva *e, osprey__value_id patches)
+/* A Perception Encoder's patches have no bias, but a norm behind their positions. */
+static osprey__value_id build_tokens(const eva *e, osprey__value_id pixels)
+{
+    const osprey__image_config *config = e->config;
+    const size_t width = config->width, patch = config->patch_size;
+    const size_t patches = (config->image_height / patch) * (config->image_width / patch);
+    const size_t published[] = {1, 1, width}, row[] = {1, width};
+    osprey__value_id x = osprey__build_patches(
+        e->builder, e->is_pe ? TRUNK "patch_embed.proj.weight" : TRUNK "patch_embed.proj.", pixels,
+        patches, width, patch);
+    if (e->has_class) {
+        osprey__value_id class_token =
+            osprey__build_tensor_as(e->builder, TRUNK "cls_token", 3, published, 2, row);
+        x = build_two(e, OSPREY__OP_CONCAT, "", "tokens", class_token, x);
+    }
+    osprey__value_id position =
+        osprey__build_positions(e->builder, TRUNK "pos_embed", 3, e->has_class, patch, width);
+    x = build_two(e, OSPREY__OP_ADD, "", "positioned", x, position);
+    return e->is_pe ? build_norm(e, TRUNK, "norm_pre.", x, width) : x;
+}
+
+static osprey__value_id build_pooled(const eva *e, osprey__value_id x)
 {
     const size_t width = e->config->width;
-    const size_t published[] = {1, 1, width}, row[] = {1, width};
-    osprey__value_id class_token =
-        osprey__build_tensor_as(e->builder, TRUNK "cls_token", 3, published, 2, row);
-    osprey__value_id x = build_two(e, OSPREY__OP_CONCAT, "", "tokens", class_token, patches);
-    osprey__value_id position =
-        osprey__build_positions(e->builder, TRUNK "pos_embed", 3, 1, e->config->patch_size, width);
-    return build_two(e, OSPREY__OP_ADD, "", "positioned", x, position);
+    if (e->is_pe) {
+        x = build_norm(e, TRUNK, "norm.", x, width);
+        return osprey__build_attention_pool(e->builder, x, e->config->pool_heads,
+                                            e->config->pool_mlp_width);
+    }
+    x = osprey__graph_node(e->builder->graph, OSPREY__OP_SLICE, "class_token", &x, 1,
+                           &(osprey__attributes){.count = 1});
+    x = osprey__graph_node(e->builder->graph, OSPREY__OP_RESHAPE, "pooled", &x, 1,
+                           &(osprey__attributes){.shape = {OSPREY__PER_SEQUENCE, 1, {width}}});
+    return build_norm(e, TRUNK, "norm.", x, width);
 }
 
 osprey__value_id osprey__build_eva(osprey__tower_builder *b)
 {
     const osprey__image_config *config = &b->model->config.image;
-    const size_t width = config->width, patch = config->patch_size;
-    const size_t patches = (config->image_height / patch) * (config->image_width / patch);
     const osprey__shape pixels = {
         OSPREY__PER_SEQUENCE, 3, {3, config->image_height, config->image_width}};
-    eva e = {b, config, OSPREY__NO_VALUE};
+    eva e = {b, config, OSPREY__NO_VALUE, config->kind == OSPREY__IMAGE_PE, true};
+    /* The largest Perception Encoder has none. */
+    if (e.is_pe) e.has_class = has(&e, TRUNK, "cls_token");
     if (config->rotary_side) e.turns = build_turns(&e);
     osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
-    x = osprey__build_patches(b, TRUNK "patch_embed.proj.", x, patches, width, patch);
     x = build_tokens(&e, x);
     for (size_t layer = 0; layer < config->layers; layer++)
         x = build_block(&e, osprey__tensor_name_print(TRUNK "blocks.%zu.", layer).text, x);
-    x = osprey__graph_node(b->graph, OSPREY__OP_SLICE, "class_token", &x, 1,
-                           &(osprey__attributes){.count = 1});
-    x = osprey__graph_node(b->graph, OSPREY__OP_RESHAPE, "pooled", &x, 1,
-                           &(osprey__attributes){.shape = {OSPREY__PER_SEQUENCE, 1, {width}}});
-    x = build_norm(&e, TRUNK, "norm.", x, width);
-    return build_linear(&e, TRUNK, "head.", x, width, b->model->config.embed_dim);
+    x = build_pooled(&e, x);
+    return build_linear(&e, TRUNK, "head.", x, config->width, b->model->config.embed_dim);
 }

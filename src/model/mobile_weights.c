@@ -2,6 +2,7 @@
 #include "model/mobile_weights.h"
 
 #include "base/status.h"
+#include "model/eva_weights.h"
 #include "model/timm_trunks.h"
 
 #define TRUNK OSPREY__MOBILE_TRUNK
@@ -100,12 +101,13 @@ osprey_status osprey__read_clip_vit(const osprey__shape_reader *shapes,
     return osprey__timm_heads(shapes, entry, image->width, &image->heads);
 }
 
-/* A gate behind the last stage, a stem of plain convolutions, a norm before the first block. */
+/* A gate behind the last stage, a stem of plain convolutions, a norm before the first block: a
+ * Perception Encoder has that too. */
 bool osprey__is_mobile(const osprey__weights *weights)
 {
     return osprey__weights_find(weights, TRUNK "final_conv.se.fc1.weight") ||
            osprey__weights_find(weights, STEM "0.conv.weight") ||
-           osprey__weights_find(weights, TRUNK "norm_pre.weight");
+           (osprey__weights_find(weights, TRUNK "norm_pre.weight") && !osprey__is_eva(weights));
 }
 
 osprey_status osprey__mobile_shapes(const osprey__shape_reader *shapes, osprey__image_config *image)

@@ -254,10 +254,15 @@ fail:
 static const char *image_architecture(const osprey__image_config *image)
 {
     static const char *const names[] = {
-        [OSPREY__IMAGE_VIT] = "vit",         [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
-        [OSPREY__IMAGE_HYBRID] = "hybrid",   [OSPREY__IMAGE_MIXER] = "mixer",
-        [OSPREY__IMAGE_EVA] = "eva",         [OSPREY__IMAGE_CONV_STEM_VIT] = "conv_stem_vit",
-        [OSPREY__IMAGE_FASTVIT] = "fastvit", [OSPREY__IMAGE_CONVNEXT] = "convnext",
+        [OSPREY__IMAGE_VIT] = "vit",
+        [OSPREY__IMAGE_MODIFIED_RESNET] = "modified_resnet",
+        [OSPREY__IMAGE_HYBRID] = "hybrid",
+        [OSPREY__IMAGE_MIXER] = "mixer",
+        [OSPREY__IMAGE_EVA] = "eva",
+        [OSPREY__IMAGE_CONV_STEM_VIT] = "conv_stem_vit",
+        [OSPREY__IMAGE_FASTVIT] = "fastvit",
+        [OSPREY__IMAGE_CONVNEXT] = "convnext",
+        [OSPREY__IMAGE_PE] = "perception_encoder",
     };
     return image->layers ? names[image->kind] : NULL;
 }

@@ -121,9 +121,19 @@ const osprey__layout_names osprey__bert_names = {
                          .qkv = "visual.attn_pool.attn.in_proj_",                                  \
                          .attention_out = "visual.attn_pool.attn.out_proj."}
 
+/* timm's AttentionPoolLatent, of SigLIP and the Perception Encoder. */
+#define TIMM_POOL                                                                                  \
+    .image_pool = {.probe = "visual.trunk.attn_pool.latent",                                       \
+                   .q = "visual.trunk.attn_pool.q.",                                               \
+                   .kv = "visual.trunk.attn_pool.kv.",                                             \
+                   .attention_out = "visual.trunk.attn_pool.proj.",                                \
+                   .norm = "visual.trunk.attn_pool.norm.",                                         \
+                   .mlp_in = "visual.trunk.attn_pool.mlp.fc1.",                                    \
+                   .mlp_out = "visual.trunk.attn_pool.mlp.fc2."}
+
 #define OPENCLIP_NAMES(text, prefixes)                                                             \
     {                                                                                              \
-        OPENCLIP_IMAGE, OPENCLIP_TEXT(text, "text_projection", prefixes)                           \
+        OPENCLIP_IMAGE, TIMM_POOL, OPENCLIP_TEXT(text, "text_projection", prefixes)                \
     }
 
 const osprey__layout_names osprey__openclip_names = OPENCLIP_NAMES("", openclip_prefixes);
@@ -173,13 +183,7 @@ const osprey__layout_names osprey__openclip_trunk_vit_names = {
 const osprey__layout_names osprey__openclip_siglip_names = {
     TIMM_VIT,
     .image_patch = "visual.trunk.patch_embed.proj.",
-    .image_pool = {.probe = "visual.trunk.attn_pool.latent",
-                   .q = "visual.trunk.attn_pool.q.",
-                   .kv = "visual.trunk.attn_pool.kv.",
-                   .attention_out = "visual.trunk.attn_pool.proj.",
-                   .norm = "visual.trunk.attn_pool.norm.",
-                   .mlp_in = "visual.trunk.attn_pool.mlp.fc1.",
-                   .mlp_out = "visual.trunk.attn_pool.mlp.fc2."},
+    TIMM_POOL,
     OPENCLIP_TEXT("text.", "text_projection.", openclip_prefixed_prefixes),
 };
 

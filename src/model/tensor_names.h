@@ -48,7 +48,7 @@ typedef struct osprey__layout_names {
     const char *image_class, *image_patch, *image_position;
     const char *image_pre_norm; /* NULL where there is none, as */
     const char *image_post_norm;
-    osprey__pool_names image_pool;             /* SigLIP */
+    osprey__pool_names image_pool;             /* SigLIP, the Perception Encoder */
     osprey__query_pool_names image_query_pool; /* CoCa */
     const char *image_projection; /* NULL: image_pre_logits, where the model has them; a prefix
                                      where it is a linear with a bias */

@@ -6,28 +6,35 @@
 #include <string.h>
 
 static const osprey__timm_entry entries[] = {
-#define OSPREY__TIMM_EVA(name, head_width, branch_norm, rotary_side)                               \
-    {name, osprey__read_eva, head_width, branch_norm, rotary_side, 0, OSPREY_ACTIVATION_GELU, 0},
-#define OSPREY__TIMM_PLAIN(name, reader, head_width, stages, activation)                           \
-    {name, reader, head_width, false, 0, stages, OSPREY_ACTIVATION_##activation, 0},
-#define OSPREY__TIMM_FASTVIT(name, head_width, stages)                                             \
-    OSPREY__TIMM_PLAIN(name, osprey__read_fastvit, head_width, stages, GELU)
-#define OSPREY__TIMM_CONV_STEM_VIT(name, head_width)                                               \
-    OSPREY__TIMM_PLAIN(name, osprey__read_conv_stem_vit, head_width, 0, GELU)
-#define OSPREY__TIMM_CLIP_VIT(name, head_width)                                                    \
-    OSPREY__TIMM_PLAIN(name, osprey__read_clip_vit, head_width, 0, GELU)
-#define OSPREY__TIMM_SIGLIP(name, head_width, activation)                                          \
-    OSPREY__TIMM_PLAIN(name, osprey__read_siglip, head_width, 0, activation)
-#define OSPREY__TIMM_CONVNEXT(name, epsilon)                                                       \
-    {name, osprey__read_convnext, 0, false, 0, 0, OSPREY_ACTIVATION_GELU, epsilon},
+#define OSPREY__TIMM_ENTRY(...) {__VA_ARGS__},
+#define OSPREY__TIMM_EVA(timm_name, width, branch, side)                                           \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_eva, .head_width = width,           \
+                       .branch_norm = branch, .rotary_side = side)
+#define OSPREY__TIMM_PE(timm_name, width, side, first)                                             \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_pe, .head_width = width,            \
+                       .rotary_side = side, .rotary_first = first)
+#define OSPREY__TIMM_FASTVIT(timm_name, width, stage_count)                                        \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_fastvit, .head_width = width,       \
+                       .stages = stage_count)
+#define OSPREY__TIMM_CONV_STEM_VIT(timm_name, width)                                               \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_conv_stem_vit, .head_width = width)
+#define OSPREY__TIMM_CLIP_VIT(timm_name, width)                                                    \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_clip_vit, .head_width = width)
+#define OSPREY__TIMM_SIGLIP(timm_name, width, act)                                                 \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_siglip, .head_width = width,        \
+                       .activation = OSPREY_ACTIVATION_##act)
+#define OSPREY__TIMM_CONVNEXT(timm_name, epsilon)                                                  \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_convnext,                           \
+                       .layer_norm_epsilon = epsilon)
 #include "model/timm_trunks.def"
 #undef OSPREY__TIMM_EVA
+#undef OSPREY__TIMM_PE
 #undef OSPREY__TIMM_FASTVIT
 #undef OSPREY__TIMM_CONV_STEM_VIT
 #undef OSPREY__TIMM_CLIP_VIT
 #undef OSPREY__TIMM_SIGLIP
 #undef OSPREY__TIMM_CONVNEXT
-#undef OSPREY__TIMM_PLAIN
+#undef OSPREY__TIMM_ENTRY
 };
 
 #define ENTRIES (sizeof entries / sizeof *entries)
@@ -72,8 +79,8 @@ static osprey_status fail_unknown(const char *name, const char *file, osprey_err
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "\"timm_model_name\" is \"%s\"; of timm's image towers osprey has those of "
                         "EVA CLIP (eva_*, eva02_*), MobileCLIP (fastvit_mci*, vit_base_mci_224), "
-                        "ConvNeXt (convnext_*), SigLIP (vit_*_siglip_*) and "
-                        "vit_large_patch14_clip_224",
+                        "ConvNeXt (convnext_*), the Perception Encoder (vit_pe_core_*), SigLIP "
+                        "(vit_*_siglip_*) and vit_large_patch14_clip_224",
                         name);
 }
 

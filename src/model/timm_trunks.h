@@ -27,6 +27,7 @@ struct osprey__timm_entry {
     size_t head_width;
     bool branch_norm;             /* as in osprey__image_config */
     size_t rotary_side;           /* the same */
+    size_t rotary_first;          /* the same */
     size_t stages;                /* of a FastViT */
     osprey_activation activation; /* as in osprey__image_config, where the weights do not tell it */
     float layer_norm_epsilon;     /* the same, of a ConvNeXt */
@@ -49,6 +50,9 @@ osprey_status osprey__timm_heads(const osprey__shape_reader *shapes,
 /* Entries with this reader: EVA (Fang et al., 2022), EVA-02 (Fang et al., 2023) as in EVA-CLIP (Sun
  * et al., 2023). */
 osprey__timm_reader osprey__read_eva;
+
+/* The Perception Encoder (Bolya et al., 2025), for embeddings of whole pictures. */
+osprey__timm_reader osprey__read_pe;
 
 /* MobileCLIP's (Vasu et al., 2024; MobileCLIP2: Faghri et al., 2025): FastViT (Vasu et al., 2023),
  * a ViT with a convolutional stem, and CLIP's ViT. */

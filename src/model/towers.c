@@ -36,20 +36,21 @@ osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower 
     OSPREY_TRY(osprey__graph_create(image ? "image" : "text", graph, error));
     osprey__tower_builder builder = {model, *graph, 0};
     osprey__value_id output;
+    const osprey__image_kind kind = model->config.image.kind;
     const osprey__text_kind text = model->config.text.kind;
     if (!image && (text == OSPREY__TEXT_BERT || text == OSPREY__TEXT_ROBERTA))
         output = osprey__build_bert_text(&builder);
     else if (!image)
         output = osprey__build_clip_text(&builder);
-    else if (model->config.image.kind == OSPREY__IMAGE_MODIFIED_RESNET)
+    else if (kind == OSPREY__IMAGE_MODIFIED_RESNET)
         output = osprey__build_modified_resnet(&builder);
-    else if (model->config.image.kind == OSPREY__IMAGE_MIXER)
+    else if (kind == OSPREY__IMAGE_MIXER)
         output = osprey__build_mixer(&builder);
-    else if (model->config.image.kind == OSPREY__IMAGE_EVA)
+    else if (kind == OSPREY__IMAGE_EVA || kind == OSPREY__IMAGE_PE)
         output = osprey__build_eva(&builder);
-    else if (model->config.image.kind == OSPREY__IMAGE_FASTVIT)
+    else if (kind == OSPREY__IMAGE_FASTVIT)
         output = osprey__build_fastvit(&builder);
-    else if (model->config.image.kind == OSPREY__IMAGE_CONVNEXT)
+    else if (kind == OSPREY__IMAGE_CONVNEXT)
         output = osprey__build_convnext(&builder);
     else
         output = osprey__build_vit(&builder);

@@ -30,14 +30,16 @@ osprey__value_id osprey__build_vit(osprey__tower_builder *builder);
  */
 osprey__value_id osprey__build_resnet_stem(osprey__tower_builder *builder, osprey__value_id pixels);
 
-/* EVA (Fang et al., 2022 and 2023), as EVA-CLIP has it (Sun et al., 2023) and timm builds it. */
+/* EVA (Fang et al., 2022 and 2023), as EVA-CLIP has it (Sun et al., 2023), and the Perception
+ * Encoder (Bolya et al., 2025), as timm builds them. */
 osprey__value_id osprey__build_eva(osprey__tower_builder *builder);
 
 /*
  * SigLIP's pooling (Zhai et al., 2023, after Lee et al., "Set Transformer", 2019): a learned query
  * attends to the normalised tokens x, and an MLP with a residual follows. A vector a sequence.
  */
-osprey__value_id osprey__build_attention_pool(osprey__tower_builder *builder, osprey__value_id x);
+osprey__value_id osprey__build_attention_pool(osprey__tower_builder *builder, osprey__value_id x,
+                                              size_t heads, size_t mlp_width);
 
 /*
  * CoCa's pooling (Yu et al., 2022) as OpenCLIP has it: of the learned queries, which see the tokens

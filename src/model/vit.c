@@ -38,7 +38,7 @@ static osprey__value_id build_pooled(osprey__tower_builder *b, osprey__value_id 
     if (config->pool_queries) return osprey__build_query_pool(b, x);
     if (config->attention_pooled) {
         x = osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);
-        return osprey__build_attention_pool(b, x);
+        return osprey__build_attention_pool(b, x, config->heads, config->mlp_width);
     }
     if (config->mean_pooled) {
         x = osprey__build_layer_norm(b, norm, x, config->width, config->layer_norm_epsilon);

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "format/config_values.h"
+#include "model/eva_weights.h"
 #include "model/hf_text.h"
 #include "model/mobile_weights.h"
 
@@ -16,8 +17,10 @@
 #define RESNET_HEAD_WIDTH    64 /* of the attention pool, 32 times as wide as the first stage */
 
 #define TEXT_TOWER(text_width, text_layers, text_kind)                                             \
+    SIZED_TEXT_TOWER(77, text_width, text_layers, text_kind)
+#define SIZED_TEXT_TOWER(tokens, text_width, text_layers, text_kind)                               \
     {                                                                                              \
-        .kind = OSPREY__TEXT_##text_kind, .vocabulary = 49408, .context_length = 77,               \
+        .kind = OSPREY__TEXT_##text_kind, .vocabulary = 49408, .context_length = (tokens),         \
         .width = (text_width), .layers = (text_layers), .heads = (text_width) / 64,                \
         .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F,                                \
         .pooling = OSPREY__POOL_HIGHEST_ID,                                                        \
@@ -58,6 +61,16 @@
               .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
               .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_##act,    \
               .layer_norm_epsilon = 1e-6F, .branch_norm = (branch), .rotary_side = (rotary))
+
+#define ZOO_PE(name, size, patch, vision_width, vision_layers, head_width, mlp, side, first,       \
+               embedding, tokens, text_width, text_layers)                                         \
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              SIZED_TEXT_TOWER(tokens, text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_PE,   \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_GELU,     \
+              .layer_norm_epsilon = 1e-5F, .pool_heads = OSPREY__PE_POOL_HEADS,                    \
+              .pool_mlp_width = 4 * (vision_width), .rotary_side = (side),                         \
+              .rotary_first = (first))
 
 /* MLPs of FastViT are three times as wide as their stage, or four times where there are five, and
  * the last stage has heads of 32. */
@@ -186,6 +199,12 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
     const osprey__image_kind kind = config.image.kind;
     if (kind == OSPREY__IMAGE_FASTVIT || kind == OSPREY__IMAGE_CONV_STEM_VIT)
         config.preprocessing = mobile_preprocessing(&config);
+    if (kind == OSPREY__IMAGE_PE) {
+        config.preprocessing =
+            osprey__siglip_preprocessing(config.image.image_height, config.image.image_width);
+        config.preprocessing.resample = OSPREY_RESAMPLE_BILINEAR;
+        config.preprocessing.crop_rounds_half_even = true;
+    }
     if (config.text.kind == OSPREY__TEXT_ROBERTA) {
         config.image.activation = entry->config.image.activation;
         config.foreign_tokenizer = true;

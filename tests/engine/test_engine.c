@@ -40,6 +40,8 @@ static const char *const names[] = {
     "openclip-mobileclip-l",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
+    "openclip-pe",
+    "openclip-pe-big",
     "openclip-siglip",
     "openclip-siglip2",
     "openclip-xlm-roberta",

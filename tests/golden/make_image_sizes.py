@@ -120,6 +120,8 @@ def main():
     with tiny_trunks.tiny(tiny_trunks.EVA):
         openclip("openclip-eva02", 80)
         openclip("openclip-eva02-e", 28)
+    with tiny_trunks.tiny(tiny_trunks.PE):
+        openclip("openclip-pe", 80)
     with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
         openclip("openclip-convnext-d", 96)
     resnet("openclip-rn", 96)

@@ -461,6 +461,37 @@ def expect_eva(*arguments):
         golden_expect.openclip(*arguments)
 
 
+def openclip_pe(folder, name, seed, dtype):
+    with tiny_trunks.tiny(tiny_trunks.PE):
+        write_openclip(folder, seed, 100, {
+            "embed_dim": 24,
+            "vision_cfg": {"image_size": tiny_trunks.PE[name]["img_size"],
+                           "timm_model_name": name, "timm_model_pretrained": False,
+                           "timm_pool": "map", "timm_proj": None},
+            "text_cfg": {"context_length": 32, "vocab_size": VOCABULARY, "width": 12, "heads": 1,
+                         "layers": 2, "hf_tokenizer_name": "golden"},
+            "custom_text": True},
+            {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear",
+             "resize_mode": "squash"}, dtype)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_special_tokens(folder, 32)
+
+
+def openclip_pe_base(folder):
+    """The Perception Encoder: rotary embeddings that begin at 1, and a pool over all tokens."""
+    openclip_pe(folder, "vit_pe_core_base_patch16_224", 32, torch.float16)
+
+
+def openclip_pe_big(folder):
+    """The largest one: heads of 96, rotary embeddings from 0, no class token."""
+    openclip_pe(folder, "vit_pe_core_gigantic_patch14_448", 33, torch.bfloat16)
+
+
+def expect_pe(*arguments):
+    with tiny_trunks.tiny(tiny_trunks.PE):
+        golden_expect.openclip(*arguments)
+
+
 def openclip_convnext(folder, seed, name, proj, dtype, change=None):
     with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
         write_openclip(folder, seed, 100, {
@@ -666,6 +697,8 @@ MODELS = {
     "hf-roberta-mean": (hf_roberta_mean, golden_expect.roberta),
     "openclip-roberta": (openclip_roberta_mean, expect_openclip_roberta),
     "openclip-coca-roberta": (openclip_coca_roberta, expect_openclip_roberta),
+    "openclip-pe": (openclip_pe_base, expect_pe),
+    "openclip-pe-big": (openclip_pe_big, expect_pe),
 }
 
 

@@ -15,6 +15,15 @@ EVA = {
     "eva02_enormous_patch14_clip_224": {"embed_dim": 112, "depth": 2, "num_heads": 1,
                                         "mlp_ratio": 0.9, "img_size": 42},
 }
+# The first one's pool has narrower heads than its blocks; the second has no class token.
+PE = {
+    "vit_pe_core_base_patch16_224": {"embed_dim": 128, "depth": 2, "num_heads": 2,
+                                     "mlp_ratio": 0.5, "attn_pool_mlp_ratio": 0.75,
+                                     "img_size": 48},
+    "vit_pe_core_gigantic_patch14_448": {"embed_dim": 96, "depth": 1, "num_heads": 1,
+                                         "mlp_ratio": 1.3, "attn_pool_mlp_ratio": 0.6,
+                                         "img_size": 42},
+}
 # The first has pictures that no whole number of patches fills.
 SIGLIP = {
     "vit_base_patch16_siglip_224": {"embed_dim": 64, "depth": 2, "num_heads": 1,

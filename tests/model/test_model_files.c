@@ -237,6 +237,37 @@ static void test_a_mobile_clip_is_known_by_its_shapes(void **state)
            "but MobileCLIP2-L-14 asks for [1024]");
 }
 
+static void test_a_perception_encoder_is_known_by_its_shapes(void **state)
+{
+    (void)state;
+    const char *shapes[256] = {"visual.trunk.attn_pool.latent",
+                               "1,1,192",
+                               "visual.trunk.attn_pool.mlp.fc1.weight",
+                               "768,192",
+                               "visual.trunk.norm_pre.weight",
+                               "7",
+                               "visual.trunk.norm_pre.bias",
+                               "192",
+                               "visual.trunk.patch_embed.proj.weight",
+                               "192,3,16,16",
+                               "visual.trunk.pos_embed",
+                               "1,577,192",
+                               "visual.trunk.cls_token",
+                               "1,1,192",
+                               "visual.trunk.blocks.0.mlp.fc1.weight",
+                               "768,192",
+                               CLIP_TEXT("text.", "512", "2048")};
+    size_t used = 0;
+    while (shapes[used]) {
+        if (strcmp(shapes[used], "text.positional_embedding") == 0) shapes[used + 1] = "32,512";
+        used += 2;
+    }
+    add_blocks(shapes, used, "visual.trunk.blocks.", 12, ".norm1.weight", "192");
+    write_shapes("pe.safetensors", shapes);
+    refuse(in_directory("pe.safetensors"), NULL, NULL, OSPREY_FORMAT, "pe.safetensors",
+           "but PE-Core-T-16-384 asks for [192]");
+}
+
 /* All but the size of images, by which two published ones differ alone. */
 static void test_a_convnext_is_known_by_its_shapes(void **state)
 {
@@ -432,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_options_that_do_not_go_with_the_model),
         cmocka_unit_test(test_weights_that_fit_two_architectures),
         cmocka_unit_test(test_a_coca_is_known_by_its_shapes),
+        cmocka_unit_test(test_a_perception_encoder_is_known_by_its_shapes),
         cmocka_unit_test(test_a_convnext_is_known_by_its_shapes),
         cmocka_unit_test(test_an_eva_is_known_by_its_shapes),
         cmocka_unit_test(test_a_mobile_clip_is_known_by_its_shapes),

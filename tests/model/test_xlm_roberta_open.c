@@ -94,12 +94,13 @@ static void test_tokenizer_is_asked_for(void **state)
 static void test_bare_weights_are_named(void **state)
 {
     (void)state;
-    refuse_bare_openclip_weights(BASE,
-                                 "belongs to a text tower of transformers; of OpenCLIP's towers "
-                                 "osprey has CLIP's own ViT, ResNet and text transformer, those of "
-                                 "CoCa, EVA, MobileCLIP and ConvNeXt, and SigLIP's, RoBERTa's and "
-                                 "XLM-RoBERTa's, which --arch names",
-                                 "xlm-roberta-base-ViT-B-32", "that of another model");
+    refuse_bare_openclip_weights(
+        BASE,
+        "belongs to a text tower of transformers; of OpenCLIP's towers "
+        "osprey has CLIP's own ViT, ResNet and text transformer, those of "
+        "CoCa, EVA, MobileCLIP and ConvNeXt, the Perception Encoder's, and "
+        "SigLIP's, RoBERTa's and XLM-RoBERTa's, which --arch names",
+        "xlm-roberta-base-ViT-B-32", "that of another model");
     refuse_bare_openclip_weights(ROBERTA, "which --arch names", "roberta-ViT-B-32",
                                  "that of another model");
     refuse_bare_openclip_weights(ROBERTA, "which --arch names", "coca_roberta-ViT-B-32",

@@ -46,6 +46,8 @@ static const char *const names[] = {
     "openclip-eva01",
     "openclip-eva02",
     "openclip-eva02-e",
+    "openclip-pe",
+    "openclip-pe-big",
     "openclip-siglip",
     "openclip-siglip2",
     "openclip-siglip-i18n",

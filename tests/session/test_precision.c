@@ -31,6 +31,8 @@ static const char *const names[] = {
     "openclip-eva02-e",
     "openclip-mobileclip-s",
     "openclip-mobileclip-s3",
+    "openclip-pe",
+    "openclip-pe-big",
     "openclip-siglip",
     "openclip-siglip2",
     "openclip-coca",
@@ -61,6 +63,8 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.998, 0.9995, 0.995, 0.85},
     {1, 0.998, 0.9995, 0.995, 0.3},
     {1, 0.998, 0.9995, 0.995, 0.3},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     /* CoCa, of heads of 8 in the attention, and in the one that makes the embedding. */
