@@ -41,15 +41,13 @@ static void average_pool_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const maps *m = context;
-    const osprey__conv_shape *in = &m->step->conv;
+    const osprey__conv_shape *shape = &m->step->conv;
     const osprey__dtype dtype = m->run->plan->placements[m->step->node->inputs[0]].form.dtype;
-    size_t size = m->step->node->attributes.size;
-    size_t image = task / m->tasks, row = task % m->tasks;
-    size_t first = image * m->in_floats + row * size * in->width * in->channels;
+    const size_t image = task / m->tasks, first = task % m->tasks * shape->out_width;
     m->run->plan->kernels->average_pool_f32(
-        size, in->width, in->channels, size, dtype,
-        (const char *)(const void *)m->x + first * osprey__dtype_bytes(dtype),
-        m->out + image * m->out_floats + row * (m->out_floats / m->tasks));
+        shape, dtype,
+        (const char *)(const void *)m->x + image * m->in_floats * osprey__dtype_bytes(dtype), first,
+        shape->out_width, m->out + image * m->out_floats + first * shape->channels);
 }
 
 void osprey__cpu_average_pool(const osprey__run *run, const osprey__step *step)

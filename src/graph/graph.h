@@ -71,8 +71,9 @@ typedef struct osprey__value {
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
     X(MULTIPLY, "multiply")         /* x, y of the same dims */                                    \
-    X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, that far apart */           \
-    X(MAX_POOL, "max_pool")         /* x [h][w][c]: windows of `size`, `stride` apart */           \
+    X(AVERAGE_POOL, "average_pool") /* x [h][w][c]: windows of `size`, `stride` apart, of which    \
+                                       what lies outside x does not count */                       \
+    X(MAX_POOL, "max_pool")         /* the same */                                                 \
     X(GROUP_NORM, "group_norm")     /* x [h][w][c], scale, shift, [residual] */                    \
     X(GATE, "gate")                 /* x [h][w][c], y of c elements, for each sequence: x *        \
                                        sigmoid(y) */                                               \
@@ -103,7 +104,7 @@ typedef struct osprey__attributes {
     float scale;                   /* attention: of q . k */
     bool causal;                   /* attention: tokens of a text see those before them; one query
                                       a text is its last, which sees all */
-    size_t stride;                 /* conv2d, depthwise, max_pool */
+    size_t stride;                 /* conv2d, depthwise, max_pool; average_pool: 0 is `size` */
     size_t padding, padding_after; /* the same: rows above and columns left, rows below and right */
     size_t groups;                 /* group_norm: of channels that have mean and variance together;
                                       linear: 0 or 1 is all, else the weight is [groups * out][in],
@@ -115,6 +116,12 @@ typedef struct osprey__attributes {
     osprey_precision precision;    /* linear, conv2d: set after the passes */
     float input_range;             /* linear, conv2d: calibrated largest magnitude of x; 0: none */
 } osprey__attributes;
+
+/* How far apart windows are. */
+static inline size_t osprey__pool_stride(const osprey__attributes *pool)
+{
+    return pool->stride ? pool->stride : pool->size;
+}
 
 typedef struct osprey__node {
     osprey__op op;

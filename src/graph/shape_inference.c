@@ -103,21 +103,22 @@ static osprey_status infer_gate(const inference *in, osprey__shape *out)
     return OSPREY_OK;
 }
 
-static osprey_status infer_max_pool(const inference *in, osprey__shape *out)
+static osprey_status infer_pool(const inference *in, osprey__shape *out)
 {
     const osprey__attributes *a = &in->node->attributes;
+    const size_t stride = osprey__pool_stride(a);
     const osprey__shape *x = input(in, 0);
     if (x->rank != 3) return wrong(in, "x is no image");
     size_t height = x->dims[0] + a->padding + a->padding_after;
     size_t width = x->dims[1] + a->padding + a->padding_after;
     /* So that no window lies outside x. */
-    if (!a->stride || a->padding >= a->size || a->padding_after >= a->size || height < a->size ||
+    if (!stride || a->padding >= a->size || a->padding_after >= a->size || height < a->size ||
         width < a->size)
         return wrong(in, "the window is larger than x, or smaller than the padding");
     *out = (osprey__shape){
         x->extent,
         3,
-        {(height - a->size) / a->stride + 1, (width - a->size) / a->stride + 1, x->dims[2]}};
+        {(height - a->size) / stride + 1, (width - a->size) / stride + 1, x->dims[2]}};
     return OSPREY_OK;
 }
 
@@ -221,16 +222,6 @@ static osprey_status infer_mean(const inference *in, osprey__shape *out)
     if (x->rank != (of_tokens ? 1 : 2)) return wrong(in, "the rows are not there");
     *out = of_tokens ? (osprey__shape){OSPREY__PER_SEQUENCE, 1, {x->dims[0]}}
                      : (osprey__shape){x->extent, 2, {1, x->dims[1]}};
-    return OSPREY_OK;
-}
-
-static osprey_status infer_average_pool(const inference *in, osprey__shape *out)
-{
-    const osprey__shape *x = input(in, 0);
-    size_t size = in->node->attributes.size;
-    if (x->rank != 3 || !size || x->dims[0] < size || x->dims[1] < size)
-        return wrong(in, "the window is larger than x");
-    *out = (osprey__shape){x->extent, 3, {x->dims[0] / size, x->dims[1] / size, x->dims[2]}};
     return OSPREY_OK;
 }
 
@@ -358,9 +349,8 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
     case OSPREY__OP_MULTIPLY:
         return infer_multiply(&in, shape);
     case OSPREY__OP_AVERAGE_POOL:
-        return infer_average_pool(&in, shape);
     case OSPREY__OP_MAX_POOL:
-        return infer_max_pool(&in, shape);
+        return infer_pool(&in, shape);
     case OSPREY__OP_GROUP_NORM:
         return infer_group_norm(&in, shape);
     case OSPREY__OP_MEAN:

@@ -74,17 +74,16 @@ static inline osprey__span osprey__window_columns(const osprey__conv_shape *shap
 void osprey__conv_gather_f32(const osprey__conv_shape *shape, const float *image, size_t first,
                              size_t count, float *out);
 
-/* Mean over size x size windows, that far apart: [height/size][width/size][channels]. dtype, the
- * image's: OSPREY__F32 or OSPREY__BF16. */
-typedef void osprey__average_pool_f32_function(size_t height, size_t width, size_t channels,
-                                               size_t size, osprey__dtype dtype, const void *image,
+/*
+ * The mean of each channel within the windows of the output positions first..first+count-1 (row by
+ * row) of one image; what lies outside the image does not count, and no window lies there as a
+ * whole. dtype, the image's: OSPREY__F32 or OSPREY__BF16.
+ */
+typedef void osprey__average_pool_f32_function(const osprey__conv_shape *shape, osprey__dtype dtype,
+                                               const void *image, size_t first, size_t count,
                                                float *out);
 
-/*
- * The largest element of each channel within the windows of the output positions
- * first..first+count-1 (row by row) of one image; what lies outside the image does not count, and
- * no window lies there as a whole. Nothing is promised of NaN.
- */
+/* The largest element in the same way, of floats. Nothing is promised of NaN. */
 typedef void osprey__max_pool_f32_function(const osprey__conv_shape *shape, const float *image,
                                            size_t first, size_t count, float *out);
 

@@ -77,25 +77,26 @@ void osprey__conv_gather_f32(const osprey__conv_shape *shape, const float *image
     }
 }
 
-void osprey__average_pool_f32__portable(size_t height, size_t width, size_t channels, size_t size,
-                                        osprey__dtype dtype, const void *image, float *out)
+void osprey__average_pool_f32__portable(const osprey__conv_shape *shape, osprey__dtype dtype,
+                                        const void *image, size_t first, size_t count, float *out)
 {
-    const size_t element_bytes = osprey__dtype_bytes(dtype);
-    float factor = 1 / (float)(size * size);
-    for (size_t y = 0; y < height / size; y++)
-        for (size_t x = 0; x < width / size; x++, out += channels)
-            for (size_t channel = 0; channel < channels; channel++) {
-                float sum = 0;
-                for (size_t dy = 0; dy < size; dy++)
-                    for (size_t dx = 0; dx < size; dx++) {
-                        const size_t pixel = (y * size + dy) * width + x * size + dx;
-                        const size_t at = (pixel * channels + channel) * element_bytes;
-                        float element;
-                        osprey__to_f32(dtype, (const char *)image + at, 1, &element);
-                        sum += element;
-                    }
-                out[channel] = sum * factor;
-            }
+    const size_t channels = shape->channels, element_bytes = osprey__dtype_bytes(dtype);
+    for (size_t position = first; position < first + count; position++, out += channels) {
+        osprey__span rows = osprey__window_rows(shape, position);
+        osprey__span columns = osprey__window_columns(shape, position);
+        const float factor = 1 / (float)(rows.count * columns.count);
+        for (size_t channel = 0; channel < channels; channel++) {
+            float sum = 0;
+            for (size_t y = rows.start; y < rows.start + rows.count; y++)
+                for (size_t x = columns.start; x < columns.start + columns.count; x++) {
+                    const size_t at = ((y * shape->width + x) * channels + channel) * element_bytes;
+                    float element;
+                    osprey__to_f32(dtype, (const char *)image + at, 1, &element);
+                    sum += element;
+                }
+            out[channel] = sum * factor;
+        }
+    }
 }
 
 void osprey__max_pool_f32__portable(const osprey__conv_shape *shape, const float *image,

@@ -64,20 +64,17 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
                                           .padding = a->padding,
                                           .out_height = out->dims[0],
                                           .out_width = out->dims[1]};
-    } else if (node->op == OSPREY__OP_MAX_POOL) {
+    } else if (node->op == OSPREY__OP_MAX_POOL || node->op == OSPREY__OP_AVERAGE_POOL) {
         const osprey__shape *out = &values[node->output].shape;
         step->conv = (osprey__conv_shape){.height = x->dims[0],
                                           .width = x->dims[1],
                                           .channels = x->dims[2],
                                           .kernel_height = a->size,
                                           .kernel_width = a->size,
-                                          .stride = a->stride,
+                                          .stride = osprey__pool_stride(a),
                                           .padding = a->padding,
                                           .out_height = out->dims[0],
                                           .out_width = out->dims[1]};
-    } else if (node->op == OSPREY__OP_AVERAGE_POOL) {
-        step->conv =
-            (osprey__conv_shape){.height = x->dims[0], .width = x->dims[1], .channels = x->dims[2]};
     } else if (node->op == OSPREY__OP_ATTENTION) {
         const osprey__shape *k = &values[node->inputs[1]].shape;
         if (a->head_dim > plan->largest_head_dim) plan->largest_head_dim = a->head_dim;

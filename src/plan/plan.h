@@ -42,8 +42,7 @@ typedef struct osprey__step {
     bool attends_s8;                 /* attention: by the kernel of that name */
     bool winograd;                   /* conv2d: by kernels/winograd.h, 16 packed weights */
     size_t strassen_rows;            /* by kernels/strassen.h: rows of a sequence; 0: not so */
-    osprey__conv_shape conv;         /* conv2d, depthwise, max_pool; average_pool (height, width,
-                                        channels) */
+    osprey__conv_shape conv;         /* conv2d, depthwise, max_pool, average_pool */
     size_t groups;                   /* linear, conv2d: products side by side, mostly 1, */
     size_t out_channels;             /* and of each: linear, conv2d */
     size_t in_channels;              /* linear: of a row; conv2d: of a gathered row */

@@ -131,19 +131,18 @@ static void test_gather_of_models(void **state)
 }
 
 /* An image of bfloat16s, which end where nothing may be read, gives what it gives as floats. */
-static void check_rounded_pool(osprey__cpu_level level, size_t height, size_t width,
-                               size_t channels, size_t size, const guarded *image)
+static void check_rounded_pool(osprey__cpu_level level, const osprey__conv_shape *shape,
+                               size_t first, size_t positions, const guarded *image)
 {
-    const size_t out_floats = height / size * (width / size) * channels, count = image->count;
+    const size_t out_floats = positions * shape->channels, count = image->count;
     guarded half = guarded_random((count + 1) / 2, 1), widened = guarded_random(count, 1);
     guarded wanted = guarded_random(out_floats, 1), got = guarded_random(out_floats, 1);
     uint16_t *halves = (uint16_t *)(void *)half.floats + count % 2;
     const osprey__kernels *kernels = osprey__kernels_for(level);
     osprey__from_f32(OSPREY__BF16, image->floats, count, halves);
     osprey__to_f32(OSPREY__BF16, halves, count, widened.floats);
-    kernels->average_pool_f32(height, width, channels, size, OSPREY__F32, widened.floats,
-                              wanted.floats);
-    kernels->average_pool_f32(height, width, channels, size, OSPREY__BF16, halves, got.floats);
+    kernels->average_pool_f32(shape, OSPREY__F32, widened.floats, first, positions, wanted.floats);
+    kernels->average_pool_f32(shape, OSPREY__BF16, halves, first, positions, got.floats);
     assert_same_bits(wanted.floats, got.floats, out_floats);
     guarded_free(&half);
     guarded_free(&widened);
@@ -151,45 +150,40 @@ static void check_rounded_pool(osprey__cpu_level level, size_t height, size_t wi
     guarded_free(&got);
 }
 
-static void check_average_pool(size_t height, size_t width, size_t channels, size_t size)
+/* Of what lies inside the image. */
+static float mean_of_window(const osprey__conv_shape *shape, const float *image, size_t position,
+                            size_t channel)
 {
-    guarded image = guarded_random(height * width * channels, 1);
-    size_t out_floats = height / size * (width / size) * channels;
-    guarded expected = guarded_random(out_floats, 1);
-    for (size_t i = 0; i < out_floats; i++) {
-        size_t y = i / channels / (width / size), x = i / channels % (width / size);
-        double sum = 0;
-        for (size_t dy = 0; dy < size; dy++)
-            for (size_t dx = 0; dx < size; dx++)
-                sum += (double)image.floats[((y * size + dy) * width + x * size + dx) * channels +
-                                            i % channels];
-        expected.floats[i] = (float)(sum / (double)(size * size));
-    }
+    double sum = 0, inside = 0;
+    for (size_t ky = 0; ky < shape->kernel_height; ky++)
+        for (size_t kx = 0; kx < shape->kernel_width; kx++) {
+            size_t y = position / shape->out_width * shape->stride + ky - shape->padding;
+            size_t x = position % shape->out_width * shape->stride + kx - shape->padding;
+            if (y >= shape->height || x >= shape->width) continue; /* also above and left */
+            sum += (double)image[(y * shape->width + x) * shape->channels + channel];
+            inside++;
+        }
+    return (float)(sum / inside);
+}
+
+static void check_average_pool(const osprey__conv_shape *shape, size_t first, size_t count)
+{
+    guarded image = guarded_random(shape->height * shape->width * shape->channels, 1);
+    guarded expected = guarded_random(count * shape->channels, 1);
+    for (size_t i = 0; i < expected.count; i++)
+        expected.floats[i] =
+            mean_of_window(shape, image.floats, first + i / shape->channels, i % shape->channels);
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++) {
         if (!osprey__cpu_level_supported((osprey__cpu_level)level)) continue;
-        guarded out = guarded_random(out_floats, 1);
+        guarded out = guarded_random(expected.count, 1);
         osprey__kernels_for((osprey__cpu_level)level)
-            ->average_pool_f32(height, width, channels, size, OSPREY__F32, image.floats,
-                               out.floats);
-        assert_near(expected.floats, out.floats, out_floats, 1e-6);
-        if (level == OSPREY__CPU_PORTABLE)
-            memcpy(expected.floats, out.floats, out_floats * sizeof(float));
-        check_rounded_pool((osprey__cpu_level)level, height, width, channels, size, &image);
+            ->average_pool_f32(shape, OSPREY__F32, image.floats, first, count, out.floats);
+        assert_near(expected.floats, out.floats, out.count, 1e-6);
+        check_rounded_pool((osprey__cpu_level)level, shape, first, count, &image);
         guarded_free(&out);
     }
     guarded_free(&image);
     guarded_free(&expected);
-}
-
-static void test_average_pool(void **state)
-{
-    (void)state;
-    for (int level = 0; level < OSPREY__CPU_LEVELS; level++)
-        kernels_or_say_so("average pool", (osprey__cpu_level)level);
-    for (size_t channels = 1; channels < 70; channels++) {
-        size_t size = 1 + random_below(4);
-        check_average_pool(size + random_below(9), size + random_below(9), channels, size);
-    }
 }
 
 static float largest_in_window(const osprey__conv_shape *shape, const float *image, size_t position,
@@ -228,11 +222,12 @@ static void check_max_pool(const osprey__conv_shape *shape, size_t first, size_t
     guarded_free(&expected);
 }
 
-static void test_max_pool(void **state)
+/* Windows of all sizes, beyond the image's edges too. */
+static void check_pools(const char *name,
+                        void (*check)(const osprey__conv_shape *shape, size_t first, size_t count))
 {
-    (void)state;
     for (int level = 0; level < OSPREY__CPU_LEVELS; level++)
-        kernels_or_say_so("max pool", (osprey__cpu_level)level);
+        kernels_or_say_so(name, (osprey__cpu_level)level);
     for (size_t channels = 1; channels < 70; channels++) {
         size_t size = 1 + random_below(4), padding = random_below(size);
         size_t after = random_below(size);
@@ -246,8 +241,20 @@ static void test_max_pool(void **state)
         shape.out_height = (shape.height + padding + after - size) / shape.stride + 1;
         shape.out_width = (shape.width + padding + after - size) / shape.stride + 1;
         size_t positions = shape.out_height * shape.out_width, first = random_below(positions);
-        check_max_pool(&shape, first, 1 + random_below(positions - first));
+        check(&shape, first, 1 + random_below(positions - first));
     }
+}
+
+static void test_average_pool(void **state)
+{
+    (void)state;
+    check_pools("average pool", check_average_pool);
+}
+
+static void test_max_pool(void **state)
+{
+    (void)state;
+    check_pools("max pool", check_max_pool);
 }
 
 typedef struct group_norm_case {

@@ -4,10 +4,10 @@
 #include "kernels/simd/group_norm_f32_simd.h"
 #include "kernels/simd/image_ops_f32_simd.h"
 
-void osprey__average_pool_f32__neon(size_t height, size_t width, size_t channels, size_t size,
-                                    osprey__dtype dtype, const void *image, float *out)
+void osprey__average_pool_f32__neon(const osprey__conv_shape *shape, osprey__dtype dtype,
+                                    const void *image, size_t first, size_t count, float *out)
 {
-    average_pool_f32(height, width, channels, size, dtype, image, out);
+    average_pool_f32(shape, dtype, image, first, count, out);
 }
 
 void osprey__max_pool_f32__neon(const osprey__conv_shape *shape, const float *image, size_t first,

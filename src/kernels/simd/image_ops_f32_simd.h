@@ -8,13 +8,14 @@
 
 #include <math.h>
 
-/* The elements from `at` on of an image; count (up to a vector) channels of a window of it. */
+/* count (up to a vector) channels of rows x columns pixels, from element `at` on of an image. */
 OSPREY__INLINE vec window_sum(const void *image, const osprey__dtype dtype, size_t at,
-                              size_t row_stride, size_t channels, size_t size, size_t count)
+                              size_t row_stride, size_t channels, size_t rows, size_t columns,
+                              size_t count)
 {
     vec sum = vec_set(0.0f);
-    for (size_t y = 0; y < size; y++)
-        for (size_t x = 0; x < size; x++) {
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++) {
             const size_t pixel = at + y * row_stride + x * channels;
             sum += load_row(image, dtype, pixel, pixel + count);
         }
@@ -22,34 +23,35 @@ OSPREY__INLINE vec window_sum(const void *image, const osprey__dtype dtype, size
 }
 
 /* dtype is a constant at every call. */
-OSPREY__INLINE void pool_windows(size_t height, size_t width, size_t channels, size_t size,
-                                 const osprey__dtype dtype, const void *image, float *out)
+OSPREY__INLINE void pool_windows(const osprey__conv_shape *shape, const osprey__dtype dtype,
+                                 const void *image, size_t first, size_t count, float *out)
 {
-    vec factor = vec_set(1 / (float)(size * size));
-    size_t row_stride = width * channels;
-    for (size_t y = 0; y < height / size; y++)
-        for (size_t x = 0; x < width / size; x++, out += channels) {
-            const size_t window = y * size * row_stride + x * size * channels;
-            size_t i = 0;
-            for (; i + VEC_FLOATS <= channels; i += VEC_FLOATS)
-                vec_store(out + i, window_sum(image, dtype, window + i, row_stride, channels, size,
-                                              VEC_FLOATS) *
-                                       factor);
-            if (i < channels)
-                vec_store_first(
-                    out + i, channels - i,
-                    window_sum(image, dtype, window + i, row_stride, channels, size, channels - i) *
-                        factor);
-        }
+    const size_t channels = shape->channels, row_stride = shape->width * channels;
+    for (size_t position = first; position < first + count; position++, out += channels) {
+        osprey__span rows = osprey__window_rows(shape, position);
+        osprey__span columns = osprey__window_columns(shape, position);
+        const size_t window = rows.start * row_stride + columns.start * channels;
+        const vec factor = vec_set(1 / (float)(rows.count * columns.count));
+        size_t i = 0;
+        for (; i + VEC_FLOATS <= channels; i += VEC_FLOATS)
+            vec_store(out + i, window_sum(image, dtype, window + i, row_stride, channels,
+                                          rows.count, columns.count, VEC_FLOATS) *
+                                   factor);
+        if (i < channels)
+            vec_store_first(out + i, channels - i,
+                            window_sum(image, dtype, window + i, row_stride, channels, rows.count,
+                                       columns.count, channels - i) *
+                                factor);
+    }
 }
 
-static void average_pool_f32(size_t height, size_t width, size_t channels, size_t size,
-                             osprey__dtype dtype, const void *image, float *out)
+static void average_pool_f32(const osprey__conv_shape *shape, osprey__dtype dtype,
+                             const void *image, size_t first, size_t count, float *out)
 {
     if (dtype == OSPREY__BF16)
-        pool_windows(height, width, channels, size, OSPREY__BF16, image, out);
+        pool_windows(shape, OSPREY__BF16, image, first, count, out);
     else
-        pool_windows(height, width, channels, size, OSPREY__F32, image, out);
+        pool_windows(shape, OSPREY__F32, image, first, count, out);
 }
 
 /* count (up to a vector) channels from p on: the largest in rows x columns pixels. */
