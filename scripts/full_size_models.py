@@ -71,7 +71,9 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "openclip-roberta-base": "roberta-ViT-B-32",
             "openclip-pe-t-16-384": "PE-Core-T-16-384",
             "openclip-pe-b-16": "PE-Core-B-16",
-            "openclip-pe-l-14-336": "PE-Core-L-14-336"}
+            "openclip-pe-l-14-336": "PE-Core-L-14-336",
+            "openclip-vitamin-s": "ViTamin-S", "openclip-vitamin-b": "ViTamin-B",
+            "openclip-vitamin-l-256": "ViTamin-L-256"}
 # What config.json of these has on Hugging Face.
 ROBERTA_BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
                 "intermediate_size": 3072, "max_position_embeddings": 514}

@@ -286,6 +286,7 @@ def main():
              "openclip-siglip-b-16", "openclip-siglip-b-16-384", "openclip-siglip-so400m-14",
              "openclip-siglip2-b-16", "openclip-xlm-roberta-base", "openclip-roberta-base",
              "openclip-pe-t-16-384", "openclip-pe-b-16", "openclip-pe-l-14-336",
+             "openclip-vitamin-s", "openclip-vitamin-b", "openclip-vitamin-l-256",
              SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")

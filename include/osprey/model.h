@@ -64,8 +64,8 @@ OSPREY_API const char *osprey_precision_name(osprey_precision precision);
 typedef struct osprey_tower_info {
     const char *architecture; /* "vit", "modified_resnet", "hybrid", "mixer", "eva",
                                  "conv_stem_vit", "fastvit", "convnext",
-                                 "perception_encoder", "clip_text", "coca_text", "bert" or
-                                 "siglip_text"; static storage */
+                                 "perception_encoder", "vitamin", "clip_text", "coca_text", "bert"
+                                 or "siglip_text"; static storage */
     uint64_t parameters;      /* elements of the tensors that the tower uses */
     size_t width;             /* of the residual stream; the first stage's of a tower in stages */
     size_t layers;            /* blocks; a ResNet's bottlenecks; of all stages */

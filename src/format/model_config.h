@@ -42,8 +42,10 @@ typedef enum osprey__image_kind {
     OSPREY__IMAGE_FASTVIT,       /* MobileCLIP's: convolutions, and attention in the last stages, as
                                     timm has it */
     OSPREY__IMAGE_CONVNEXT,      /* convolutions alone, as timm has it, and OpenCLIP's projection */
-    OSPREY__IMAGE_PE, /* the Perception Encoder: EVA's class in timm, with a norm before the
-                         blocks and an attention pool behind them */
+    OSPREY__IMAGE_PE,      /* the Perception Encoder: EVA's class in timm, with a norm before the
+                              blocks and an attention pool behind them */
+    OSPREY__IMAGE_VITAMIN, /* a ViT with gated MLPs behind two stages of convolutions, as timm has
+                              it, and OpenCLIP's projection */
 } osprey__image_kind;
 
 typedef enum osprey__text_kind {
@@ -74,7 +76,8 @@ typedef struct osprey__image_config {
     size_t layers; /* blocks; a ResNet's bottlenecks in all stages; 0: the model
                       has no image tower, and the rest is 0 too */
     size_t stage_layers[OSPREY_STAGES_MAX]; /* ResNet, also a hybrid's: bottlenecks of each stage;
-                                               FastViT, ConvNeXt: blocks */
+                                               FastViT, ConvNeXt: blocks; ViTamin: of the stages
+                                               before its layers */
     size_t stem_width; /* hybrid: of the ResNet's first convolution; of a convolutional stem's */
     size_t heads;      /* ResNet: of the attention pool; 0 in a Mixer or a ConvNeXt */
     size_t mlp_width;  /* 0 in a ResNet; a Mixer's over channels; ConvNeXt: of the first stage */
@@ -83,6 +86,7 @@ typedef struct osprey__image_config {
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet, and where a FastViT has batch norms alone */
     bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
+    bool unplaced;            /* ViTamin: its tokens have no positions */
     bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
     size_t pool_queries; /* ViT: of CoCa's attention pool, of which the first query's result is the
@@ -101,12 +105,15 @@ typedef struct osprey__image_config {
 
 #define OSPREY__CONV_STEM_REDUCTION 8 /* strides of 4 and 2 before the patches */
 
+#define OSPREY__VITAMIN_CELL 16 /* the stem, two stages and what follows them each halve */
+
 /* Pixels, along a side, of a position that patches are made of: what a hybrid's ResNet, or a
  * convolutional stem, reduces. */
 static inline size_t osprey__stem_reduction(const osprey__image_config *image)
 {
     size_t pixels = 4; /* convolution and pool, then every stage but the first */
     if (image->kind == OSPREY__IMAGE_CONV_STEM_VIT) return OSPREY__CONV_STEM_REDUCTION;
+    if (image->kind == OSPREY__IMAGE_VITAMIN) return OSPREY__VITAMIN_CELL;
     if (image->kind != OSPREY__IMAGE_HYBRID) return 1;
     for (size_t stage = 1; stage < 4; stage++) pixels <<= image->stage_layers[stage] > 0;
     return pixels;

@@ -71,8 +71,8 @@ static osprey_status check_family(const osprey__weights *weights, const char *fi
                     error, OSPREY_UNSUPPORTED, file,
                     "tensor \"%.200s\" belongs to %s; of OpenCLIP's towers osprey "
                     "has CLIP's own ViT, ResNet and text transformer, those of CoCa, EVA, "
-                    "MobileCLIP and ConvNeXt, the Perception Encoder's, and SigLIP's, RoBERTa's "
-                    "and XLM-RoBERTa's, which --arch names",
+                    "MobileCLIP and ConvNeXt, the Perception Encoder's, and SigLIP's, ViTamin's, "
+                    "RoBERTa's and XLM-RoBERTa's, which --arch names",
                     tensors[i].name, others[k].family);
         }
     }

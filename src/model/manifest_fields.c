@@ -45,7 +45,7 @@ const osprey__manifest_field osprey__manifest_fields[] = {
     AS_SIZE("embed_dim", config.embed_dim, 1, WIDTH),
     AS_SIZE("head_classes", config.head_classes, 0, OSPREY__CONFIG_CLASSES_MAX),
     AS_SIZE("image_parameters", image.parameters, 0, INT64_MAX),
-    AS_ENUM("image_kind", config.image.kind, OSPREY__IMAGE_PE),
+    AS_ENUM("image_kind", config.image.kind, OSPREY__IMAGE_VITAMIN),
     AS_SIZE("image_height", config.image.image_height, 0, PIXELS),
     AS_SIZE("image_width", config.image.image_width, 0, PIXELS),
     AS_SIZE("image_tower_width", config.image.width, 0, WIDTH),

@@ -263,6 +263,7 @@ static const char *image_architecture(const osprey__image_config *image)
         [OSPREY__IMAGE_FASTVIT] = "fastvit",
         [OSPREY__IMAGE_CONVNEXT] = "convnext",
         [OSPREY__IMAGE_PE] = "perception_encoder",
+        [OSPREY__IMAGE_VITAMIN] = "vitamin",
     };
     return image->layers ? names[image->kind] : NULL;
 }

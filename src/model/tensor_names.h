@@ -17,6 +17,8 @@ typedef struct osprey__block_names {
     const char *qkv;       /* the rows of q, then k, then v; or NULL */
     const char *attention_out;
     const char *mlp_in, *mlp_out;
+    const char *mlp_norm, *mlp_gated; /* ViTamin: a norm before the MLP of its own, and what the
+                                         activation of mlp_in's result multiplies; else NULL */
 } osprey__block_names;
 
 typedef struct osprey__transformer_names {

@@ -26,6 +26,9 @@ static const osprey__timm_entry entries[] = {
 #define OSPREY__TIMM_CONVNEXT(timm_name, epsilon)                                                  \
     OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_convnext,                           \
                        .layer_norm_epsilon = epsilon)
+#define OSPREY__TIMM_VITAMIN(timm_name, width, without_positions)                                  \
+    OSPREY__TIMM_ENTRY(.name = timm_name, .read = osprey__read_vitamin, .head_width = width,       \
+                       .unplaced = without_positions)
 #include "model/timm_trunks.def"
 #undef OSPREY__TIMM_EVA
 #undef OSPREY__TIMM_PE
@@ -34,6 +37,7 @@ static const osprey__timm_entry entries[] = {
 #undef OSPREY__TIMM_CLIP_VIT
 #undef OSPREY__TIMM_SIGLIP
 #undef OSPREY__TIMM_CONVNEXT
+#undef OSPREY__TIMM_VITAMIN
 #undef OSPREY__TIMM_ENTRY
 };
 
@@ -79,8 +83,8 @@ static osprey_status fail_unknown(const char *name, const char *file, osprey_err
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "\"timm_model_name\" is \"%s\"; of timm's image towers osprey has those of "
                         "EVA CLIP (eva_*, eva02_*), MobileCLIP (fastvit_mci*, vit_base_mci_224), "
-                        "ConvNeXt (convnext_*), the Perception Encoder (vit_pe_core_*), SigLIP "
-                        "(vit_*_siglip_*) and vit_large_patch14_clip_224",
+                        "ConvNeXt (convnext_*), the Perception Encoder (vit_pe_core_*), ViTamin "
+                        "(vitamin_*), SigLIP (vit_*_siglip_*) and vit_large_patch14_clip_224",
                         name);
 }
 

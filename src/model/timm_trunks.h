@@ -29,6 +29,7 @@ struct osprey__timm_entry {
     size_t rotary_side;           /* the same */
     size_t rotary_first;          /* the same */
     size_t stages;                /* of a FastViT */
+    bool unplaced;                /* as in osprey__image_config */
     osprey_activation activation; /* as in osprey__image_config, where the weights do not tell it */
     float layer_norm_epsilon;     /* the same, of a ConvNeXt */
 };
@@ -64,6 +65,9 @@ osprey__timm_reader osprey__read_siglip;
 
 /* ConvNeXt (Liu et al., 2022). */
 osprey__timm_reader osprey__read_convnext;
+
+/* ViTamin (Chen et al., 2024). */
+osprey__timm_reader osprey__read_vitamin;
 
 /*
  * Completes a configuration whose trunk has a name. Errors: OSPREY_UNSUPPORTED (an architecture, a

@@ -346,6 +346,44 @@ osprey__value_id osprey__build_mlp(osprey__tower_builder *builder, const osprey_
     return osprey__build_linear(builder, out.text, x, mlp->hidden, mlp->width);
 }
 
+/* A norm, and an MLP whose hidden channels others gate (GEGLU, Shazeer, 2020). */
+static osprey__value_id build_gated_mlp(osprey__tower_builder *builder,
+                                        const osprey__block_names *names, const char *block,
+                                        const osprey__transformer_shape *shape, osprey__value_id x)
+{
+    const size_t width = shape->width, hidden = shape->mlp_width;
+    osprey__tensor_name norm = osprey__tensor_name_print("%s%s", block, names->mlp_norm);
+    osprey__tensor_name in = osprey__tensor_name_print("%s%s", block, names->mlp_in);
+    osprey__tensor_name gated = osprey__tensor_name_print("%s%s", block, names->mlp_gated);
+    osprey__tensor_name out = osprey__tensor_name_print("%s%s", block, names->mlp_out);
+    osprey__tensor_name activation = osprey__tensor_name_print("%smlp.activation", block);
+    osprey__tensor_name product = osprey__tensor_name_print("%smlp.gated", block);
+    x = osprey__build_layer_norm(builder, norm.text, x, width, shape->layer_norm_epsilon);
+    osprey__value_id gate = osprey__build_linear(builder, in.text, x, width, hidden);
+    gate = osprey__graph_node(builder->graph, OSPREY__OP_ACTIVATION, activation.text, &gate, 1,
+                              &(osprey__attributes){.activation = shape->activation});
+    x = osprey__build_linear(builder, gated.text, x, width, hidden);
+    x = osprey__graph_node(builder->graph, OSPREY__OP_MULTIPLY, product.text,
+                           (osprey__value_id[]){gate, x}, 2, NULL);
+    return osprey__build_linear(builder, out.text, x, hidden, width);
+}
+
+static osprey__value_id build_block_mlp(osprey__tower_builder *builder,
+                                        const osprey__block_names *names, const char *block,
+                                        const osprey__transformer_shape *shape, osprey__value_id x)
+{
+    if (names->mlp_gated) return build_gated_mlp(builder, names, block, shape, x);
+    return osprey__build_mlp(builder,
+                             &(osprey__mlp_shape){.block = block,
+                                                  .in = names->mlp_in,
+                                                  .out = names->mlp_out,
+                                                  .name = "mlp.",
+                                                  .width = shape->width,
+                                                  .hidden = shape->mlp_width,
+                                                  .activation = shape->activation},
+                             x);
+}
+
 static osprey__value_id build_block(osprey__tower_builder *builder,
                                     const osprey__transformer_names *names, const char *block,
                                     const osprey__transformer_shape *shape, osprey__value_id x)
@@ -361,15 +399,7 @@ static osprey__value_id build_block(osprey__tower_builder *builder,
     if (shape->post_norm) x = osprey__build_layer_norm(builder, norm1.text, x, width, epsilon);
     y = x;
     if (!shape->post_norm) y = osprey__build_layer_norm(builder, norm2.text, x, width, epsilon);
-    y = osprey__build_mlp(builder,
-                          &(osprey__mlp_shape){.block = block,
-                                               .in = names->names.mlp_in,
-                                               .out = names->names.mlp_out,
-                                               .name = "mlp.",
-                                               .width = width,
-                                               .hidden = shape->mlp_width,
-                                               .activation = shape->activation},
-                          y);
+    y = build_block_mlp(builder, &names->names, block, shape, y);
     x = build_add(builder, block, "mlp.add", y, x);
     if (shape->post_norm) x = osprey__build_layer_norm(builder, norm2.text, x, width, epsilon);
     return x;

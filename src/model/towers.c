@@ -52,6 +52,8 @@ osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower 
         output = osprey__build_fastvit(&builder);
     else if (kind == OSPREY__IMAGE_CONVNEXT)
         output = osprey__build_convnext(&builder);
+    else if (kind == OSPREY__IMAGE_VITAMIN)
+        output = osprey__build_vitamin(&builder);
     else
         output = osprey__build_vit(&builder);
     osprey_status status = osprey__graph_finish(*graph, output, error);

@@ -54,6 +54,9 @@ osprey__value_id osprey__build_fastvit(osprey__tower_builder *builder);
 /* ConvNeXt (Liu et al., 2022) as timm builds it, with OpenCLIP's projection. */
 osprey__value_id osprey__build_convnext(osprey__tower_builder *builder);
 
+/* ViTamin (Chen et al., 2024) as timm builds it, with OpenCLIP's projection. */
+osprey__value_id osprey__build_vitamin(osprey__tower_builder *builder);
+
 /* What stands before the ViT of MobileCLIP-B: two convolutions over pixels. A feature map. */
 osprey__value_id osprey__build_conv_stem(osprey__tower_builder *builder, osprey__value_id pixels);
 

@@ -17,11 +17,11 @@
 #define RESNET_HEAD_WIDTH    64 /* of the attention pool, 32 times as wide as the first stage */
 
 #define TEXT_TOWER(text_width, text_layers, text_kind)                                             \
-    SIZED_TEXT_TOWER(77, text_width, text_layers, text_kind)
-#define SIZED_TEXT_TOWER(tokens, text_width, text_layers, text_kind)                               \
+    SIZED_TEXT_TOWER(77, text_width, text_layers, (text_width) / 64, text_kind)
+#define SIZED_TEXT_TOWER(tokens, text_width, text_layers, text_heads, text_kind)                   \
     {                                                                                              \
         .kind = OSPREY__TEXT_##text_kind, .vocabulary = 49408, .context_length = (tokens),         \
-        .width = (text_width), .layers = (text_layers), .heads = (text_width) / 64,                \
+        .width = (text_width), .layers = (text_layers), .heads = (text_heads),                     \
         .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F,                                \
         .pooling = OSPREY__POOL_HIGHEST_ID,                                                        \
     }
@@ -65,12 +65,12 @@
 #define ZOO_PE(name, size, patch, vision_width, vision_layers, head_width, mlp, side, first,       \
                embedding, tokens, text_width, text_layers)                                         \
     ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
-              SIZED_TEXT_TOWER(tokens, text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_PE,   \
-              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
-              .mlp_width = (mlp), .patch_size = (patch), .activation = OSPREY_ACTIVATION_GELU,     \
-              .layer_norm_epsilon = 1e-5F, .pool_heads = OSPREY__PE_POOL_HEADS,                    \
-              .pool_mlp_width = 4 * (vision_width), .rotary_side = (side),                         \
-              .rotary_first = (first))
+              SIZED_TEXT_TOWER(tokens, text_width, text_layers, (text_width) / 64, CLIP),          \
+              .kind = OSPREY__IMAGE_PE, .layers = (vision_layers),                                 \
+              .heads = (vision_width) / (head_width), .mlp_width = (mlp), .patch_size = (patch),   \
+              .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = 1e-5F,                   \
+              .pool_heads = OSPREY__PE_POOL_HEADS, .pool_mlp_width = 4 * (vision_width),           \
+              .rotary_side = (side), .rotary_first = (first))
 
 /* MLPs of FastViT are three times as wide as their stage, or four times where there are five, and
  * the last stage has heads of 32. */
@@ -109,6 +109,16 @@
               .stage_layers = {stage1, stage2, stage3, stage4}, .mlp_width = 4 * (vision_width),   \
               .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = (epsilon),               \
               .mlp_projected = (mlp))
+
+#define ZOO_VITAMIN(name, size, stem, vision_width, vision_layers, head_width, no_positions,       \
+                    embedding, text_width, text_layers, text_heads)                                \
+    ZOO_ENTRY(name, NULL, size, vision_width, embedding,                                           \
+              SIZED_TEXT_TOWER(77, text_width, text_layers, text_heads, CLIP),                     \
+              .kind = OSPREY__IMAGE_VITAMIN, .stem_width = (stem), .stage_layers = {2, 4},         \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = 2 * (vision_width), .patch_size = 1,                                    \
+              .activation = OSPREY_ACTIVATION_GELU, .layer_norm_epsilon = 1e-6F,                   \
+              .unplaced = (no_positions))
 
 #define COCA_TEXT(ids, text_width, text_layers)                                                    \
     {                                                                                              \

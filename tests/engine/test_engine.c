@@ -42,6 +42,8 @@ static const char *const names[] = {
     "openclip-mobileclip-s3",
     "openclip-pe",
     "openclip-pe-big",
+    "openclip-vitamin",
+    "openclip-vitamin-xl",
     "openclip-siglip",
     "openclip-siglip2",
     "openclip-xlm-roberta",

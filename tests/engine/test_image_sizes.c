@@ -37,6 +37,7 @@ static const struct {
     {"openclip-eva02", "models/openclip-eva02", 80, 48},
     {"openclip-eva02-e", "models/openclip-eva02-e", 28, 42},
     {"openclip-pe", "models/openclip-pe", 80, 48},
+    {"openclip-vitamin", "models/openclip-vitamin", 80, 48},
     {"openclip-convnext-d", "models/openclip-convnext-d", 96, 64},
     {"openclip-rn", "models/openclip-rn", 96, 64},
     {"vit-imagenet", "flax/vit-imagenet.npz", 56, 32},

@@ -122,6 +122,8 @@ def main():
         openclip("openclip-eva02-e", 28)
     with tiny_trunks.tiny(tiny_trunks.PE):
         openclip("openclip-pe", 80)
+    with tiny_trunks.tiny(tiny_trunks.VITAMIN):
+        openclip("openclip-vitamin", 80)
     with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
         openclip("openclip-convnext-d", 96)
     resnet("openclip-rn", 96)

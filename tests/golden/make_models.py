@@ -492,6 +492,36 @@ def expect_pe(*arguments):
         golden_expect.openclip(*arguments)
 
 
+def openclip_vitamin(folder, name, seed, dtype):
+    with tiny_trunks.tiny(tiny_trunks.VITAMIN):
+        write_openclip(folder, seed, 100, {
+            "embed_dim": 24,
+            "vision_cfg": {"timm_model_name": name, "timm_model_pretrained": False,
+                           "timm_pool": "", "timm_proj": "linear", "timm_drop": 0.0,
+                           "timm_drop_path": 0.1,
+                           "image_size": tiny_trunks.VITAMIN[name]["img_size"]},
+            "text_cfg": {"context_length": 77, "vocab_size": VOCABULARY, "width": 16, "heads": 2,
+                         "layers": 2, "hf_tokenizer_name": "golden"},
+            "custom_text": True}, OPENAI_NORM, dtype)
+    golden_vocabulary.save_plain(folder, *SMALL)
+    golden_vocabulary.save_special_tokens(folder, 77)
+
+
+def openclip_vitamin_small(folder):
+    """ViTamin: convolutions, then a transformer with gated MLPs."""
+    openclip_vitamin(folder, "vitamin_small_224", 34, torch.float16)
+
+
+def openclip_vitamin_xl(folder):
+    """Its largest, with heads of 72 and no positions."""
+    openclip_vitamin(folder, "vitamin_xlarge_256", 35, torch.bfloat16)
+
+
+def expect_vitamin(*arguments):
+    with tiny_trunks.tiny(tiny_trunks.VITAMIN):
+        golden_expect.openclip(*arguments)
+
+
 def openclip_convnext(folder, seed, name, proj, dtype, change=None):
     with tiny_trunks.tiny(tiny_trunks.CONVNEXT):
         write_openclip(folder, seed, 100, {
@@ -699,6 +729,8 @@ MODELS = {
     "openclip-coca-roberta": (openclip_coca_roberta, expect_openclip_roberta),
     "openclip-pe": (openclip_pe_base, expect_pe),
     "openclip-pe-big": (openclip_pe_big, expect_pe),
+    "openclip-vitamin": (openclip_vitamin_small, expect_vitamin),
+    "openclip-vitamin-xl": (openclip_vitamin_xl, expect_vitamin),
 }
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 import timm
+from timm.models.vitamin import VitCfg
 
 # Heads are as wide as published. The second has an odd MLP, and a grid that is no power of two.
 EVA = {
@@ -23,6 +24,15 @@ PE = {
     "vit_pe_core_gigantic_patch14_448": {"embed_dim": 96, "depth": 1, "num_heads": 1,
                                          "mlp_ratio": 1.3, "attn_pool_mlp_ratio": 0.6,
                                          "img_size": 42},
+}
+# The second's tokens have no positions.
+VITAMIN = {
+    "vitamin_small_224": {
+        "embed_cfg": VitCfg(embed_dim=(8, 16, 64), depths=(1, 2, 1), stem_width=8),
+        "embed_dim": 64, "depth": 2, "num_heads": 1, "mlp_ratio": 1.5, "img_size": 48},
+    "vitamin_xlarge_256": {
+        "embed_cfg": VitCfg(embed_dim=(12, 24, 72), depths=(2, 1, 1), stem_width=12),
+        "embed_dim": 72, "depth": 1, "num_heads": 1, "mlp_ratio": 1, "img_size": 32},
 }
 # The first has pictures that no whole number of patches fills.
 SIGLIP = {

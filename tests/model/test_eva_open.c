@@ -49,8 +49,8 @@ static void test_contradictions_are_named(void **state)
         {PE, "base_patch16_224", "gigantic_patch14_448", OSPREY_FORMAT,
          "128 wide, which the heads of vit_pe_core_gigantic_patch14_448, 96 wide"},
         {PE, "vit_pe_core_base_patch16_224", "vit_pe_lang_large_patch14_448", OSPREY_UNSUPPORTED,
-         "the Perception Encoder (vit_pe_core_*), SigLIP (vit_*_siglip_*) and "
-         "vit_large_patch14_clip_224"},
+         "the Perception Encoder (vit_pe_core_*), ViTamin (vitamin_*), SigLIP (vit_*_siglip_*) "
+         "and vit_large_patch14_clip_224"},
         {PE_BIG, "\"embed_dim\": 24", "\"embed_dim\": 25", OSPREY_FORMAT,
          "tensor \"visual.trunk.head.weight\" has the shape [24, 96]"},
         {EVA01, "\"timm_pool\": \"token\"", "\"timm_pool\": \"map\"", OSPREY_UNSUPPORTED,

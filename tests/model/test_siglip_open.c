@@ -87,8 +87,8 @@ static void test_bare_weights_are_named(void **state)
 {
     (void)state;
     refuse_bare_openclip_weights(
-        SIGLIP, "SigLIP's, RoBERTa's and XLM-RoBERTa's, which --arch names", "ViT-B-16-SigLIP",
-        "but ViT-B-16-SigLIP asks for [768, 3, 16, 16]");
+        SIGLIP, "SigLIP's, ViTamin's, RoBERTa's and XLM-RoBERTa's, which --arch names",
+        "ViT-B-16-SigLIP", "but ViT-B-16-SigLIP asks for [768, 3, 16, 16]");
 }
 
 /* Entries of zoo.def against OpenCLIP's configurations. */

@@ -99,7 +99,7 @@ static void test_bare_weights_are_named(void **state)
         "belongs to a text tower of transformers; of OpenCLIP's towers "
         "osprey has CLIP's own ViT, ResNet and text transformer, those of "
         "CoCa, EVA, MobileCLIP and ConvNeXt, the Perception Encoder's, and "
-        "SigLIP's, RoBERTa's and XLM-RoBERTa's, which --arch names",
+        "SigLIP's, ViTamin's, RoBERTa's and XLM-RoBERTa's, which --arch names",
         "xlm-roberta-base-ViT-B-32", "that of another model");
     refuse_bare_openclip_weights(ROBERTA, "which --arch names", "roberta-ViT-B-32",
                                  "that of another model");

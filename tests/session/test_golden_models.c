@@ -48,6 +48,8 @@ static const char *const names[] = {
     "openclip-eva02-e",
     "openclip-pe",
     "openclip-pe-big",
+    "openclip-vitamin",
+    "openclip-vitamin-xl",
     "openclip-siglip",
     "openclip-siglip2",
     "openclip-siglip-i18n",
