@@ -85,7 +85,7 @@ static void describe_step(osprey__plan *plan, const osprey__node *node, osprey__
     } else if (node->op == OSPREY__OP_MEAN) {
         if (x->extent == OSPREY__PER_TOKEN) plan->sees_ahead = true;
     }
-    step->strassen_rows = osprey__strassen_rows_of(plan, step);
+    step->strassen_rows = osprey__strassen_pays() ? osprey__strassen_rows_of(plan, step) : 0;
 }
 
 /*

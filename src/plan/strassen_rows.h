@@ -5,7 +5,11 @@
 
 #include "plan/plan.h"
 
-/* Rows of a sequence where that is quicker, otherwise 0. The step is described but for this. */
+/* Whether the method is quicker on this machine. */
+bool osprey__strassen_pays(void);
+
+/* Rows of a sequence where it is quicker on a machine where it pays, otherwise 0. The step is
+ * described but for this. */
 size_t osprey__strassen_rows_of(const osprey__plan *plan, const osprey__step *step);
 
 /* Bytes of prepared pairs for each of the step's rows. */

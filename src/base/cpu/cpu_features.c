@@ -82,6 +82,18 @@ static bool tile_permission(void)
     return syscall(SYS_arch_prctl, arch_req_xcomp_perm, xfeature_xtiledata) == 0;
 }
 
+/* AMD's manual 25481 (CPUID): family 19h is Zen 3, which has no AVX-512, and Zen 4. */
+static bool is_zen4(void)
+{
+    enum { FAMILY_ZEN4 = 0x19 };
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx ||
+        ecx != signature_AMD_ecx || edx != signature_AMD_edx ||
+        !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+        return false;
+    return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) == FAMILY_ZEN4;
+}
+
 static void find_instruction_sets(osprey__cpu_features *features)
 {
     enum {
@@ -115,6 +127,7 @@ static void find_instruction_sets(osprey__cpu_features *features)
     if (all_of(leaf7_1_eax, LEAF7_1_EAX_AVX_VNNI)) add_level(features, OSPREY__CPU_AVXVNNI);
     if (!all_of(leaf7_ebx, avx512) || !all_of(state, XCR0_AVX512)) return;
     add_level(features, OSPREY__CPU_AVX512);
+    features->halves_avx512 = is_zen4();
     if (!all_of(leaf7_ecx, LEAF7_ECX_VNNI)) return;
     add_level(features, OSPREY__CPU_AVX512VNNI);
     if (!all_of(leaf7_1_eax, LEAF7_1_EAX_BF16)) return;

@@ -59,6 +59,8 @@ typedef struct osprey__cpu_features {
     size_t l2_bytes;         /* of one core; never 0 */
     size_t l3_bytes;         /* 0 where there is none */
     size_t usable_cores;     /* by affinity and cgroup quota (rounded up); at least 1 */
+    /* Operations of 512 bits take two turns of units of 256 (Zen 4): caches then keep up better. */
+    bool halves_avx512;
 } osprey__cpu_features;
 
 /*

@@ -33,6 +33,9 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const s
         }
     }
 
+    if (job->results)
+        for (size_t row = 0; row < rows; row++)
+            __builtin_prefetch(job->results + row * job->results_stride, 1);
     const char *b = job->b, *prefetch = job->prefetch;
     const lane *a = job->a;
     for (size_t steps = job->steps; steps > 0; steps--, a++, b += TILE_STEP_BYTES) {

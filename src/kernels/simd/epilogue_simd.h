@@ -30,6 +30,17 @@ OSPREY__INLINE const row_tail *tail_of(const osprey__gemm_args *args, size_t row
     return (const row_tail *)((const char *)args->a + row * args->a_stride + elements);
 }
 
+OSPREY__INLINE size_t result_bytes(const osprey__gemm_args *args)
+{
+    return args->rounded ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* Where the result of a row and column goes. */
+OSPREY__INLINE char *result_at(const osprey__gemm_args *args, size_t row, size_t column)
+{
+    return (char *)args->c + (row * args->ldc + column) * result_bytes(args);
+}
+
 /* How a tile's sum becomes a float. */
 typedef enum sum_kind {
     SUM_FLOAT,
@@ -166,17 +177,6 @@ OSPREY__INLINE void finish_sums(const osprey__gemm_args *args, const finish_job 
         finish_with(args, job, kind, OSPREY_ACTIVATION_SILU);
         break;
     }
-}
-
-/* Asks for the cache lines that a tile's results go to, so that they are there when it is done. */
-OSPREY__INLINE void fetch_results(const osprey__gemm_args *args, size_t first, size_t rows,
-                                  size_t column)
-{
-    size_t element = args->rounded ? sizeof(uint16_t) : sizeof(float);
-    char *c = (char *)args->c + (first * args->ldc + column) * element;
-    for (size_t row = 0; row < rows; row++, c += args->ldc * element)
-        for (size_t i = 0; i < TILE_COLUMNS * element; i += OSPREY__ALIGNMENT)
-            __builtin_prefetch(c + i, 1);
 }
 
 #endif

@@ -48,6 +48,7 @@ OSPREY__INLINE void multiply_steps(tile_job job, size_t rows)
         job.a += job.steps;
         job.b += job.steps * TILE_STEP_BYTES;
         job.prefetch += job.steps * job.prefetch_step;
+        job.results = NULL;
     }
 }
 
@@ -73,6 +74,7 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
     tile_job job = {.lda = args->a_stride / sizeof(lane),
                     .b = weights,
                     .sums_stride = TILE_COLUMNS,
+                    .results_stride = args->ldc * result_bytes(args),
                     .narrow = args->n - finish.column <= TILE_COLUMNS / 2};
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.steps * TILE_STEP_BYTES) {
@@ -86,7 +88,7 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
             size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
             job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
             job.sums = sums + (chunks > 1 ? (row - block->first_row) * TILE_COLUMNS : 0);
-            if (last) fetch_results(args, row, rows, finish.column);
+            job.results = last ? result_at(args, row, finish.column) : NULL;
             multiply_steps(job, rows);
             job.prefetch += job.steps * job.prefetch_step;
             finish.first = row;

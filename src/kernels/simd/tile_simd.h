@@ -46,6 +46,10 @@ typedef struct tile_job {
     bool narrow;          /* only the first half of the columns, and of each row of sums */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
+    /* NULL, or where what becomes of the sums will go, rows results_stride bytes apart: its cache
+     * lines are asked for meanwhile, two of a row */
+    char *results;
+    size_t results_stride;
     /* OSPREY__COLUMNS of strassen_f32: NULL, or what is taken away from b, and where that is kept
      */
     const char *minus;
@@ -102,10 +106,51 @@ OSPREY__INLINE vec step_columns(column_source source, const char *b, size_t i)
 #include OSPREY__TILE
 #else
 
-/* rows and vecs are constants at every call, so that the sums become registers. */
+enum { WALK_ROWS = 5 };
+
+/* What the next step reads. A pointer for five rows: one a row would not fit the integer registers.
+ */
+typedef struct tile_walk {
+    const lane *a0, *a1, *a2;
+    const char *b, *prefetch;
+} tile_walk;
+
+/* rows, vecs and steps are constants at every call, so that the sums become registers. */
+OSPREY__INLINE void multiply_next(const tile_job *job, column_source source, tile_walk *at,
+                                  const size_t rows, const size_t vecs, const size_t steps,
+                                  vec sums[TILE_ROWS][TILE_VECS])
+{
+    const size_t lda = job->lda;
+    OSPREY__UNROLL
+    for (size_t step = 0; step < steps; step++) {
+        vec columns[TILE_VECS];
+        OSPREY__UNROLL
+        for (size_t i = 0; i < vecs; i++)
+            columns[i] = step_columns(source, at->b + step * TILE_STEP_BYTES, i);
+        OSPREY__UNROLL
+        for (size_t row = 0; row < rows; row++) {
+            const lane *group = row < WALK_ROWS ? at->a0 : row < 2 * WALK_ROWS ? at->a1 : at->a2;
+            vec factor = lane_broadcast(group[row % WALK_ROWS * lda + step]);
+            OSPREY__UNROLL
+            for (size_t i = 0; i < vecs; i++)
+                sums[row][i] = lane_multiply_add(factor, columns[i], sums[row][i]);
+        }
+    }
+    __builtin_prefetch(at->prefetch, 0, 2);
+    at->prefetch += steps * job->prefetch_step;
+    at->b += steps * TILE_STEP_BYTES;
+    at->a0 += steps, at->a1 += steps, at->a2 += steps;
+    /* Keeps the compiler from making a pointer of each row again. */
+    __asm__("" : "+r"(at->a0), "+r"(at->a1), "+r"(at->a2));
+}
+
+/*
+ * rows and vecs are constants at every call. The first steps ask for a line of the results each:
+ * all at once they would take the places in which the cache waits for what a step reads. The others
+ * go two by two, as a processor with two multipliers has little time for anything else.
+ */
 OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const size_t vecs)
 {
-    enum { GROUP = 5 };
     vec sums[TILE_ROWS][TILE_VECS];
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {
@@ -113,31 +158,22 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const s
         for (size_t i = 0; i < vecs; i++) sums[row][i] = first_sum(job, row, i);
     }
 
-    const char *b = job->b;
-    const char *prefetch = job->prefetch;
-    size_t lda = job->lda;
+    const size_t group = WALK_ROWS * job->lda;
+    tile_walk at = {job->a, job->a + group, job->a + 2 * group, job->b, job->prefetch};
     const column_source source = columns_from(job);
-    /* A pointer for five rows: one a row would not fit the integer registers. */
-    const lane *a0 = job->a, *a1 = a0 + GROUP * lda, *a2 = a1 + GROUP * lda;
-    for (size_t steps = job->steps; steps > 0; steps--) {
-        vec columns[TILE_VECS];
-        OSPREY__UNROLL
-        for (size_t i = 0; i < vecs; i++) columns[i] = step_columns(source, b, i);
-        OSPREY__UNROLL
-        for (size_t row = 0; row < rows; row++) {
-            const lane *group = row < GROUP ? a0 : row < 2 * GROUP ? a1 : a2;
-            vec factor = lane_broadcast(group[row % GROUP * lda]);
-            OSPREY__UNROLL
-            for (size_t i = 0; i < vecs; i++)
-                sums[row][i] = lane_multiply_add(factor, columns[i], sums[row][i]);
-        }
-        __builtin_prefetch(prefetch, 0, 2);
-        prefetch += job->prefetch_step;
-        b += TILE_STEP_BYTES;
-        a0++, a1++, a2++;
-        /* Keeps the compiler from making a pointer of each row again. */
-        __asm__("" : "+r"(a0), "+r"(a1), "+r"(a2));
+    const char *result = job->results ? job->results : (const char *)job->sums;
+    size_t stride = job->results ? job->results_stride : 0, ahead = OSPREY__ALIGNMENT;
+    size_t single = job->results ? 2 * rows : 0;
+    if (single > job->steps) single = job->steps;
+    single += (job->steps - single) % 2;
+    for (size_t steps = single; steps > 0; steps--) {
+        __builtin_prefetch(result, 1);
+        result += ahead;
+        ahead = stride - ahead;
+        multiply_next(job, source, &at, rows, vecs, 1, sums);
     }
+    for (size_t pairs = (job->steps - single) / 2; pairs > 0; pairs--)
+        multiply_next(job, source, &at, rows, vecs, 2, sums);
 
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {

@@ -207,6 +207,14 @@ static void fill_panel_end(const product *p, const char *weights, char end[STEP_
     memset(end + bytes, 0, STEP_BYTES - bytes);
 }
 
+/* Asks for the cache lines that a group's results go to, so that they are there when it is done. */
+static void fetch_results(const osprey__gemm_args *args, size_t first, size_t rows, size_t column)
+{
+    for (size_t row = first; row < first + rows; row++)
+        for (size_t i = 0; i < TILE_COLUMNS * result_bytes(args); i += OSPREY__ALIGNMENT)
+            __builtin_prefetch(result_at(args, row, column) + i, 1);
+}
+
 /*
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
  * while the groups pass, and what follows it in memory, most likely needed next, is fetched

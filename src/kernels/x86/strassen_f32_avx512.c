@@ -87,14 +87,6 @@ static finish_job quarter_of(const pair_block *block, const pair_tile *at, size_
                         .column = is_left ? column : block->args->product->n / 2 + column};
 }
 
-static void fetch_tile(const pair_block *block, const pair_tile *at, size_t column)
-{
-    for (size_t quarter = 0; quarter < QUARTERS; quarter++) {
-        finish_job job = quarter_of(block, at, column, quarter);
-        fetch_results(block->args->product, job.first, job.rows, job.column);
-    }
-}
-
 static void finish_tile(const pair_block *block, const pair_tile *at, size_t column,
                         pair_sums p[PRODUCTS])
 {
@@ -112,6 +104,7 @@ typedef struct factors {
     const float *weights, *minus;
     float *difference;
     const float *next; /* what is fetched meanwhile */
+    size_t quarter;    /* and of the result, with the last chunk; QUARTERS: nothing */
 } factors;
 
 /* The operand's rows, stride bytes apart. */
@@ -134,6 +127,7 @@ static const char *rows_of(const pair_block *block, const pair_tile *at,
 static void multiply_factors(const pair_block *block, const weight_chunk *chunk,
                              const factors *with, size_t i, pair_sums p[PRODUCTS])
 {
+    const osprey__gemm_args *product = block->args->product;
     const bool is_below = with->operand == OSPREY__STRASSEN_A22, finishes = chunk->last && is_below;
     tile_job job = {.steps = chunk->steps,
                     .b = (const char *)with->weights,
@@ -141,7 +135,8 @@ static void multiply_factors(const pair_block *block, const weight_chunk *chunk,
                     .add = chunk->add,
                     .minus = (const char *)with->minus,
                     .difference = (char *)with->difference,
-                    .prefetch = (const char *)with->next};
+                    .prefetch = (const char *)with->next,
+                    .results_stride = product->ldc * result_bytes(product)};
     job.prefetch_step = (TILE_STEP_BYTES + block->tile_count - 1) / block->tile_count;
     for (size_t t = 0; t < block->tile_count; t++) {
         const pair_tile *at = &block->tiles[t];
@@ -150,7 +145,10 @@ static void multiply_factors(const pair_block *block, const weight_chunk *chunk,
         job.a = (const float *)rows_of(block, at, with->operand, &stride) + chunk->first;
         job.lda = stride / sizeof(float);
         job.sums = p[i] + at->pair * TILE_COLUMNS;
-        if (finishes) fetch_tile(block, at, chunk->column);
+        if (chunk->last && with->quarter < QUARTERS) {
+            finish_job result = quarter_of(block, at, chunk->column, with->quarter);
+            if (result.rows == rows) job.results = result_at(product, result.first, result.column);
+        }
         if (rows) tile(&job, rows);
         if (rows && with->minus) {
             job.b = (const char *)with->difference;
@@ -168,18 +166,18 @@ static void multiply_chunk(const pair_block *block, const weight_chunk *chunk,
     _Alignas(OSPREY__ALIGNMENT) float t[CHUNK * TILE_COLUMNS];
     const float *b11 = chunk->b11, *b12 = chunk->b12, *b21 = chunk->b21, *b22 = chunk->b22;
     /* t is t1, then t3, t2 and t4. The first four products fetch what comes next; for the others
-     * nothing of it is left. */
+     * nothing of it is left. The last four have the result's quarters fetched. */
     const struct {
         size_t i;
         factors with;
     } products[PRODUCTS] = {
-        {0, {OSPREY__STRASSEN_A11, b11, NULL, NULL, next->b11}},
-        {1, {OSPREY__STRASSEN_A12, b21, NULL, NULL, next->b12}},
-        {2, {OSPREY__STRASSEN_S4, b22, NULL, NULL, next->b21}},
-        {4, {OSPREY__STRASSEN_S1, b12, b11, t, next->b22}},
-        {6, {OSPREY__STRASSEN_S3, b12, b22, t, next->b22}},
-        {5, {OSPREY__STRASSEN_S2, b11, t, t, next->b22}},
-        {3, {OSPREY__STRASSEN_A22, b21, t, t, next->b22}},
+        {0, {OSPREY__STRASSEN_A11, b11, NULL, NULL, next->b11, QUARTERS}},
+        {1, {OSPREY__STRASSEN_A12, b21, NULL, NULL, next->b12, QUARTERS}},
+        {2, {OSPREY__STRASSEN_S4, b22, NULL, NULL, next->b21, QUARTERS}},
+        {4, {OSPREY__STRASSEN_S1, b12, b11, t, next->b22, 0}},
+        {6, {OSPREY__STRASSEN_S3, b12, b22, t, next->b22, 1}},
+        {5, {OSPREY__STRASSEN_S2, b11, t, t, next->b22, 2}},
+        {3, {OSPREY__STRASSEN_A22, b21, t, t, next->b22, 3}},
     };
     for (size_t i = 0; i < PRODUCTS; i++)
         multiply_factors(block, chunk, &products[i].with, products[i].i, p);
