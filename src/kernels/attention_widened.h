@@ -3,9 +3,40 @@
 #ifndef OSPREY_KERNELS_ATTENTION_WIDENED_H
 #define OSPREY_KERNELS_ATTENTION_WIDENED_H
 
-#include "base/dtype.h"
 #include "base/memory.h"
 #include "kernels/attention.h"
+
+#if defined(__AVX2__) || defined(__aarch64__)
+
+#include "kernels/simd/vec_f32.h"
+
+static inline void widen_row(const uint16_t *x, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i += VEC_FLOATS)
+        store_channels(out + i, count - i, load_row(x, OSPREY__BF16, i, count));
+}
+
+static inline void round_row(const float *x, size_t count, uint16_t *out)
+{
+    for (size_t i = 0; i < count; i += VEC_FLOATS)
+        vec_store_bf16(out + i, osprey__smaller(count - i, VEC_FLOATS), load_elements(x, i, count));
+}
+
+#else
+
+#include "base/dtype.h"
+
+static inline void widen_row(const uint16_t *x, size_t count, float *out)
+{
+    osprey__to_f32(OSPREY__BF16, x, count, out);
+}
+
+static inline void round_row(const float *x, size_t count, uint16_t *out)
+{
+    osprey__from_f32(OSPREY__BF16, x, count, out);
+}
+
+#endif
 
 static inline size_t widened_floats(size_t rows, size_t head_dim)
 {
@@ -23,7 +54,7 @@ static inline float *widen(const uint16_t *x, size_t stride, size_t rows, size_t
                            float *out)
 {
     for (size_t row = 0; row < rows; row++)
-        osprey__to_f32(OSPREY__BF16, x + row * stride, head_dim, out + row * head_dim);
+        widen_row(x + row * stride, head_dim, out + row * head_dim);
     return out + widened_floats(rows, head_dim);
 }
 
@@ -51,7 +82,7 @@ static inline void attention_widened(const osprey__attention_bf16_args *args,
     };
     run(&widened);
     for (size_t row = 0; row < args->query_rows; row++)
-        osprey__from_f32(OSPREY__BF16, out + row * dim, dim, args->out + row * args->out_stride);
+        round_row(out + row * dim, dim, args->out + row * args->out_stride);
 }
 
 #endif
