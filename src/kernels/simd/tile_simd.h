@@ -11,7 +11,8 @@
  * row at a time names its own tile_of_rows as OSPREY__TILE. One whose sums are not what is kept
  * says as OSPREY__SUMS how they begin and end, and as OSPREY__SUM_STEPS after how many steps they
  * have to. One that does not multiply with the weights as they are says as OSPREY__COLUMNS with
- * what.
+ * what. OSPREY__ROUND_STEPS are the steps of a round of the loop: two leave a processor that does
+ * two multiply-adds at a time the time for them, where the registers suffice.
  */
 #ifndef OSPREY_KERNELS_SIMD_TILE_SIMD_H
 #define OSPREY_KERNELS_SIMD_TILE_SIMD_H
@@ -55,6 +56,10 @@ typedef struct tile_job {
     const char *minus;
     char *difference;
 } tile_job;
+
+#ifndef OSPREY__ROUND_STEPS
+#define OSPREY__ROUND_STEPS 2
+#endif
 
 #ifndef OSPREY__SUM_STEPS
 #define OSPREY__SUM_STEPS SIZE_MAX
@@ -146,8 +151,7 @@ OSPREY__INLINE void multiply_next(const tile_job *job, column_source source, til
 
 /*
  * rows and vecs are constants at every call. The first steps ask for a line of the results each:
- * all at once they would take the places in which the cache waits for what a step reads. The others
- * go two by two, as a processor with two multipliers has little time for anything else.
+ * all at once they would take the places in which the cache waits for what a step reads.
  */
 OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const size_t vecs)
 {
@@ -165,15 +169,15 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const s
     size_t stride = job->results ? job->results_stride : 0, ahead = OSPREY__ALIGNMENT;
     size_t single = job->results ? 2 * rows : 0;
     if (single > job->steps) single = job->steps;
-    single += (job->steps - single) % 2;
+    single += (job->steps - single) % OSPREY__ROUND_STEPS;
     for (size_t steps = single; steps > 0; steps--) {
         __builtin_prefetch(result, 1);
         result += ahead;
         ahead = stride - ahead;
         multiply_next(job, source, &at, rows, vecs, 1, sums);
     }
-    for (size_t pairs = (job->steps - single) / 2; pairs > 0; pairs--)
-        multiply_next(job, source, &at, rows, vecs, 2, sums);
+    for (size_t left = (job->steps - single) / OSPREY__ROUND_STEPS; left > 0; left--)
+        multiply_next(job, source, &at, rows, vecs, OSPREY__ROUND_STEPS, sums);
 
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {

@@ -6,6 +6,9 @@
 
 #include "kernels/simd/vec_f32.h"
 
+/* A product has to be added for itself, which takes a register more. */
+#define OSPREY__ROUND_STEPS 1
+
 typedef int32_t lane __attribute__((may_alias));
 
 enum { LANE_DEPTH = 2, LANE_VEC_BYTES = sizeof(vec) / 2 };
