@@ -84,6 +84,10 @@ OSPREY__INLINE void keep_sum(const tile_job *job, size_t row, size_t i, vec sum)
 
 #endif
 
+#if defined(OSPREY__TILE)
+#include OSPREY__TILE
+#else
+
 #if defined(OSPREY__COLUMNS)
 #include OSPREY__COLUMNS
 #else
@@ -106,10 +110,6 @@ OSPREY__INLINE vec step_columns(column_source source, const char *b, size_t i)
 }
 
 #endif
-
-#if defined(OSPREY__TILE)
-#include OSPREY__TILE
-#else
 
 enum { WALK_ROWS = 5 };
 
