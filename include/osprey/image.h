@@ -6,7 +6,7 @@
  * time. The bytes may be hostile.
  *
  *     const osprey_preprocessing *how = &osprey_model_get_info(model)->preprocessing;
- *     float *pixels = malloc(3 * how->crop_height * how->crop_width * sizeof *pixels);
+ *     float *pixels = malloc(osprey_preprocessing_floats(how) * sizeof *pixels);
  *     osprey_image_open_pixels("cat.jpg", NULL, how, pixels, &error);
  */
 #ifndef OSPREY_IMAGE_H
@@ -84,12 +84,16 @@ typedef enum osprey_resample {
  * resize_height x resize_width, rounded half to even (open_clip, "shortest", not square).
  * OSPREY_RESIZE_LONGEST keeps them too and just fits in, rounded alike (open_clip, "longest").
  * OSPREY_RESIZE_EXACT gives resize_height x resize_width (open_clip, "squash").
+ * OSPREY_RESIZE_PATCHES keeps the proportions as nearly as whole patches of patch_size x patch_size
+ * pixels do, and makes the picture so large that it has max_patches of them, or as few less as can
+ * be (transformers' Siglip2ImageProcessor). Nothing is cropped.
  */
 typedef enum osprey_resize {
     OSPREY_RESIZE_NONE,
     OSPREY_RESIZE_SHORTEST,
     OSPREY_RESIZE_LONGEST,
     OSPREY_RESIZE_EXACT,
+    OSPREY_RESIZE_PATCHES,
 } osprey_resize;
 
 /*
@@ -105,10 +109,12 @@ typedef enum osprey_resize {
 typedef struct osprey_preprocessing {
     osprey_resize resize;
     size_t resize_height, resize_width;
-    osprey_resample resample; /* with antialiasing: a filter widens as the picture shrinks */
-    bool center_crop;         /* without it the resize has to end at the crop's size */
+    size_t patch_size, max_patches; /* OSPREY_RESIZE_PATCHES; else 0 */
+    osprey_resample resample;       /* with antialiasing: a filter widens as the picture shrinks */
+    bool center_crop;               /* without it the resize has to end at the crop's size */
     bool crop_rounds_half_even;
-    size_t crop_height, crop_width; /* the model's input, with or without center_crop */
+    size_t crop_height, crop_width; /* the model's input, with or without center_crop; 0 with
+                                       OSPREY_RESIZE_PATCHES */
     bool rescale;
     float rescale_factor; /* mostly 1/255 */
     bool normalize;
@@ -116,16 +122,22 @@ typedef struct osprey_preprocessing {
     uint8_t fill[3]; /* the colour of padding, before rescale and normalize */
 } osprey_preprocessing;
 
+/* Of one picture, as the functions below write it; 0: the sizes are not set, or too large. */
+OSPREY_API size_t osprey_preprocessing_floats(const osprey_preprocessing *preprocessing);
+
 /*
- * Writes [3, crop_height, crop_width] floats, red plane first. The resize is that of Pillow 13,
- * bit for bit: fixed-point coefficients, 8 bits between the two passes, rows before columns where
- * the height loses more than twice as many pixels as the width. (Pillow 12 and older always begin
- * with the columns. transformers' default processor resizes with torchvision, whose antialiased
- * filters work with other roundings: 0.4 % of the values of 100 photographs differ, by at most
- * 2/255.) Only what the crop keeps is computed.
- * Errors: OSPREY_INVALID_ARGUMENT (also where the steps do not end at the crop's size),
- * OSPREY_UNSUPPORTED (no such filter; OSPREY_CPU names an instruction set that this machine
- * lacks), OSPREY_LIMIT (a side of millions of pixels), OSPREY_OUT_OF_MEMORY.
+ * Writes [3, crop_height, crop_width] floats, red plane first. With OSPREY_RESIZE_PATCHES it is
+ * [1 + max_patches, patch_size * patch_size * 3]: the first row begins with the numbers of rows and
+ * of columns that the picture's patches lie in, and has zeros behind; then each patch, row by row,
+ * has a row of its pixels, each red, green and blue; what is left are zeros. The resize is that of
+ * Pillow 13, bit for bit: fixed-point coefficients, 8 bits between the two passes, rows before
+ * columns where the height loses more than twice as many pixels as the width. (Pillow 12 and older
+ * always begin with the columns. transformers' default processor resizes with torchvision, whose
+ * antialiased filters work with other roundings: 0.4 % of the values of 100 photographs differ, by
+ * at most 2/255.) Only what the crop keeps is computed. Errors: OSPREY_INVALID_ARGUMENT (also where
+ * the steps do not end at the crop's size), OSPREY_UNSUPPORTED (no such filter; OSPREY_CPU names an
+ * instruction set that this machine lacks), OSPREY_LIMIT (a side of millions of pixels),
+ * OSPREY_OUT_OF_MEMORY.
  */
 OSPREY_API osprey_status osprey_image_preprocess(const osprey_image *image,
                                                  const osprey_preprocessing *preprocessing,

@@ -6,7 +6,8 @@ open_clip make of them.
     OMP_NUM_THREADS=1 python tests/golden/make_image_golden.py
 
 expect.json lists the cases; the results themselves lie one after the other in expect.bin.gz, each
-at its "offset": 8-bit RGB rows for "decode", "resize" and "scaled", float32 planes for "preprocess".
+at its "offset": 8-bit RGB rows for "decode", "resize" and "scaled", float32 planes for "preprocess",
+float32 rows of patches for "patches".
 """
 
 import gzip
@@ -21,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from open_clip.transform import image_transform
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 FOLDER = Path(__file__).resolve().parent / "images"
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -188,7 +190,8 @@ def files():
 
 class Expectations:
     def __init__(self):
-        self.cases, self.bytes = {"decode": [], "resize": [], "preprocess": [], "scaled": []}, bytearray()
+        kinds = ("decode", "resize", "preprocess", "scaled", "patches")
+        self.cases, self.bytes = {kind: [] for kind in kinds}, bytearray()
 
     def add(self, kind, values, **case):
         self.cases[kind].append({**case, "offset": len(self.bytes)})
@@ -271,6 +274,19 @@ def add_open_clip(expect):
                                fill=9 if mode == "longest" else 0)
 
 
+def add_patches(expect):
+    for name in (*SOURCES, "size_1x1.png", "size_17x3.png", "size_16x16.png"):
+        for patch_size, max_patches in ((4, 23), (3, 64), (16, 1), (5, 2)):
+            processor = Siglip2ImageProcessorPil(patch_size=patch_size, max_num_patches=max_patches)
+            # Without an image processor's loader, a picture of so few pixels is taken for channels.
+            seen = processor(np.asarray(opened(name).convert("RGB")),
+                             input_data_format="channels_last", return_tensors="np")
+            expect.add("patches", np.asarray(seen["pixel_values"][0], np.float32), file=name,
+                       patch_size=patch_size, max_patches=max_patches,
+                       rows=int(seen["spatial_shapes"][0][0]),
+                       columns=int(seen["spatial_shapes"][0][1]))
+
+
 def large_files():
     image = picture(139, 187)
     yield "large_444.jpg", encoded(image, "JPEG", subsampling=0)
@@ -302,6 +318,7 @@ def main():
     add_open_clip(expect)
     (FOLDER / "scan_bomb.jpg").write_bytes(scan_bomb())
     add_scaled(expect)
+    add_patches(expect)
     expect.write()
 
 

@@ -164,6 +164,49 @@ static void test_preprocesses_as_the_reference_libraries(void **state)
     assert_true(json_array_size(cases) > 50);
 }
 
+static void test_cuts_into_patches_as_transformers(void **state)
+{
+    (void)state;
+    const json_t *cases = json_object_get(golden.cases, "patches");
+    difference all = {0};
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *c = json_array_get(cases, i);
+        const osprey_preprocessing how = {
+            .resize = OSPREY_RESIZE_PATCHES,
+            .patch_size = image_golden_size(c, "patch_size"),
+            .max_patches = image_golden_size(c, "max_patches"),
+            .resample = OSPREY_RESAMPLE_BILINEAR,
+            .rescale = true,
+            .rescale_factor = 1.0F / 255,
+            .normalize = true,
+            .mean = {0.5F, 0.5F, 0.5F},
+            .std = {0.5F, 0.5F, 0.5F},
+        };
+        const size_t width = 3 * how.patch_size * how.patch_size, count = how.max_patches * width;
+        assert_int_equal(osprey_preprocessing_floats(&how), width + count);
+        osprey_image *image = image_golden_open(image_golden_file(c), true);
+        float *pixels = malloc((width + count) * sizeof *pixels);
+        assert_non_null(pixels);
+        osprey_error error;
+        if (osprey_image_preprocess(image, &how, pixels, &error) != OSPREY_OK)
+            fail_msg("case %zu: %s", i, error.message);
+        assert_true(pixels[0] == (float)image_golden_size(c, "rows"));
+        assert_true(pixels[1] == (float)image_golden_size(c, "columns"));
+        for (size_t p = 2; p < width; p++) assert_true(pixels[p] == 0);
+        const unsigned char *bytes = image_golden_bytes(&golden, c, count * sizeof *pixels);
+        for (size_t p = 0; p < count; p++) {
+            float wanted;
+            memcpy(&wanted, bytes + p * sizeof wanted, sizeof wanted);
+            add_value(&all, (double)pixels[width + p], (double)wanted, 1e-6);
+        }
+        free(pixels);
+        osprey_image_free(image);
+    }
+    print_difference("patches", json_array_size(cases), &all);
+    assert_true(json_array_size(cases) > 30);
+    assert_int_equal(all.unequal, 0);
+}
+
 static void test_an_image_can_be_made_from_pixels(void **state)
 {
     (void)state;
@@ -217,6 +260,13 @@ static void test_wrong_preprocessing_is_refused(void **state)
     wrong.resize_height = SIZE_MAX;
     assert_int_equal(osprey_image_preprocess(image, &wrong, pixels, &error),
                      OSPREY_INVALID_ARGUMENT);
+    wrong = (osprey_preprocessing){.resize = OSPREY_RESIZE_PATCHES, .patch_size = 4};
+    assert_int_equal(osprey_image_preprocess(image, &wrong, pixels, &error),
+                     OSPREY_INVALID_ARGUMENT);
+    wrong.max_patches = SIZE_MAX;
+    assert_int_equal(osprey_preprocessing_floats(&wrong), 0);
+    assert_int_equal(osprey_image_preprocess(image, &wrong, pixels, &error),
+                     OSPREY_INVALID_ARGUMENT);
     osprey_image_free(image);
 }
 
@@ -226,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_decodes_as_pillow),
         cmocka_unit_test(test_resizes_as_pillow),
         cmocka_unit_test(test_preprocesses_as_the_reference_libraries),
+        cmocka_unit_test(test_cuts_into_patches_as_transformers),
         cmocka_unit_test(test_an_image_can_be_made_from_pixels),
         cmocka_unit_test(test_wrong_preprocessing_is_refused),
     };

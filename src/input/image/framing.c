@@ -27,11 +27,50 @@ static void keep_ratio(double ratio, osprey__frame_side *height, osprey__frame_s
     }
 }
 
+/* A side at that scale, in patches, rounded up. */
+static double patches_at(double scale, size_t pixels, size_t patch_size)
+{
+    return fmax(1, ceil((double)pixels * scale / (double)patch_size));
+}
+
+/*
+ * The largest scale at which there are no more than max_patches, as transformers'
+ * get_image_size_for_max_num_patches looks for it: its bounds and where it stops decide.
+ */
+static osprey_status whole_patches(const osprey_preprocessing *how, osprey__frame_side *height,
+                                   osprey__frame_side *width, osprey_error *error)
+{
+    if (how->patch_size > MAX_SIDE || how->max_patches > MAX_SIDE ||
+        !osprey_preprocessing_floats(how))
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
+                            "an image cannot be cut into %zu patches of %zu x %zu pixels",
+                            how->max_patches, how->patch_size, how->patch_size);
+    const double most = (double)how->max_patches, close = 1e-5;
+    double scale = close / 10, too_large = 100;
+    while (too_large - scale >= close) {
+        const double between = (scale + too_large) / 2;
+        const double rows = patches_at(between, height->in, how->patch_size);
+        const double columns = patches_at(between, width->in, how->patch_size);
+        *(rows * columns <= most ? &scale : &too_large) = between;
+    }
+    const double rows = patches_at(scale, height->in, how->patch_size);
+    const double columns = patches_at(scale, width->in, how->patch_size);
+    if (rows * columns > most)
+        return osprey__fail(error, OSPREY_LIMIT, "preprocessing",
+                            "an image of height %zu and width %zu has more than %zu patches, "
+                            "however small it is made",
+                            height->in, width->in, how->max_patches);
+    height->out = height->resized = (size_t)rows * how->patch_size;
+    width->out = width->resized = (size_t)columns * how->patch_size;
+    return OSPREY_OK;
+}
+
 static osprey_status find_resized(const osprey_preprocessing *how, osprey__frame_side *height,
                                   osprey__frame_side *width, osprey_error *error)
 {
     size_t h = how->resize_height, w = how->resize_width;
-    if (how->resize != OSPREY_RESIZE_NONE && (h == 0 || h > MAX_SIDE || w > MAX_SIDE))
+    const bool has_size = how->resize != OSPREY_RESIZE_NONE && how->resize != OSPREY_RESIZE_PATCHES;
+    if (has_size && (h == 0 || h > MAX_SIDE || w > MAX_SIDE))
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
                             "an image cannot be resized to a height of %zu and a width of %zu", h,
                             w);
@@ -55,6 +94,8 @@ static osprey_status find_resized(const osprey_preprocessing *how, osprey__frame
         height->resized = h;
         width->resized = w;
         return OSPREY_OK;
+    case OSPREY_RESIZE_PATCHES:
+        return whole_patches(how, height, width, error);
     }
     return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing", "%d is no way to resize",
                         (int)how->resize);
@@ -82,10 +123,10 @@ osprey_status osprey__framing_find(size_t image_width, size_t image_height,
     osprey__frame_side *height = &framing->y, *width = &framing->x;
     *height = (osprey__frame_side){.in = image_height, .out = how->crop_height};
     *width = (osprey__frame_side){.in = image_width, .out = how->crop_width};
+    OSPREY_TRY(find_resized(how, height, width, error));
     if (height->out == 0 || width->out == 0 || height->out > MAX_SIDE || width->out > MAX_SIDE)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
                             "%zu x %zu is no size for a model's input", height->out, width->out);
-    OSPREY_TRY(find_resized(how, height, width, error));
     if (!how->center_crop && (height->resized != height->out || width->resized != width->out))
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "preprocessing",
                             "an image of height %zu and width %zu becomes %zu x %zu where the "

@@ -5,6 +5,8 @@
 #include "input/image/image_object.h"
 #include "input/image/resize.h"
 
+#include <string.h>
+
 static osprey_status find_levels(const osprey_preprocessing *how, osprey__resize_levels *levels,
                                  osprey_error *error)
 {
@@ -21,6 +23,20 @@ static osprey_status find_levels(const osprey_preprocessing *how, osprey__resize
     }
     osprey__resize_levels_init(levels, scale, shift);
     return OSPREY_OK;
+}
+
+size_t osprey_preprocessing_floats(const osprey_preprocessing *how)
+{
+    size_t rows = how->crop_height, columns = how->crop_width, floats;
+    if (how->resize == OSPREY_RESIZE_PATCHES) {
+        if (how->max_patches == SIZE_MAX ||
+            !osprey__multiply(how->patch_size, how->patch_size, &columns))
+            return 0;
+        rows = how->max_patches ? 1 + how->max_patches : 0;
+    }
+    if (!osprey__multiply(rows, columns, &floats) || !osprey__multiply(floats, 3, &floats))
+        return 0;
+    return floats <= SIZE_MAX / sizeof(float) ? floats : 0;
 }
 
 static void fill(const osprey_preprocessing *how, const osprey__resize_levels *levels,
@@ -139,6 +155,39 @@ static osprey_status resize(const osprey_image *image, osprey_resample resample,
     return resize_rows(at, work, kernels, error);
 }
 
+/* The pixels as planes within the model's input. */
+static void write_planes(const osprey_preprocessing *how, const osprey__framing *framing,
+                         const osprey__resize_kernels *kernels, const osprey__resize_levels *levels,
+                         const view *at, float *pixels)
+{
+    const osprey__frame_side *x = &framing->x, *y = &framing->y;
+    if (y->kept < y->out || x->kept < x->out) fill(how, levels, pixels);
+    size_t plane = y->out * x->out;
+    for (size_t row = 0; row < y->kept; row++) {
+        float *to = pixels + (y->before + row) * x->out + x->before;
+        float *const planes[3] = {to, to + plane, to + 2 * plane};
+        kernels->to_planes(at->rgb + row * at->row_bytes, x->kept, levels, planes);
+    }
+}
+
+/* The pixels as rows of patches, behind one that says how many lie below and beside each other. */
+static void write_patches(const osprey_preprocessing *how, const osprey__resize_levels *levels,
+                          const view *at, float *pixels)
+{
+    const size_t patch = how->patch_size, row_floats = 3 * patch * patch;
+    const size_t rows = at->height / patch, columns = at->width / patch;
+    memset(pixels, 0, (1 + how->max_patches) * row_floats * sizeof *pixels);
+    pixels[0] = (float)rows;
+    pixels[1] = (float)columns;
+    float *to = pixels + row_floats;
+    for (size_t p = 0; p < rows * columns; p++)
+        for (size_t y = 0; y < patch; y++) {
+            const uint8_t *from =
+                at->rgb + (p / columns * patch + y) * at->row_bytes + p % columns * patch * 3;
+            for (size_t i = 0; i < 3 * patch; i++) *to++ = levels->table[i % 3][from[i]];
+        }
+}
+
 osprey_status osprey_image_preprocess(const osprey_image *image,
                                       const osprey_preprocessing *preprocessing, float *pixels,
                                       osprey_error *error)
@@ -155,16 +204,10 @@ osprey_status osprey_image_preprocess(const osprey_image *image,
     view at;
     osprey_status status =
         resize(image, preprocessing->resample, &framing, kernels, &work, &at, error);
-    if (status == OSPREY_OK) {
-        const osprey__frame_side *x = &framing.x, *y = &framing.y;
-        if (y->kept < y->out || x->kept < x->out) fill(preprocessing, &levels, pixels);
-        size_t plane = y->out * x->out;
-        for (size_t row = 0; row < y->kept; row++) {
-            float *to = pixels + (y->before + row) * x->out + x->before;
-            float *const planes[3] = {to, to + plane, to + 2 * plane};
-            kernels->to_planes(at.rgb + row * at.row_bytes, x->kept, &levels, planes);
-        }
-    }
+    if (status == OSPREY_OK && preprocessing->resize == OSPREY_RESIZE_PATCHES)
+        write_patches(preprocessing, &levels, &at, pixels);
+    else if (status == OSPREY_OK)
+        write_planes(preprocessing, &framing, kernels, &levels, &at, pixels);
     workspace_free(&work);
     return status;
 }
