@@ -9,7 +9,21 @@
 
 size_t cli_pixel_bytes(const osprey_model_info *info)
 {
-    return 3 * info->image_height * info->image_width * sizeof(float);
+    return osprey_preprocessing_floats(&info->preprocessing) * sizeof(float);
+}
+
+size_t cli_pixel_shape(const osprey_model_info *info, size_t shape[CLI_PIXEL_RANK_MAX])
+{
+    const osprey_preprocessing *how = &info->preprocessing;
+    if (how->resize == OSPREY_RESIZE_PATCHES) {
+        shape[0] = 1 + how->max_patches;
+        shape[1] = how->patch_size * how->patch_size * 3;
+        return 2;
+    }
+    shape[0] = 3;
+    shape[1] = how->crop_height;
+    shape[2] = how->crop_width;
+    return 3;
 }
 
 size_t cli_batch_size(const cli_options *options, size_t usual, size_t bytes_each)

@@ -11,6 +11,10 @@
 /* What one image's pixels take, as the model gets them. */
 size_t cli_pixel_bytes(const osprey_model_info *info);
 
+/* How these lie: the dimensions of one picture, of which it returns the number. */
+#define CLI_PIXEL_RANK_MAX 3
+size_t cli_pixel_shape(const osprey_model_info *info, size_t shape[CLI_PIXEL_RANK_MAX]);
+
 /*
  * --batch, or else the usual number, of things that take so many bytes each; under --max-resident
  * no more than fit into what it keeps free, as two batches are in memory by turns. At least 1.

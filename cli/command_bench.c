@@ -24,7 +24,7 @@ typedef struct bench_case {
     osprey_tower tower;
     size_t batch;
     bool is_first;     /* of the table */
-    float *pixels;     /* [batch, 3, H, W]; image tower */
+    float *pixels;     /* [batch] pictures; image tower */
     char **texts;      /* [batch]; text tower */
     float *embeddings; /* [batch, D] */
 } bench_case;
@@ -37,6 +37,14 @@ static void fill_pixels(float *pixels, size_t count)
         state = state * 1664525u + 1013904223u;
         pixels[i] = (float)(state >> 8) * (4.0f / (1 << 24)) - 2;
     }
+}
+
+/* Where pictures are cut into patches: as many as there can be. */
+static void fill_grid(const osprey_preprocessing *how, float *pixels)
+{
+    if (how->resize != OSPREY_RESIZE_PATCHES) return;
+    pixels[0] = 1;
+    pixels[1] = (float)how->max_patches;
 }
 
 /* No two are the same: those would be computed once. */
@@ -67,7 +75,10 @@ static void prepare(bench_case *c)
     c->embeddings = cli_calloc(c->batch, info->embed_dim * sizeof *c->embeddings);
     if (c->tower == OSPREY_TOWER_IMAGE) {
         c->pixels = cli_calloc(c->batch, input_bytes(c));
-        fill_pixels(c->pixels, c->batch * (input_bytes(c) / sizeof *c->pixels));
+        const size_t floats = input_bytes(c) / sizeof *c->pixels;
+        fill_pixels(c->pixels, c->batch * floats);
+        for (size_t i = 0; i < c->batch; i++)
+            fill_grid(&info->preprocessing, c->pixels + i * floats);
     } else {
         c->texts = cli_calloc(c->batch, sizeof *c->texts);
         fill_texts(c->texts, c->batch);

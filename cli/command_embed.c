@@ -138,24 +138,30 @@ static cli_exit embed_texts(embedding_run *run)
     return code == CLI_DONE && run->failed ? CLI_INPUTS_FAILED : code;
 }
 
+static void write_shape(char *text, size_t size, const size_t *shape, size_t rank)
+{
+    text[0] = '\0';
+    for (size_t i = 0, used = 0; i < rank && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? "," : "", shape[i]);
+}
+
 static cli_exit check_pixels(const cli_npy *npy, const osprey_model_info *info)
 {
-    if (npy->rank == 4 && npy->shape[1] == 3 && npy->shape[2] == info->image_height &&
-        npy->shape[3] == info->image_width)
+    size_t wanted[CLI_PIXEL_RANK_MAX];
+    const size_t rank = cli_pixel_shape(info, wanted);
+    if (npy->rank == 1 + rank && memcmp(npy->shape + 1, wanted, rank * sizeof *wanted) == 0)
         return CLI_DONE;
-    char shape[CLI_NPY_MAX_RANK * 24] = "";
-    for (size_t i = 0, used = 0; i < npy->rank && used < sizeof shape; i++)
-        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu", i ? "," : "",
-                                 npy->shape[i]);
-    return cli_fail(CLI_INPUTS_FAILED, npy->path,
-                    "its shape is [%s], the model takes [N,3,%zu,%zu]", shape, info->image_height,
-                    info->image_width);
+    char shape[CLI_NPY_MAX_RANK * 24], takes[CLI_NPY_MAX_RANK * 24];
+    write_shape(shape, sizeof shape, npy->shape, npy->rank);
+    write_shape(takes, sizeof takes, wanted, rank);
+    return cli_fail(CLI_INPUTS_FAILED, npy->path, "its shape is [%s], the model takes [N,%s]",
+                    shape, takes);
 }
 
 static cli_exit embed_pixel_batch(embedding_run *run, cli_npy *npy, size_t at, size_t count,
                                   float *pixels, float *rows)
 {
-    size_t elems = 3 * npy->shape[2] * npy->shape[3];
+    const size_t elems = cli_pixel_bytes(run->loaded.info) / sizeof *pixels;
     osprey_error error;
     cli_exit code = cli_npy_read(npy, pixels, count * elems);
     if (code == CLI_DONE)

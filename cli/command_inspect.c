@@ -12,10 +12,9 @@
 #include <sys/stat.h>
 
 static const char *const resize_names[] = {
-    [OSPREY_RESIZE_NONE] = "none",
-    [OSPREY_RESIZE_SHORTEST] = "shortest",
-    [OSPREY_RESIZE_LONGEST] = "longest",
-    [OSPREY_RESIZE_EXACT] = "exact",
+    [OSPREY_RESIZE_NONE] = "none",       [OSPREY_RESIZE_SHORTEST] = "shortest",
+    [OSPREY_RESIZE_LONGEST] = "longest", [OSPREY_RESIZE_EXACT] = "exact",
+    [OSPREY_RESIZE_PATCHES] = "patches",
 };
 
 static const char *const resample_names[] = {
@@ -49,15 +48,20 @@ static json_t *preprocessing_json(const osprey_preprocessing *how)
 {
     json_t *object = json_object();
     cli_json_set_text(object, "resize", resize_names[how->resize]);
-    if (how->resize != OSPREY_RESIZE_NONE)
+    const bool patches = how->resize == OSPREY_RESIZE_PATCHES;
+    if (how->resize != OSPREY_RESIZE_NONE && !patches)
         cli_json_set_size(object, "resize_height", how->resize_height);
+    cli_json_set_known_size(object, "patch_size", how->patch_size);
+    cli_json_set_known_size(object, "max_patches", how->max_patches);
     if (how->resize == OSPREY_RESIZE_EXACT)
         cli_json_set_size(object, "resize_width", how->resize_width);
     if (how->resize != OSPREY_RESIZE_NONE)
         cli_json_set_text(object, "resample", resample_names[how->resample]);
-    cli_json_set_bool(object, "center_crop", how->center_crop);
-    cli_json_set_size(object, "crop_height", how->crop_height);
-    cli_json_set_size(object, "crop_width", how->crop_width);
+    if (!patches) {
+        cli_json_set_bool(object, "center_crop", how->center_crop);
+        cli_json_set_size(object, "crop_height", how->crop_height);
+        cli_json_set_size(object, "crop_width", how->crop_width);
+    }
     cli_json_set_bool(object, "rescale", how->rescale);
     if (how->rescale) cli_json_set_number(object, "rescale_factor", (double)how->rescale_factor);
     cli_json_set_bool(object, "normalize", how->normalize);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* osprey preprocess: pictures as the model sees them. */
+#include "batch_size.h"
 #include "cli_memory.h"
 #include "commands.h"
 #include "image_job.h"
@@ -10,7 +11,7 @@
 typedef struct preprocessing_run {
     cli_output output;
     size_t image_elems;
-    float *failed_pixels; /* [3, H, W] NaN */
+    float *failed_pixels; /* NaN */
 } preprocessing_run;
 
 static cli_exit preprocess_row(void *context, const char *path, const float *row,
@@ -26,16 +27,16 @@ static cli_exit preprocess_row(void *context, const char *path, const float *row
 static cli_exit preprocess_images(preprocessing_run *run, const cli_options *options,
                                   const cli_image_inputs *inputs, cli_loaded_model *loaded)
 {
-    const osprey_preprocessing *how = &loaded->info->preprocessing;
     if (!loaded->info->image.architecture)
         return cli_fail(CLI_WRONG_USE, loaded->info->name,
                         "has no image tower, and so sees no pictures");
-    size_t shape[] = {inputs->count, 3, how->crop_height, how->crop_width};
+    size_t shape[1 + CLI_PIXEL_RANK_MAX] = {inputs->count};
+    const size_t rank = 1 + cli_pixel_shape(loaded->info, shape + 1);
     cli_exit code = cli_output_open(&run->output, options->output);
     if (code == CLI_DONE) code = cli_npy_check_output(&run->output);
     if (code != CLI_DONE) return code;
-    cli_npy_begin(&run->output, 4, shape);
-    run->image_elems = shape[1] * shape[2] * shape[3];
+    cli_npy_begin(&run->output, rank, shape);
+    run->image_elems = cli_pixel_bytes(loaded->info) / sizeof *run->failed_pixels;
     run->failed_pixels = cli_calloc(run->image_elems, sizeof *run->failed_pixels);
     for (size_t i = 0; i < run->image_elems; i++) run->failed_pixels[i] = NAN;
     cli_image_job job = {.options = options,
@@ -71,7 +72,10 @@ const cli_command cli_preprocess_command = {
                "float32 [N,3,H,W], which embed --pixels takes. IMAGE is a JPEG, PNG or WebP file, "
                "a directory (the pictures directly inside, by name), @FILE for a list of files, "
                "one a line, or - for one on standard input. A bad picture is named on standard "
-               "error; its place holds NaN.",
+               "error; its place holds NaN. Where the model takes pictures in any proportions "
+               "(NaFlex) it is [N,1+P,K], P the most patches and K = 3 * patch size squared: a "
+               "picture's first row begins with the rows and columns that its patches lie in, each "
+               "patch has a row of red, green, blue pixels, and the rows behind them are zero.",
     .example = "  osprey preprocess photo.jpg -o pixels.npy\n",
     .run = run,
 };

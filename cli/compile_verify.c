@@ -180,7 +180,7 @@ static cli_exit verify(const cli_options *options, cli_loaded_model *loaded,
                        cli_output *output, osprey_precision_report **report, float **pixels)
 {
     const osprey_preprocessing *input = &loaded->info->preprocessing;
-    pixel_rows rows = {.floats = 3 * input->crop_height * input->crop_width};
+    pixel_rows rows = {.floats = osprey_preprocessing_floats(input)};
     bool reads_images = images->count && loaded->info->image_height;
     osprey_error error;
     if (reads_images)

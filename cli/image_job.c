@@ -48,7 +48,7 @@ static cli_exit run_batches(const cli_image_job *job, osprey_image_stream *strea
     const osprey_model_info *info = job->loaded->info;
     const bool embeds = job->loaded->session;
     const osprey_preprocessing *how = &info->preprocessing;
-    size_t row_elems = embeds ? info->embed_dim : 3 * how->crop_height * how->crop_width;
+    size_t row_elems = embeds ? info->embed_dim : osprey_preprocessing_floats(how);
     osprey_image_batch batch;
     while (cli_output_usable(job->output) && osprey_image_stream_next(stream, &batch)) {
         cli_exit code = embed(job, &batch, rows);

@@ -9,7 +9,7 @@
 #include "output.h"
 
 /*
- * Called for each input in order. row: its embedding [D], or its pixels [3, H, W] without a
+ * Called for each input in order. row: its embedding [D], or its pixels without a
  * session; NULL where it failed, with the reason in *failure (which has been printed).
  */
 typedef cli_exit cli_image_row(void *context, const char *path, const float *row,

@@ -70,7 +70,8 @@ const cli_option_spec cli_option_table[] = {
      .rivals = CLI_RIVAL_INPUTS, .help = "Texts from a file, one a line (@- is standard input)."},
     {"pixels", 0, CLI_STRING, CLI_EMBED, FIELD(pixels), .value = "FILE.npy",
      .rivals = CLI_RIVAL_INPUTS,
-     .help = "Images that are preprocessed already: float32 [N,3,H,W] (- is standard input)."},
+     .help = "Images that are preprocessed already: float32 [N,3,H,W], or what preprocess writes "
+             "for the model (- is standard input)."},
     {"format", 0, CLI_CHOICE, CLI_EMBED, FIELD(format), .fallback = "json",
      CHOICES("json", "npy", "csv"), .value = "FORMAT",
      .help = "json: one object a line. npy: float32 [N,D] for NumPy, in the inputs' order."},

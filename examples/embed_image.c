@@ -14,7 +14,7 @@ static osprey_status embed(const osprey_model *model, const char *path, float *e
                            osprey_error *error)
 {
     const osprey_model_info *info = osprey_model_get_info(model);
-    float *pixels = malloc(3 * info->image_height * info->image_width * sizeof *pixels);
+    float *pixels = malloc(osprey_preprocessing_floats(&info->preprocessing) * sizeof *pixels);
     osprey_session_options options = {.towers = OSPREY_TOWER_IMAGE};
     osprey_session *session = NULL;
     osprey_status status = osprey_session_create(model, &options, &session, error);

@@ -9,9 +9,11 @@
 static void check_image(const osprey__image_config *image)
 {
     FUZZ_PROMISE(image->image_height > 0 && image->image_width > 0);
+    FUZZ_PROMISE(!image->position_side || image->patch_size <= OSPREY__CONFIG_IMAGE_MAX);
     FUZZ_PROMISE(image->heads > 0 && image->width * 32 % image->heads == 0);
     FUZZ_PROMISE(image->kind == OSPREY__IMAGE_MODIFIED_RESNET ||
-                 (image->patch_size > 0 && image->patch_size <= image->image_height &&
+                 (image->patch_size > 0 &&
+                  (image->position_side || image->patch_size <= image->image_height) &&
                   image->mlp_width > 0 && image->width % image->heads == 0));
 }
 
@@ -24,16 +26,20 @@ static void check_model(const osprey__model_config *config)
     FUZZ_PROMISE(text->heads > 0 && text->width % text->heads == 0);
     FUZZ_PROMISE(text->layers > 0 && text->mlp_width > 0 && text->context_length > 0);
     FUZZ_PROMISE(text->end_id < text->vocabulary);
-    FUZZ_PROMISE(text->kind == OSPREY__TEXT_CLIP ||
+    FUZZ_PROMISE(text->kind != OSPREY__TEXT_BERT ||
                  (text->token_types > 0 && text->context_length <= text->positions));
 }
 
 static void check_preprocessing(const osprey__model_config *config)
 {
     const osprey_preprocessing *how = &config->preprocessing;
-    FUZZ_PROMISE(how->crop_height == config->image.image_height);
-    FUZZ_PROMISE(how->crop_width == config->image.image_width);
-    FUZZ_PROMISE(how->resize == OSPREY_RESIZE_NONE || how->resize_height > 0);
+    const osprey__image_config *image = &config->image;
+    const bool patches = how->resize == OSPREY_RESIZE_PATCHES;
+    FUZZ_PROMISE(patches == (image->position_side > 0));
+    FUZZ_PROMISE(patches ? how->patch_size == image->patch_size && osprey_preprocessing_floats(how)
+                         : how->crop_height == image->image_height &&
+                               how->crop_width == image->image_width);
+    FUZZ_PROMISE(how->resize == OSPREY_RESIZE_NONE || patches || how->resize_height > 0);
     for (size_t i = 0; i < 3; i++) FUZZ_PROMISE(!how->normalize || how->std[i] != 0);
 }
 
@@ -57,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         FUZZ_PROMISE(error.message[0] && !root);
         return 0;
     }
-    osprey__model_config config;
+    osprey__model_config config = {0};
     if (osprey__hf_config_parse(root, "fuzz", &config, &error) == OSPREY_OK) check_model(&config);
     if (osprey__openclip_config_parse(root, "fuzz", &config, &error) == OSPREY_OK) {
         check_model(&config);

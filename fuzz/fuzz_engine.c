@@ -31,8 +31,13 @@ static osprey_status run_tower(const osprey_model *model, osprey_tower tower, os
     osprey_session *session = NULL;
     OSPREY_TRY(osprey_session_create(model, &options, &session, error));
     osprey_status status = OSPREY_OK;
-    float *pixels = osprey__calloc(info->image_height * info->image_width, 3 * sizeof *pixels);
+    const osprey_preprocessing *how = &info->preprocessing;
+    float *pixels = osprey__calloc(osprey_preprocessing_floats(how), sizeof *pixels);
     float *embedding = osprey__calloc(info->embed_dim, sizeof *embedding);
+    if (pixels && how->resize == OSPREY_RESIZE_PATCHES) {
+        pixels[0] = 1;
+        pixels[1] = (float)how->max_patches;
+    }
     if (pixels && embedding && tower == OSPREY_TOWER_IMAGE)
         status =
             osprey_session_embed_pixels(session, pixels, 1, OSPREY_EMBED_RAW, embedding, error);

@@ -46,7 +46,8 @@ def main():
     corpus.mkdir(exist_ok=True)
     (corpus / "text").write_bytes(compile_engine(osprey, "openclip-vit-p16-gelu", "text", "--tune",
                                                  "quick", "--threads", "1"))
-    for name, model in (("vit", "hf-vit-p32-quickgelu"), ("resnet", "openclip-rn")):
+    for name, model in (("vit", "hf-vit-p32-quickgelu"), ("resnet", "openclip-rn"),
+                        ("naflex", "hf-siglip2-naflex")):
         engine = compile_engine(osprey, model, "image")
         (corpus / name).write_bytes(without(engine, {b"image.weights"}))
 

@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
-                          SiglipConfig, SiglipModel)
+                          Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel)
 from transformers.initialization import no_init_weights
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "golden"))
@@ -54,6 +55,8 @@ CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
     text_config={"vocab_size": 21128}, vision_config={"patch_size": 16})}
 # SiglipConfig's defaults are those of base-patch16-224.
 SIGLIP = {"siglip-b-16": SiglipConfig}
+# Siglip2Config's are those of base-patch16-naflex, but for the vocabulary.
+NAFLEX = {"siglip2-b-16-naflex": lambda: Siglip2Config(text_config={"vocab_size": 256000})}
 OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "MobileCLIP-S1",
             "mobileclip-b": "MobileCLIP-B", "mobileclip2-s0": "MobileCLIP2-S0",
             "mobileclip2-s2": "MobileCLIP2-S2", "mobileclip2-s3": "MobileCLIP2-S3",
@@ -125,7 +128,7 @@ def lit(file, vit, bert, width, image_head=False):
 FLAX |= {"lit-b-16-b": lit("LiT-B16B.npz", VIT_B, VIT_B, 768, image_head=True),
          "lit-b-16-b-2": lit("LiT-B16B_2.npz", VIT_B, VIT_B, 768),
          "lit-l-16-l": lit("LiT-L16L.npz", VIT_L, VIT_L, 1024)}
-NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *SIGLIP, *OPENCLIP, *OPENAI, *FLAX]
+NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *SIGLIP, *NAFLEX, *OPENCLIP, *OPENAI, *FLAX]
 
 
 def path(name, folder):
@@ -195,6 +198,12 @@ def make(name, folder):
         SiglipImageProcessorPil().save_pretrained(folder)
         golden_pieces.save_spiece(
             folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"))
+    elif name in NAFLEX:
+        with no_init_weights():
+            model = Siglip2Model(NAFLEX[name]())
+        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        Siglip2ImageProcessorPil().save_pretrained(folder)
+        golden_pieces.save_gemma(folder)
     elif name in OPENAI:
         file, architecture = OPENAI[name]
         torch_archive.save(openclip_model(architecture)[0], folder / file)

@@ -99,7 +99,21 @@ def of_transformers(name):
         return (transformers.SiglipModel, models.SiglipImageProcessorPil,
                 transformers.SiglipTokenizer,
                 {"padding": "max_length", "max_length": 64, "return_attention_mask": False})
+    if name in models.NAFLEX:
+        from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
+
+        return (transformers.Siglip2Model, models.Siglip2ImageProcessorPil, Siglip2Tokenizer,
+                {"padding": "max_length", "max_length": 64, "return_attention_mask": False})
     return None
+
+
+def naflex_pixels(processor, photo):
+    """A photograph, and noise in other proportions."""
+    import naflex
+    import torch
+
+    seen = naflex.pack([processor(photo, return_tensors="pt")])
+    return seen, torch.cat([seen, naflex.noise(processor, [(16, 16), (8, 30), (21, 5)], seed=5)])
 
 
 def reference(name, model_dir, work):
@@ -124,12 +138,19 @@ def reference(name, model_dir, work):
             model_class, processor_class, tokenizer_class, padded = transformers_classes
             model = model_class.from_pretrained(model_dir, dtype=torch.float32).eval()
             processor = processor_class.from_pretrained(model_dir)
-            seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
+            if name in full_size_models.NAFLEX:
+                seen, pixels = naflex_pixels(processor, Image.open(photo))
+            else:
+                seen = processor(Image.open(photo), return_tensors="pt")["pixel_values"].float()
             tokens = tokenizer_class.from_pretrained(model_dir)(
                 TEXTS, truncation=True, return_tensors="pt", **padded)
             texts = model.get_text_features(**tokens).pooler_output
 
             def embed(pixels):
+                if name in full_size_models.NAFLEX:
+                    import naflex
+
+                    return model.get_image_features(**naflex.unpack(pixels)).pooler_output
                 return model.get_image_features(pixels).pooler_output
         else:
             import open_clip
@@ -155,8 +176,9 @@ def reference(name, model_dir, work):
 
             def embed(pixels):
                 return model.encode_image(pixels.to(dtype))
-        noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(5))
-        pixels = torch.cat([seen, noise])
+        if name not in full_size_models.NAFLEX:
+            noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(5))
+            pixels = torch.cat([seen, noise])
         images = embed(pixels)
     save_reference(work, {"pixels": pixels.numpy(), "photo": seen.numpy(),
                           "images": images.float().numpy(), "texts": texts.float().numpy()})
@@ -279,6 +301,7 @@ def main():
              "vit-ti-16-npz", "vit-s-16-npz", "vit-b-16-npz", "vit-l-16-npz", "vit-h-14-npz",
              "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
              "lit-b-16-b", "lit-b-16-b-2", "lit-l-16-l", "chinese-clip-b-16", "siglip-b-16",
+             "siglip2-b-16-naflex",
              "eva02-b-16", "mobileclip-s1", "mobileclip-b", "mobileclip2-s0", "mobileclip2-s2",
              "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", "mobileclip2-l-14",
              "openclip-convnext-base-w", "openclip-convnext-large-d",

@@ -119,7 +119,7 @@ static void read_pixels(peer *p, size_t images)
     if (images <= p->pixel_images) return;
     char path[LINE_BYTES];
     snprintf(path, sizeof path, "%s/pixels.f32", job_string(p, "folder"));
-    const size_t image_floats = 3 * p->info->image_height * p->info->image_width;
+    const size_t image_floats = osprey_preprocessing_floats(&p->info->preprocessing);
     FILE *file = fopen(path, "rb");
     p->pixels = realloc(p->pixels, images * image_floats * sizeof *p->pixels);
     if (!file || !p->pixels ||

@@ -116,7 +116,7 @@ typedef struct osprey_engine_options {
     size_t token_merge; /* that many tokens of a ViT's image are merged into others by each layer,
                            those most alike (Bolya et al., "Token Merging: Your ViT But Faster",
                            2023); fewer where a layer has not twice as many left; 0: none */
-    const float *sample_pixels; /* [sample_count, 3, image_height, image_width], preprocessed: on
+    const float *sample_pixels; /* [sample_count] images, preprocessed: on
                                    these is measured what it costs the image tower that something
                                    is left out, and what it gains; or NULL */
     size_t sample_count;
@@ -187,7 +187,7 @@ struct osprey_precision_report {
 };
 
 typedef struct osprey_verification {
-    const float *pixels; /* [image_count, 3, image_height, image_width], preprocessed */
+    const float *pixels; /* [image_count] images, preprocessed */
     size_t image_count;  /* 1 or more, unless only the text tower is compiled */
     bool auto_keep;      /* finds the layers that have to be kept for the limit to be reached */
 } osprey_verification;

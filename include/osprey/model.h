@@ -101,7 +101,8 @@ typedef struct osprey_model_info {
                              (osprey_label_set_create_classes); 0: the model has none */
     const char *head_labels; /* what these classes are: "ImageNet-1k" or "ImageNet-21k", known by
                                 their number; NULL where osprey has no names for them */
-    size_t image_height, image_width; /* 0 without an image tower */
+    size_t image_height, image_width; /* of the largest square, where the model takes pictures in
+                                         any proportions; 0 without an image tower */
     size_t context_length; /* most tokens of a text, start and end token included; 0 without a
                               text tower */
     float logit_scale;     /* what the cosine is multiplied by: exp of the stored value; 0 where
@@ -133,18 +134,18 @@ typedef struct osprey_model_options {
      * Pixels along both sides of an image, a multiple of the patch size (32 of a ResNet); 0: as
      * trained. The embeddings of patches' positions are interpolated as the library of the layout
      * does: bicubic as in transformers, bicubic with antialiasing as in open_clip, linear as in
-     * google-research/vision_transformer. Not of an MLP-Mixer. An engine has the size that it was
-     * compiled with.
+     * google-research/vision_transformer. Not of an MLP-Mixer, nor of a model that takes pictures
+     * of any size. An engine has the size that it was compiled with.
      */
     size_t image_size;
 } osprey_model_options;
 
 /*
  * Opens a directory in one of two published layouts:
- * - Hugging Face (CLIPModel, ChineseCLIPModel): config.json, preprocessor_config.json, tokenizer
- *   files, and model.safetensors or pytorch_model.bin (or the .index.json of one with its shards);
- *   or a BertModel as a sentence encoder, with what sentence-transformers keeps beside it: such a
- *   model has a text tower alone;
+ * - Hugging Face (CLIPModel, ChineseCLIPModel, SiglipModel, Siglip2Model): config.json,
+ * preprocessor_config.json, tokenizer files, and model.safetensors or pytorch_model.bin (or the
+ * .index.json of one with its shards); or a BertModel as a sentence encoder, with what
+ * sentence-transformers keeps beside it: such a model has a text tower alone;
  * - OpenCLIP: open_clip_config.json, and open_clip_model.safetensors or
  *   open_clip_pytorch_model.bin;
  * or a weight file; or an engine, which osprey_engine_compile wrote (engine.h).

@@ -92,11 +92,12 @@ OSPREY_API osprey_status osprey_session_create(const osprey_model *model,
                                                osprey_session **session, osprey_error *error);
 
 /*
- * pixels: [count, 3, image_height, image_width], preprocessed. embeddings: [count, D]. Errors of
- * this and of the next two: OSPREY_INVALID_ARGUMENT, OSPREY_OUT_OF_MEMORY, OSPREY_FORMAT (an engine
- * whose weights are not as they were written, which a tower's first run finds: the file is the
- * subject, and no later run succeeds), OSPREY_STALE (the same of an engine of the cache, which has
- * been removed: osprey_cache_open_model compiles the model anew).
+ * pixels: count images as osprey_image_preprocess writes them, osprey_preprocessing_floats each.
+ * embeddings: [count, D]. Errors of this and of the next two: OSPREY_INVALID_ARGUMENT,
+ * OSPREY_OUT_OF_MEMORY, OSPREY_FORMAT (an engine whose weights are not as they were written, which
+ * a tower's first run finds: the file is the subject, and no later run succeeds), OSPREY_STALE (the
+ * same of an engine of the cache, which has been removed: osprey_cache_open_model compiles the
+ * model anew).
  */
 OSPREY_API osprey_status osprey_session_embed_pixels(osprey_session *session, const float *pixels,
                                                      size_t count, osprey_embed form,

@@ -152,7 +152,7 @@ OSPREY_API osprey_status osprey_image_stream_create(const osprey_image_stream_op
 typedef struct osprey_image_batch {
     size_t first;               /* index of the first path */
     size_t count;               /* paths in this batch, at least 1 */
-    const float *pixels;        /* [good, 3, H, W], the readable images one after the other */
+    const float *pixels;        /* [good] images, those that could be read, preprocessed */
     size_t good;                /* images that could be read; may be 0 */
     const osprey_error *errors; /* [count]; status OSPREY_OK where the image is in pixels */
 } osprey_image_batch;

@@ -9,6 +9,7 @@
 
 typedef struct attention {
     const osprey__run *run;
+    const osprey__step *step;
     osprey__attention_f32_args whole; /* of the first head of the first sequence */
     size_t heads;
     size_t parts;        /* heads of all sequences */
@@ -132,6 +133,7 @@ static void attend(const attention *a, size_t part, size_t thread)
         args.out += sequence * args.query_rows * args.out_stride;
         if (a->turns) turn(a, &args);
         if (a->sizes) fill_key_bias(a->sizes + sequence * args.key_rows, &args);
+        args.key_rows = osprey__cpu_keys(a->run, a->step, sequence);
     }
     a->run->plan->kernels->attention_f32.run(&args);
 }
@@ -152,6 +154,7 @@ void osprey__cpu_attention(const osprey__run *run, const osprey__step *step)
     bool ragged = k->extent == OSPREY__PER_TOKEN;
     attention a = {
         .run = run,
+        .step = step,
         .whole = {.query_rows = ragged ? 0 : q->dims[0],
                   .key_rows = ragged ? 0 : k->dims[0],
                   .head_dim = attributes->head_dim,

@@ -3,6 +3,7 @@
 
 typedef struct attention {
     const osprey__run *run;
+    const osprey__step *step;
     osprey__attention_bf16_args whole; /* of the first head of the first image */
     osprey__attention_bf16_function *attend;
     size_t heads;
@@ -18,6 +19,7 @@ static void attention_task(void *context, size_t task, size_t thread)
     args.k += image * args.key_rows * args.kv_stride + column;
     args.v += image * args.key_rows * args.kv_stride + column;
     args.out += image * args.query_rows * args.out_stride + column;
+    args.key_rows = osprey__cpu_keys(a->run, a->step, image);
     args.scratch = a->run->scratch + thread * a->run->scratch_floats;
     a->attend(&args);
 }
@@ -39,6 +41,7 @@ void osprey__cpu_attention_bf16(const osprey__run *run, const osprey__step *step
     const osprey__kernels *kernels = run->plan->kernels;
     attention a = {
         .run = run,
+        .step = step,
         .attend = step->attends_s8 ? kernels->attention_s8.run : kernels->attention_bf16.run,
         .whole = {.query_rows = osprey__step_shape(run, node->inputs[0])->dims[0],
                   .key_rows = osprey__step_shape(run, node->inputs[1])->dims[0],

@@ -12,6 +12,8 @@ size_t osprey__cpu_scratch_floats(const osprey__plan *plan, size_t longest_text)
     if (norm > floats) floats = norm;
     size_t tokens = osprey__cpu_token_scratch_floats(plan);
     if (tokens > floats) floats = tokens;
+    size_t grid = osprey__cpu_grid_scratch_floats(plan);
+    if (grid > floats) floats = grid;
     size_t transposed = osprey__cpu_transpose_scratch_floats(plan);
     if (transposed > floats) floats = transposed;
     size_t groups = osprey__cpu_group_norm_scratch_floats(plan);
@@ -171,6 +173,9 @@ static void run_step(const osprey__run *run, const osprey__step *step)
         break;
     case OSPREY__OP_TRANSPOSE:
         osprey__cpu_transpose(run, step);
+        break;
+    case OSPREY__OP_GRID_POSITIONS:
+        osprey__cpu_grid_positions(run, step);
         break;
     case OSPREY__OP_TOKEN_MATCH:
         osprey__cpu_token_match(run, step);

@@ -21,6 +21,19 @@ const float *osprey__step_input(const osprey__run *run, const osprey__step *step
 void *osprey__step_output(const osprey__run *run, const osprey__step *step);
 const osprey__shape *osprey__step_shape(const osprey__run *run, osprey__value_id id);
 
+/* Rows and columns of a sequence's patches. */
+typedef struct osprey__patch_grid {
+    size_t rows, columns;
+} osprey__patch_grid;
+
+/* That of the sequence, from a value with the role of a grid; at least one of each and not more
+ * than `most` patches, whatever numbers there are. */
+osprey__patch_grid osprey__cpu_grid(const osprey__run *run, osprey__value_id id, size_t sequence,
+                                    size_t most);
+
+/* Of the keys of an attention over fixed-length sequences, those that are no padding. */
+size_t osprey__cpu_keys(const osprey__run *run, const osprey__step *step, size_t sequence);
+
 /* Room for the rows of a product that the plan keeps with this value; NULL where there is none. */
 char *osprey__prepared_rows(const osprey__run *run, osprey__value_id id);
 
@@ -44,6 +57,7 @@ void osprey__cpu_concat(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_slice(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_gather(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_transpose(const osprey__run *run, const osprey__step *step);
+void osprey__cpu_grid_positions(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_token_match(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_token_merge(const osprey__run *run, const osprey__step *step);
 void osprey__cpu_token_sizes(const osprey__run *run, const osprey__step *step);
@@ -98,6 +112,9 @@ size_t osprey__cpu_group_norm_scratch_floats(const osprey__plan *plan);
 
 /* The same of osprey__cpu_token_match and osprey__cpu_token_merge. */
 size_t osprey__cpu_token_scratch_floats(const osprey__plan *plan);
+
+/* The same of osprey__cpu_grid_positions. */
+size_t osprey__cpu_grid_scratch_floats(const osprey__plan *plan);
 
 /* Before the kernel's own scratch, the turned queries and keys, and the values, of one head. */
 size_t osprey__cpu_turned_floats(const osprey__plan *plan);

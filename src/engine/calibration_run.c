@@ -25,7 +25,7 @@ static osprey_status run_images(const osprey_engine_calibration *how, osprey_ses
 {
     const osprey_model *model = osprey_session_get_model(session);
     const osprey_model_info *info = osprey_model_get_info(model);
-    size_t image_floats = 3 * info->image_height * info->image_width;
+    size_t image_floats = osprey_preprocessing_floats(&info->preprocessing);
     size_t floats = IMAGES_AT_ONCE * (image_floats + info->embed_dim);
     float *pixels = osprey__calloc(floats, sizeof *pixels);
     if (!pixels) return osprey__fail_memory(error, floats * sizeof *pixels);

@@ -9,7 +9,7 @@
 osprey_status osprey__calibration_run(const osprey_engine_calibration *how, osprey_session *session,
                                       osprey_tower tower, osprey_error *error);
 
-/* The image at path, preprocessed: 3 * image_height * image_width floats. */
+/* The image at path, preprocessed. */
 osprey_status osprey__calibration_read(const osprey_model *model, const char *path, float *pixels,
                                        osprey_error *error);
 

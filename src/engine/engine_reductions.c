@@ -76,12 +76,11 @@ static osprey_status measure(const osprey_model *model, const osprey_engine_opti
                              osprey_tower tower, const osprey__reductions *reductions,
                              osprey_engine_reduction *cost, osprey_error *error)
 {
-    const osprey__image_config *image = &model->config.image;
     osprey__samples samples = {
         .tower = OSPREY_TOWER_IMAGE,
         .count = options->sample_count,
         .pixels = options->sample_pixels,
-        .image_floats = 3 * image->image_height * image->image_width,
+        .image_floats = osprey_preprocessing_floats(&model->config.preprocessing),
     };
     float *pixels = NULL;
     bool calibrates = options->calibration.method != OSPREY_CALIBRATION_NONE;

@@ -128,14 +128,19 @@ static osprey_status tune_run(tuning_job *job, timed_run *timed, const tuned_siz
 static osprey_status tune_images(tuning_job *job, const tuned_size *size, osprey__tuning *tuning)
 {
     const size_t images = size->count;
-    const osprey__image_config *config = &job->session->model->config.image;
-    const size_t floats = images * 3 * config->image_height * config->image_width;
+    const osprey_preprocessing *how = &job->session->model->config.preprocessing;
+    const size_t image_floats = osprey_preprocessing_floats(how), floats = images * image_floats;
     float *pixels = osprey__calloc(floats, sizeof *pixels);
     if (!pixels) return osprey__fail_memory(job->error, floats * sizeof *pixels);
     uint32_t random = 1;
     for (size_t i = 0; i < floats; i++) {
         random = random * 1664525 + 1013904223;
         pixels[i] = (float)(random >> 8) / (float)(1 << 23) - 1;
+    }
+    /* As many patches as there can be. */
+    for (size_t i = 0; how->resize == OSPREY_RESIZE_PATCHES && i < images; i++) {
+        pixels[i * image_floats] = 1;
+        pixels[i * image_floats + 1] = (float)how->max_patches;
     }
     timed_run timed = {.session = job->session,
                        .tower = size->tower,

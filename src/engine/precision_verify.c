@@ -149,12 +149,12 @@ static osprey_status add_to_report(const comparison *c, osprey__report *report, 
 static osprey_status open_samples(comparison *c, const osprey_model *model,
                                   const osprey_verification *how, osprey_error *error)
 {
-    const osprey__image_config *image = &model->config.image;
     if (c->tower.which == OSPREY_TOWER_TEXT) return osprey__samples_of_prompts(&c->samples, error);
     c->samples = (osprey__samples){.tower = OSPREY_TOWER_IMAGE,
                                    .count = how->image_count,
                                    .pixels = how->pixels,
-                                   .image_floats = 3 * image->image_height * image->image_width};
+                                   .image_floats =
+                                       osprey_preprocessing_floats(&model->config.preprocessing)};
     return OSPREY_OK;
 }
 

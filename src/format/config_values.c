@@ -157,6 +157,23 @@ osprey_preprocessing osprey__siglip_preprocessing(size_t image_height, size_t im
     return how;
 }
 
+osprey_preprocessing osprey__naflex_preprocessing(size_t patch_size, size_t max_patches)
+{
+    osprey_preprocessing how = osprey__siglip_preprocessing(0, 0);
+    how.resize = OSPREY_RESIZE_PATCHES;
+    how.patch_size = patch_size;
+    how.max_patches = max_patches;
+    how.resample = OSPREY_RESAMPLE_BILINEAR;
+    return how;
+}
+
+size_t osprey__naflex_side(const osprey_preprocessing *preprocessing)
+{
+    size_t patches = 1;
+    while ((patches + 1) * (patches + 1) <= preprocessing->max_patches) patches++;
+    return patches * preprocessing->patch_size;
+}
+
 osprey_status osprey__config_check_std(const osprey__config_section *section, const char *key,
                                        const osprey_preprocessing *preprocessing,
                                        osprey_error *error)

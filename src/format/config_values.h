@@ -59,6 +59,13 @@ osprey_preprocessing osprey__clip_preprocessing(size_t image_height, size_t imag
 /* SigLIP's: bicubic to both sides without a crop, pixels from -1 to 1. */
 osprey_preprocessing osprey__siglip_preprocessing(size_t image_height, size_t image_width);
 
+/* SigLIP 2's of variable resolution: bilinear to as many patches as there may be, pixels from -1 to
+ * 1. */
+osprey_preprocessing osprey__naflex_preprocessing(size_t patch_size, size_t max_patches);
+
+/* Pixels along a side of the largest square that it makes. */
+size_t osprey__naflex_side(const osprey_preprocessing *preprocessing);
+
 /* A deviation, which came from key, has to be above 0 where pixels are divided by it. */
 osprey_status osprey__config_check_std(const osprey__config_section *section, const char *key,
                                        const osprey_preprocessing *preprocessing,

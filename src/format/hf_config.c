@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig, BertConfig,
- * RobertaConfig and XLMRobertaConfig read it, with the defaults that a sparse one leaves out. */
+/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig, Siglip2Config,
+ * BertConfig, RobertaConfig and XLMRobertaConfig read it, with the defaults that a sparse one
+ * leaves out. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -27,9 +28,9 @@ static osprey_status open_section(const osprey__config_section *whole, const cha
     return osprey__config_section_open(whole, key, section, error);
 }
 
-/* image holds the defaults. */
-static osprey_status read_image(const osprey__config_section *section, osprey__image_config *image,
-                                osprey_error *error)
+/* All but the sizes of pictures and patches. image holds the defaults. */
+static osprey_status read_image_blocks(const osprey__config_section *section,
+                                       osprey__image_config *image, osprey_error *error)
 {
     size_t channels = 3;
     OSPREY_TRY(osprey__config_dimension(section, "hidden_size", OSPREY__CONFIG_WIDTH_MAX,
@@ -40,20 +41,44 @@ static osprey_status read_image(const osprey__config_section *section, osprey__i
                                         &image->layers, error));
     OSPREY_TRY(osprey__config_dimension(section, "num_attention_heads", OSPREY__CONFIG_WIDTH_MAX,
                                         &image->heads, error));
-    OSPREY_TRY(osprey__config_dimension(section, "image_size", OSPREY__CONFIG_IMAGE_MAX,
-                                        &image->image_height, error));
-    OSPREY_TRY(osprey__config_dimension(section, "patch_size", image->image_height,
-                                        &image->patch_size, error));
     OSPREY_TRY(
         osprey__json_size(section->object, "num_channels", section->label, &channels, error));
     if (channels != 3)
         return osprey__fail(error, OSPREY_UNSUPPORTED, section->label,
                             "\"num_channels\" is %zu; osprey reads pictures with 3", channels);
-    image->image_width = image->image_height;
     OSPREY_TRY(osprey__config_activation(section, &image->activation, error));
     OSPREY_TRY(
         osprey__config_epsilon(section, "layer_norm_eps", &image->layer_norm_epsilon, error));
     return osprey__config_check_heads(section, image->width, image->heads, error);
+}
+
+static osprey_status read_image(const osprey__config_section *section, osprey__image_config *image,
+                                osprey_error *error)
+{
+    OSPREY_TRY(osprey__config_dimension(section, "image_size", OSPREY__CONFIG_IMAGE_MAX,
+                                        &image->image_height, error));
+    OSPREY_TRY(osprey__config_dimension(section, "patch_size", image->image_height,
+                                        &image->patch_size, error));
+    image->image_width = image->image_height;
+    return read_image_blocks(section, image, error);
+}
+
+/* Siglip2VisionConfig's, whose "num_patches" are those of the positions. How many a picture has,
+ * the preprocessor says. */
+static osprey_status read_naflex_image(const osprey__config_section *section,
+                                       osprey__image_config *image, osprey_error *error)
+{
+    size_t positions = 256, side = 1;
+    OSPREY_TRY(osprey__config_dimension(section, "patch_size", OSPREY__CONFIG_IMAGE_MAX,
+                                        &image->patch_size, error));
+    OSPREY_TRY(osprey__config_dimension(section, "num_patches", OSPREY__CONFIG_PATCHES_MAX,
+                                        &positions, error));
+    while (side * side < positions) side++;
+    if (side * side != positions)
+        return osprey__fail(error, OSPREY_FORMAT, section->label,
+                            "\"num_patches\" is %zu; the positions have to be a square", positions);
+    image->position_side = side;
+    return read_image_blocks(section, image, error);
 }
 
 static osprey_status read_pooling(const osprey__config_section *section, osprey__text_config *text,
@@ -194,9 +219,10 @@ static osprey_status read_siglip_text(const osprey__config_section *section,
     return read_blocks(section, text, error);
 }
 
-/* SiglipConfig's two towers, whose embeddings are as wide as the image tower. */
-static osprey_status read_siglip(const osprey__config_section *whole, osprey__model_config *config,
-                                 osprey_error *error)
+/* The two towers of SiglipConfig, or of Siglip2Config (NaFlex), whose embeddings are as wide as the
+ * image tower. */
+static osprey_status read_siglip(const osprey__config_section *whole, bool naflex,
+                                 osprey__model_config *config, osprey_error *error)
 {
     osprey__config_section section;
     bool pools = true;
@@ -212,7 +238,7 @@ static osprey_status read_siglip(const osprey__config_section *whole, osprey__mo
                                            .layer_norm_epsilon = 1e-6F,
                                            .attention_pooled = true};
     OSPREY_TRY(osprey__config_section_open(whole, "vision_config", &section, error));
-    OSPREY_TRY(read_image(&section, &config->image, error));
+    OSPREY_TRY((naflex ? read_naflex_image : read_image)(&section, &config->image, error));
     OSPREY_TRY(osprey__json_bool(section.object, "vision_use_head", section.label, &pools, error));
     if (!pools)
         return osprey__fail(error, OSPREY_UNSUPPORTED, section.label,
@@ -229,8 +255,12 @@ static osprey_status read_siglip(const osprey__config_section *whole, osprey__mo
                             "\"projection_size\" is %zu, but the image tower is %zu wide, as both "
                             "towers' embeddings have to be",
                             projected, config->embed_dim);
+    osprey__image_config *image = &config->image;
     config->preprocessing =
-        osprey__siglip_preprocessing(config->image.image_height, config->image.image_width);
+        naflex ? osprey__naflex_preprocessing(image->patch_size, 256)
+               : osprey__siglip_preprocessing(image->image_height, image->image_width);
+    if (naflex)
+        image->image_height = image->image_width = osprey__naflex_side(&config->preprocessing);
     return OSPREY_OK;
 }
 
@@ -271,17 +301,14 @@ osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__mo
     *config = (osprey__model_config){.layout = "huggingface", .file = "config.json"};
     if (strcmp(type, "clip") == 0) return read_towers(&whole, false, config, error);
     if (strcmp(type, "chinese_clip") == 0) return read_towers(&whole, true, config, error);
-    if (strcmp(type, "siglip") == 0) return read_siglip(&whole, config, error);
+    if (strcmp(type, "siglip") == 0) return read_siglip(&whole, false, config, error);
+    if (strcmp(type, "siglip2") == 0) return read_siglip(&whole, true, config, error);
     const bool roberta = strcmp(type, "roberta") == 0 || strcmp(type, "xlm-roberta") == 0;
     if (roberta || strcmp(type, "bert") == 0)
         return read_sentence_encoder(&whole, roberta, config, error);
-    if (strcmp(type, "siglip2") == 0)
-        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                            "\"model_type\" is \"siglip2\", SigLIP 2 of variable resolution "
-                            "(NaFlex); those of fixed resolution, which say \"siglip\", are read");
     return osprey__fail(error, OSPREY_UNSUPPORTED, file,
                         "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\", "
-                        "\"siglip\", \"bert\", \"roberta\" and \"xlm-roberta\"",
+                        "\"siglip\", \"siglip2\", \"bert\", \"roberta\" and \"xlm-roberta\"",
                         type);
 }
 

@@ -27,6 +27,7 @@
 #define OSPREY__CONFIG_WIDTH_MAX      65536u
 #define OSPREY__CONFIG_LAYERS_MAX     1024u
 #define OSPREY__CONFIG_IMAGE_MAX      16384u
+#define OSPREY__CONFIG_PATCHES_MAX    65536u
 #define OSPREY__CONFIG_CONTEXT_MAX    65536u
 #define OSPREY__CONFIG_VOCABULARY_MAX 16777216u
 #define OSPREY__CONFIG_CLASSES_MAX    1048576u
@@ -69,7 +70,8 @@ typedef enum osprey__text_pooling {
 
 typedef struct osprey__image_config {
     osprey__image_kind kind;
-    size_t image_height, image_width;     /* of the input */
+    size_t image_height, image_width;     /* of the input; where pictures are cut into patches
+                                             (OSPREY_RESIZE_PATCHES), of the largest square */
     size_t trained_height, trained_width; /* that the weights' positions are of, where the input was
                                              set to another size; else 0 */
     size_t width;                         /* of the residual stream; a ResNet's first stage */
@@ -85,9 +87,11 @@ typedef struct osprey__image_config {
     size_t patch_size;      /* 0 in a ResNet or ConvNeXt; a hybrid's on the feature map */
     osprey_activation activation;
     float layer_norm_epsilon; /* 0 in a ResNet, and where a FastViT has batch norms alone */
-    bool is_trunk;            /* ViT: CLIP's as timm has it, in OpenCLIP's files */
-    bool unplaced;            /* ViTamin: its tokens have no positions */
-    bool mean_pooled;         /* ViT without a class token: the mean of its tokens */
+    size_t position_side;  /* ViT of pictures in any proportions (NaFlex): patches along a side of
+                              the positions, which are resized for each; else 0 */
+    bool is_trunk;         /* ViT: CLIP's as timm has it, in OpenCLIP's files */
+    bool unplaced;         /* ViTamin: its tokens have no positions */
+    bool mean_pooled;      /* ViT without a class token: the mean of its tokens */
     bool attention_pooled; /* the same: what a learned query finds in them, and an MLP (SigLIP) */
     size_t pool_queries; /* ViT: of CoCa's attention pool, of which the first query's result is the
                             embedding; 0: there is none */
@@ -190,13 +194,13 @@ typedef struct osprey__model_config {
 } osprey__model_config;
 
 /*
- * Hugging Face: directory/config.json of model_type "clip", "chinese_clip" or "siglip" (also SigLIP
- * 2 of fixed resolution), full, sparse or legacy (text_config_dict, vision_config_dict), with the
- * defaults and precedence of transformers' CLIPConfig and SiglipConfig; then preprocessing from
- * processor_config.json or preprocessor_config.json, of which one has to be there. Or of model_type
- * "bert", "roberta" or "xlm-roberta", and what osprey__sentence_config_read finds. Errors:
- * OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the setting is
- * named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
+ * Hugging Face: directory/config.json of model_type "clip", "chinese_clip", "siglip" (also SigLIP
+ * 2 of fixed resolution) or "siglip2" (of variable), full, sparse or legacy (text_config_dict,
+ * vision_config_dict), with the defaults and precedence of transformers' CLIPConfig, SiglipConfig
+ * and Siglip2Config; then preprocessing from processor_config.json or preprocessor_config.json, of
+ * which one has to be there. Or of model_type "bert", "roberta" or "xlm-roberta", and what
+ * osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are
+ * named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
                                      osprey_error *error);
@@ -226,9 +230,10 @@ osprey_status osprey__openclip_config_parse(json_t *root, const char *file,
                                             osprey__model_config *config, osprey_error *error);
 
 /*
- * Preprocessing of transformers' CLIPImageProcessor, old and new form, or SiglipImageProcessor, for
- * a model whose image size is config's, which came from model_file. root: preprocessor_config.json,
- * or the "image_processor" of processor_config.json.
+ * Preprocessing of transformers' CLIPImageProcessor, old and new form, SiglipImageProcessor, for a
+ * model whose image size is config's, which came from model_file, or Siglip2ImageProcessor, which
+ * says what size that is. root: preprocessor_config.json, or the "image_processor" of
+ * processor_config.json.
  */
 osprey_status osprey__preprocessor_config_parse(json_t *root, const char *file,
                                                 const char *model_file,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* preprocessor_config.json as transformers' CLIPImageProcessor, ChineseCLIPImageProcessor and
- * SiglipImageProcessor read it: their steps are the same, and the defaults of the first two. */
+ * SiglipImageProcessor read it: their steps are the same, and the defaults of the first two. And as
+ * Siglip2ImageProcessor does, which cuts pictures into patches. */
 #include "base/json.h"
 #include "base/status.h"
 #include "format/config_values.h"
@@ -11,9 +12,11 @@
 /* What the processor does when the file leaves a size out, whatever the model's size. */
 #define DEFAULT_SIZE 224
 
-/* Others have other defaults and steps. *siglip: which defaults are meant; stays as it is without
- * the key. */
-static osprey_status read_type(const osprey__config_section *root, const char *key, bool *siglip,
+/* Whose defaults and steps are meant. */
+typedef enum processor { CLIP, SIGLIP, NAFLEX } processor;
+
+/* Others have other defaults and steps. *kind stays as it is without the key. */
+static osprey_status read_type(const osprey__config_section *root, const char *key, processor *kind,
                                osprey_error *error)
 {
     static const char *const known[] = {
@@ -22,18 +25,21 @@ static osprey_status read_type(const osprey__config_section *root, const char *k
         "ChineseCLIPImageProcessor",    "ChineseCLIPImageProcessorFast",
         "ChineseCLIPImageProcessorPil", "ChineseCLIPFeatureExtractor",
         "SiglipImageProcessor",         "SiglipImageProcessorFast",
-        "SiglipImageProcessorPil"};
+        "SiglipImageProcessorPil",      "Siglip2ImageProcessor",
+        "Siglip2ImageProcessorFast",    "Siglip2ImageProcessorPil"};
     const char *type = NULL;
     OSPREY_TRY(osprey__json_string(root->object, key, root->label, &type, error));
     if (!type) return OSPREY_OK;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(type, known[i]) != 0) continue;
-        *siglip = strncmp(type, "Siglip", strlen("Siglip")) == 0;
+        *kind = strncmp(type, "Siglip2", strlen("Siglip2")) == 0 ? NAFLEX
+                : strncmp(type, "Siglip", strlen("Siglip")) == 0 ? SIGLIP
+                                                                 : CLIP;
         return OSPREY_OK;
     }
     return osprey__fail(error, OSPREY_UNSUPPORTED, root->label,
                         "\"%s\" is \"%s\"; supported are CLIPImageProcessor, "
-                        "ChineseCLIPImageProcessor and SiglipImageProcessor",
+                        "ChineseCLIPImageProcessor, SiglipImageProcessor and Siglip2ImageProcessor",
                         key, type);
 }
 
@@ -107,7 +113,7 @@ static osprey_status read_crop(const osprey__config_section *root, osprey_prepro
 static osprey_status read_resample(const osprey__config_section *root, osprey_preprocessing *how,
                                    osprey_error *error)
 {
-    size_t resample = OSPREY_RESAMPLE_BICUBIC;
+    size_t resample = how->resample;
     OSPREY_TRY(osprey__json_size(root->object, "resample", root->label, &resample, error));
     if (resample > OSPREY_RESAMPLE_HAMMING)
         return osprey__fail(error, OSPREY_FORMAT, root->label,
@@ -151,28 +157,80 @@ static osprey_status check_size(const osprey__config_section *root, const char *
                         image->image_width, image->image_height);
 }
 
+/* Size and number of the patches that pictures are cut into, and so the largest square. */
+static osprey_status read_patches(const osprey__config_section *root, const char *model_file,
+                                  osprey_preprocessing *how, osprey__image_config *image,
+                                  osprey_error *error)
+{
+    bool resize = true;
+    size_t patch_size = 16, max_patches = 256;
+    OSPREY_TRY(read_step(root, "do_resize", &resize, error));
+    if (!resize)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, root->label,
+                            "\"do_resize\" is false; osprey resizes pictures to whole patches");
+    OSPREY_TRY(
+        osprey__config_dimension(root, "patch_size", OSPREY__CONFIG_IMAGE_MAX, &patch_size, error));
+    if (patch_size != image->patch_size)
+        return osprey__fail(error, OSPREY_FORMAT, root->label,
+                            "\"patch_size\" is %zu, but the model in %s has patches of %zu pixels",
+                            patch_size, model_file, image->patch_size);
+    const size_t longest = OSPREY__CONFIG_IMAGE_MAX / patch_size, most = longest * longest;
+    OSPREY_TRY(osprey__config_dimension(
+        root, "max_num_patches",
+        most < OSPREY__CONFIG_PATCHES_MAX ? most : OSPREY__CONFIG_PATCHES_MAX, &max_patches,
+        error));
+    *how = osprey__naflex_preprocessing(patch_size, max_patches);
+    image->image_height = image->image_width = osprey__naflex_side(how);
+    return OSPREY_OK;
+}
+
+static osprey_status read_fixed_size(const osprey__config_section *root, const char *model_file,
+                                     const osprey__image_config *image, osprey_preprocessing *how,
+                                     osprey_error *error)
+{
+    bool pad = false;
+    OSPREY_TRY(read_step(root, "do_pad", &pad, error));
+    if (pad)
+        return osprey__fail(error, OSPREY_UNSUPPORTED, root->label,
+                            "\"do_pad\": osprey does not pad pictures");
+    OSPREY_TRY(read_resize(root, how, error));
+    OSPREY_TRY(read_crop(root, how, error));
+    return check_size(root, model_file, how, image, error);
+}
+
 osprey_status osprey__preprocessor_config_parse(json_t *root, const char *file,
                                                 const char *model_file,
                                                 osprey__model_config *config, osprey_error *error)
 {
     osprey__config_section whole;
     OSPREY_TRY(osprey__config_section_whole(root, file, &whole, error));
-    const osprey__image_config *image = &config->image;
-    bool pad = false, siglip = image->attention_pooled;
-    OSPREY_TRY(read_type(&whole, "image_processor_type", &siglip, error));
-    OSPREY_TRY(read_type(&whole, "feature_extractor_type", &siglip, error));
+    osprey__image_config *image = &config->image;
+    const processor wanted = image->position_side      ? NAFLEX
+                             : image->attention_pooled ? SIGLIP
+                                                       : CLIP;
+    processor kind = wanted;
+    OSPREY_TRY(read_type(&whole, "image_processor_type", &kind, error));
+    OSPREY_TRY(read_type(&whole, "feature_extractor_type", &kind, error));
+    if (wanted == NAFLEX && kind != NAFLEX)
+        return osprey__fail(error, OSPREY_FORMAT, file,
+                            "the model in %s takes pictures in any proportions, cut into patches, "
+                            "and so the \"image_processor_type\" Siglip2ImageProcessor",
+                            model_file);
+    if (wanted != NAFLEX && kind == NAFLEX)
+        return osprey__fail(
+            error, OSPREY_FORMAT, file,
+            "\"image_processor_type\" is Siglip2ImageProcessor, which cuts pictures "
+            "in any proportions into patches; the model in %s takes %zux%zu pixels",
+            model_file, image->image_width, image->image_height);
     osprey_preprocessing how =
-        siglip ? osprey__siglip_preprocessing(image->image_height, image->image_width)
-               : osprey__clip_preprocessing(image->image_height, image->image_width);
-    OSPREY_TRY(read_step(&whole, "do_pad", &pad, error));
-    if (pad)
-        return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                            "\"do_pad\": osprey does not pad pictures");
-    OSPREY_TRY(read_resize(&whole, &how, error));
+        kind == SIGLIP ? osprey__siglip_preprocessing(image->image_height, image->image_width)
+                       : osprey__clip_preprocessing(image->image_height, image->image_width);
+    if (kind == NAFLEX)
+        OSPREY_TRY(read_patches(&whole, model_file, &how, image, error));
+    else
+        OSPREY_TRY(read_fixed_size(&whole, model_file, image, &how, error));
     OSPREY_TRY(read_resample(&whole, &how, error));
-    OSPREY_TRY(read_crop(&whole, &how, error));
     OSPREY_TRY(read_colours(&whole, &how, error));
-    OSPREY_TRY(check_size(&whole, model_file, &how, image, error));
     config->preprocessing = how;
     return OSPREY_OK;
 }

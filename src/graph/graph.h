@@ -23,7 +23,7 @@ typedef uint32_t osprey__value_id;
 #define OSPREY__NO_VALUE UINT32_MAX
 
 #define OSPREY__MAX_DIMS   4
-#define OSPREY__MAX_INPUTS 5
+#define OSPREY__MAX_INPUTS 6
 
 typedef enum osprey__extent {
     OSPREY__ONCE,         /* constants */
@@ -67,7 +67,9 @@ typedef struct osprey__value {
                                        [sizes]: how many tokens each of k's rows stands for;       \
                                        [turns] [rows of k][head_dim]: cosine and sine of the       \
                                        angle by which each pair of a head's elements is turned,    \
-                                       in k, and in q, whose rows are the first */                 \
+                                       in k, and in q, whose rows are the first; [grid]: an input  \
+                                       of the graph, which begins with two numbers: k has as many  \
+                                       rows as their product, and padding behind them */           \
     X(ACTIVATION, "activation")     /* x */                                                        \
     X(ADD, "add")                   /* x, y of the same dims; y may be a constant */               \
     X(MULTIPLY, "multiply")         /* x, y of the same dims */                                    \
@@ -83,6 +85,10 @@ typedef struct osprey__value {
     X(GATHER, "gather")             /* table, index: a row of the table for each index */          \
     X(RESHAPE, "reshape")           /* x, to other dims of as many elements */                     \
     X(TRANSPOSE, "transpose")       /* x [m][n], [residual] -> [n][m], residual added */           \
+    X(GRID_POSITIONS,                                                                              \
+      "grid_positions")           /* table [size * size][c], grid as of an attention: the table    \
+                                     resized to the grid's rows and columns -> [count][c], of      \
+                                     which the first is repeated behind the others */              \
     X(TOKEN_MATCH, "token_match") /* k as of an attention: which `count` rows merge into which */  \
     X(TOKEN_MERGE, "token_merge") /* x [rows][c], match, [sizes] -> [rows - count][c], averaged */ \
     X(TOKEN_SIZES, "token_sizes") /* match, [sizes] -> [rows - count][1], summed */
@@ -110,8 +116,8 @@ typedef struct osprey__attributes {
                                       linear: 0 or 1 is all, else the weight is [groups * out][in],
                                       transposed [groups * in][out] */
     bool planar;                   /* conv2d: x is [c][h][w] */
-    size_t size;                   /* average_pool, max_pool */
-    size_t start, count;           /* slice; token_match: count */
+    size_t size;                   /* average_pool, max_pool, grid_positions */
+    size_t start, count;           /* slice; token_match, grid_positions: count */
     osprey__shape shape;           /* reshape */
     osprey_precision precision;    /* linear, conv2d: set after the passes */
     float input_range;             /* linear, conv2d: calibrated largest magnitude of x; 0: none */

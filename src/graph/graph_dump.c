@@ -58,6 +58,8 @@ static osprey_status print_attributes(osprey__buffer *out, const osprey__node *n
         OSPREY_TRY(osprey__buffer_print(out, error, " rows=%zu+%zu", a->start, a->count));
     if (node->op == OSPREY__OP_TOKEN_MATCH)
         OSPREY_TRY(osprey__buffer_print(out, error, " merged=%zu", a->count));
+    if (node->op == OSPREY__OP_GRID_POSITIONS)
+        OSPREY_TRY(osprey__buffer_print(out, error, " count=%zu", a->count));
     return OSPREY_OK;
 }
 
@@ -75,7 +77,7 @@ static const char *input_label(const osprey__node *node, size_t i)
     case OSPREY__OP_LAYER_NORM:
         return i == 1 ? "scale=" : i == 2 ? "shift=" : "";
     case OSPREY__OP_ATTENTION:
-        return i == 3 ? "sizes=" : i == 4 ? "turns=" : "";
+        return i == 3 ? "sizes=" : i == 4 ? "turns=" : i == 5 ? "grid=" : "";
     case OSPREY__OP_TOKEN_MERGE:
         return i == 2 ? "sizes=" : "";
     case OSPREY__OP_TOKEN_SIZES:

@@ -199,6 +199,8 @@ static role role_of(osprey__op op, size_t i)
         return i ? CONSTANT : COMPUTED;
     case OSPREY__OP_ADD:
         return i ? EITHER : COMPUTED;
+    case OSPREY__OP_GRID_POSITIONS:
+        return i == 0 ? CONSTANT : COMPUTED;
     case OSPREY__OP_ATTENTION:
         return i == 4 ? CONSTANT : i == 0 ? EITHER : COMPUTED;
     case OSPREY__OP_CONCAT:

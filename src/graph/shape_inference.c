@@ -171,6 +171,19 @@ static osprey_status check_turns(const inference *in, const osprey__shape *q,
     return OSPREY_OK;
 }
 
+/* Input i, if there, is a graph's, whose rows begin with those of the grid: nothing else may say
+ * how many of `rows` rows there are. */
+static osprey_status check_grid(const inference *in, size_t i, size_t rows)
+{
+    const osprey__shape *grid = input(in, i);
+    if (!grid) return OSPREY_OK;
+    const osprey__value *value = &in->graph->values[in->node->inputs[i]];
+    if (value->kind != OSPREY__INPUT || value->dtype != OSPREY__F32 ||
+        grid->extent != OSPREY__PER_SEQUENCE || osprey__shape_elements(grid) < 2 || !rows)
+        return wrong(in, "no input that begins with a grid");
+    return OSPREY_OK;
+}
+
 static osprey_status infer_attention(const inference *in, osprey__shape *out)
 {
     const osprey__shape *q = input(in, 0), *k = input(in, 1), *v = input(in, 2);
@@ -193,6 +206,9 @@ static osprey_status infer_attention(const inference *in, osprey__shape *out)
         return wrong(in, "the tokens of texts have no sizes");
     OSPREY_TRY(check_sizes(in, 3, k->dims[0]));
     OSPREY_TRY(check_turns(in, q, k));
+    if (input(in, 5) && (k->extent != OSPREY__PER_SEQUENCE || a->causal))
+        return wrong(in, "the tokens of texts lie in no grid");
+    OSPREY_TRY(check_grid(in, 5, k->dims[0]));
     *out = *q;
     if (constant) out->extent = k->extent;
     out->dims[rank - 1] = a->heads * a->head_dim;
@@ -258,6 +274,18 @@ static osprey_status infer_gather(const inference *in, osprey__shape *out)
     return OSPREY_OK;
 }
 
+static osprey_status infer_grid_positions(const inference *in, osprey__shape *out)
+{
+    const osprey__shape *table = input(in, 0);
+    const size_t count = in->node->attributes.count, side = in->node->attributes.size;
+    if (table->extent != OSPREY__ONCE || table->rank != 2 || !side || table->dims[0] % side ||
+        table->dims[0] / side != side)
+        return wrong(in, "the table is not that of a square");
+    OSPREY_TRY(check_grid(in, 1, count));
+    *out = (osprey__shape){OSPREY__PER_SEQUENCE, 2, {count, table->dims[1]}};
+    return OSPREY_OK;
+}
+
 static osprey_status infer_token_match(const inference *in, osprey__shape *out)
 {
     const osprey__shape *k = input(in, 0);
@@ -310,14 +338,14 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
                                         osprey__shape *shape, osprey_error *error)
 {
     static const size_t required_inputs[] = {
-        [OSPREY__OP_LINEAR] = 2,      [OSPREY__OP_CONV2D] = 2,       [OSPREY__OP_BATCH_NORM] = 5,
-        [OSPREY__OP_LAYER_NORM] = 1,  [OSPREY__OP_ATTENTION] = 3,    [OSPREY__OP_ACTIVATION] = 1,
-        [OSPREY__OP_ADD] = 2,         [OSPREY__OP_AVERAGE_POOL] = 1, [OSPREY__OP_MEAN] = 1,
-        [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,        [OSPREY__OP_GATHER] = 2,
-        [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,  [OSPREY__OP_TOKEN_MERGE] = 2,
-        [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,    [OSPREY__OP_MAX_POOL] = 1,
-        [OSPREY__OP_GROUP_NORM] = 3,  [OSPREY__OP_MULTIPLY] = 2,     [OSPREY__OP_DEPTHWISE] = 3,
-        [OSPREY__OP_GATE] = 2,
+        [OSPREY__OP_LINEAR] = 2,      [OSPREY__OP_CONV2D] = 2,         [OSPREY__OP_BATCH_NORM] = 5,
+        [OSPREY__OP_LAYER_NORM] = 1,  [OSPREY__OP_ATTENTION] = 3,      [OSPREY__OP_ACTIVATION] = 1,
+        [OSPREY__OP_ADD] = 2,         [OSPREY__OP_AVERAGE_POOL] = 1,   [OSPREY__OP_MEAN] = 1,
+        [OSPREY__OP_CONCAT] = 2,      [OSPREY__OP_SLICE] = 1,          [OSPREY__OP_GATHER] = 2,
+        [OSPREY__OP_RESHAPE] = 1,     [OSPREY__OP_TOKEN_MATCH] = 1,    [OSPREY__OP_TOKEN_MERGE] = 2,
+        [OSPREY__OP_TOKEN_SIZES] = 1, [OSPREY__OP_TRANSPOSE] = 1,      [OSPREY__OP_MAX_POOL] = 1,
+        [OSPREY__OP_GROUP_NORM] = 3,  [OSPREY__OP_MULTIPLY] = 2,       [OSPREY__OP_DEPTHWISE] = 3,
+        [OSPREY__OP_GATE] = 2,        [OSPREY__OP_GRID_POSITIONS] = 2,
     };
     const inference in = {graph, node, error};
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
@@ -369,6 +397,8 @@ osprey_status osprey__graph_infer_shape(const osprey__graph *graph, const osprey
         return OSPREY_OK;
     case OSPREY__OP_TRANSPOSE:
         return infer_transpose(&in, shape);
+    case OSPREY__OP_GRID_POSITIONS:
+        return infer_grid_positions(&in, shape);
     case OSPREY__OP_TOKEN_MATCH:
         return infer_token_match(&in, shape);
     case OSPREY__OP_TOKEN_MERGE:

@@ -46,8 +46,10 @@ static osprey__value_id build_probe_query(osprey__tower_builder *b, const osprey
 static osprey__value_id build_attention(osprey__tower_builder *b, const osprey__value_id qkv[3],
                                         size_t heads, size_t width)
 {
+    const osprey__value_id none = OSPREY__NO_VALUE;
     osprey__value_id x = osprey__graph_node(
-        b->graph, OSPREY__OP_ATTENTION, "pool.attention", qkv, 3,
+        b->graph, OSPREY__OP_ATTENTION, "pool.attention",
+        (osprey__value_id[]){qkv[0], qkv[1], qkv[2], none, none, b->grid}, 6,
         &(osprey__attributes){.heads = heads, .head_dim = width / heads, .scale = 1});
     return osprey__graph_node(b->graph, OSPREY__OP_RESHAPE, "pooled", &x, 1,
                               &(osprey__attributes){.shape = {OSPREY__PER_SEQUENCE, 1, {width}}});

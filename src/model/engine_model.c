@@ -209,8 +209,12 @@ static bool is_input(const osprey__value *value, const char *name, osprey__dtype
 static bool has_inputs(const osprey__engine *engine, osprey_tower tower, const osprey__graph *graph)
 {
     const osprey__image_config *image = &engine->manifest.config.image;
-    const osprey__shape pixels = {
+    const osprey_preprocessing *how = &engine->manifest.config.preprocessing;
+    const osprey__shape planes = {
         OSPREY__PER_SEQUENCE, 3, {3, image->image_height, image->image_width}};
+    const osprey__shape patches = {
+        OSPREY__PER_SEQUENCE, 2, {1 + how->max_patches, 3 * how->patch_size * how->patch_size}};
+    const osprey__shape *pixels = how->resize == OSPREY_RESIZE_PATCHES ? &patches : &planes;
     const osprey__shape a_token = {OSPREY__PER_TOKEN, 0, {0}},
                         a_text = {OSPREY__PER_SEQUENCE, 0, {0}};
     size_t inputs = 0;
@@ -218,7 +222,7 @@ static bool has_inputs(const osprey__engine *engine, osprey_tower tower, const o
         inputs += graph->values[v].kind == OSPREY__INPUT;
     const osprey__value *values = graph->values;
     if (tower == OSPREY_TOWER_IMAGE)
-        return inputs == 1 && is_input(&values[0], OSPREY__INPUT_PIXELS, OSPREY__F32, &pixels);
+        return inputs == 1 && is_input(&values[0], OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
     return inputs == 3 && is_input(&values[0], OSPREY__INPUT_IDS, OSPREY__I32, &a_token) &&
            is_input(&values[1], OSPREY__INPUT_POSITIONS, OSPREY__I32, &a_token) &&
            is_input(&values[2], OSPREY__INPUT_POOLED, OSPREY__I32, &a_text);

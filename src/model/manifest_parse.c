@@ -210,12 +210,14 @@ static osprey_status check_precision(const parsing *p, const char *name)
 static osprey_status check_config(const parsing *p, const osprey__model_config *config)
 {
     const osprey_preprocessing *how = &config->preprocessing;
-    if (how->crop_height != config->image.image_height ||
-        how->crop_width != config->image.image_width)
-        return damaged(p, "crop_height");
+    const bool patches = how->resize == OSPREY_RESIZE_PATCHES;
+    if (patches ? !osprey_preprocessing_floats(how)
+                : how->crop_height != config->image.image_height ||
+                      how->crop_width != config->image.image_width)
+        return damaged(p, patches ? "max_patches" : "crop_height");
     for (size_t i = 0; i < 3; i++)
         if (how->normalize && !(how->std[i] > 0)) return damaged(p, "std");
-    if (how->resize != OSPREY_RESIZE_NONE && !how->resize_height)
+    if (how->resize != OSPREY_RESIZE_NONE && !patches && !how->resize_height)
         return damaged(p, "resize_height");
     OSPREY_TRY(check_image(p, config));
     return check_text(p, &config->text);

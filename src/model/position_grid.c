@@ -37,31 +37,42 @@ static void cubic_weights(double at, size_t from, float *row)
         row[clamp(tap, from)] += (float)cubic(at - tap, -0.75);
 }
 
-/* What lies outside the grid does not count. */
-static void smooth_weights(double centre, double scale, size_t from, float *row)
+static double smooth(osprey__grid_filter filter, double x)
 {
-    const double begin = fmax(0, floor(centre - 2 * scale + 0.5));
-    const double end = fmin((double)from, floor(centre + 2 * scale + 0.5));
+    return filter == OSPREY__GRID_CUBIC_SMOOTH ? cubic(x, -0.5) : fmax(0, 1 - fabs(x));
+}
+
+/* What lies outside the grid does not count. */
+static void smooth_weights(osprey__grid_filter filter, double centre, double scale, size_t from,
+                           float *row)
+{
+    const double support = (filter == OSPREY__GRID_CUBIC_SMOOTH ? 2 : 1) * scale;
+    const double begin = fmax(0, floor(centre - support + 0.5));
+    const double end = fmin((double)from, floor(centre + support + 0.5));
     double sum = 0;
-    for (double tap = begin; tap < end; tap++) sum += cubic((tap - centre + 0.5) / scale, -0.5);
+    for (double tap = begin; tap < end; tap++) sum += smooth(filter, (tap - centre + 0.5) / scale);
     for (double tap = begin; tap < end; tap++)
-        row[(size_t)tap] = (float)(cubic((tap - centre + 0.5) / scale, -0.5) / sum);
+        row[(size_t)tap] = (float)(smooth(filter, (tap - centre + 0.5) / scale) / sum);
+}
+
+void osprey__grid_weights_of(osprey__grid_filter filter, size_t from, size_t to, size_t i,
+                             float *weights)
+{
+    const double scale = (double)from / (double)to, centre = ((double)i + 0.5) * scale;
+    memset(weights, 0, from * sizeof *weights);
+    if (filter == OSPREY__GRID_LINEAR)
+        linear_weights(to > 1 ? (double)i * (double)(from - 1) / (double)(to - 1) : 0, from,
+                       weights);
+    else if (filter == OSPREY__GRID_CUBIC)
+        cubic_weights(centre - 0.5, from, weights);
+    else
+        smooth_weights(filter, centre, fmax(scale, 1), from, weights);
 }
 
 void osprey__grid_weights(osprey__grid_filter filter, size_t from, size_t to, float *weights)
 {
-    const double scale = (double)from / (double)to;
-    for (size_t i = 0; i < to; i++) {
-        float *row = weights + i * from;
-        const double centre = ((double)i + 0.5) * scale;
-        if (filter == OSPREY__GRID_LINEAR)
-            linear_weights(to > 1 ? (double)i * (double)(from - 1) / (double)(to - 1) : 0, from,
-                           row);
-        else if (filter == OSPREY__GRID_CUBIC)
-            cubic_weights(centre - 0.5, from, row);
-        else
-            smooth_weights(centre, fmax(scale, 1), from, row);
-    }
+    for (size_t i = 0; i < to; i++)
+        osprey__grid_weights_of(filter, from, to, i, weights + i * from);
 }
 
 static size_t cell_of(const osprey__image_config *image)
@@ -87,6 +98,11 @@ osprey_status osprey__model_set_image_size(osprey_model *model, size_t size, osp
     if (!image->layers)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "image size",
                             "%zu is asked for, but this model has no image tower", size);
+    if (how->resize == OSPREY_RESIZE_PATCHES)
+        return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "image size",
+                            "%zu is asked for, but this model takes pictures of any size and cuts "
+                            "them into up to %zu patches, as its preprocessor_config.json says",
+                            size, how->max_patches);
     if (size == image->image_height && size == image->image_width) return OSPREY_OK;
     if (model->engine)
         return osprey__fail(error, OSPREY_INVALID_ARGUMENT, model->engine->path,

@@ -304,13 +304,14 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
 {
     const char *const separate[] = {names->names.q, names->names.k, names->names.v};
     const char *merged = names->names.qkv;
-    osprey__value_id qkv[3];
+    const osprey__value_id none = OSPREY__NO_VALUE;
+    osprey__value_id inputs[] = {none, none, none, none, none, builder->grid};
     for (size_t part = 0; part < 3; part++) {
         osprey__tensor_name prefix =
             osprey__tensor_name_print("%s%s", block, merged ? merged : separate[part]);
-        qkv[part] = merged
-                        ? osprey__build_merged_part(builder, prefix.text, part, 3, x, shape->width)
-                        : build_attention_linear(builder, names, prefix.text, x, shape, true);
+        inputs[part] =
+            merged ? osprey__build_merged_part(builder, prefix.text, part, 3, x, shape->width)
+                   : build_attention_linear(builder, names, prefix.text, x, shape, true);
     }
     size_t head_dim = shape->width / shape->heads;
     osprey__attributes attributes = {
@@ -321,7 +322,7 @@ static osprey__value_id build_attention(osprey__tower_builder *builder,
     };
     osprey__tensor_name name = osprey__tensor_name_print("%sattention", block);
     osprey__value_id mixed =
-        osprey__graph_node(builder->graph, OSPREY__OP_ATTENTION, name.text, qkv, 3, &attributes);
+        osprey__graph_node(builder->graph, OSPREY__OP_ATTENTION, name.text, inputs, 6, &attributes);
     osprey__tensor_name out = osprey__tensor_name_print("%s%s", block, names->names.attention_out);
     return build_attention_linear(builder, names, out.text, mixed, shape, false);
 }

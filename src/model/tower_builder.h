@@ -12,7 +12,8 @@
 typedef struct osprey__tower_builder {
     const osprey_model *model;
     osprey__graph *graph;
-    uint64_t parameters; /* elements of the tensors used so far */
+    uint64_t parameters;   /* elements of the tensors used so far */
+    osprey__value_id grid; /* that attention is given; or OSPREY__NO_VALUE */
 } osprey__tower_builder;
 
 /* A dense layer's output, its kind of weight, and what follows it. */

@@ -34,7 +34,7 @@ osprey_status osprey__model_build_graph(const osprey_model *model, osprey_tower 
 {
     bool image = tower == OSPREY_TOWER_IMAGE;
     OSPREY_TRY(osprey__graph_create(image ? "image" : "text", graph, error));
-    osprey__tower_builder builder = {model, *graph, 0};
+    osprey__tower_builder builder = {.model = model, .graph = *graph, .grid = OSPREY__NO_VALUE};
     osprey__value_id output;
     const osprey__image_kind kind = model->config.image.kind;
     const osprey__text_kind text = model->config.text.kind;

@@ -9,7 +9,8 @@
 #include <osprey/session.h>
 
 /*
- * Names of the inputs. Image towers have one: float [sequence][3][height][width]. The text tower
+ * Names of the inputs. Image towers have one, a float [sequence][3][height][width] or, of pictures
+ * in any proportions, [sequence][1 + patches][pixels of a patch]. The text tower
  * has three lists of int32: the id and the position of each token, and, for each text, the row
  * among all tokens that its embedding is taken from, where it is taken from one. Of a causal tower
  * that has to be the text's last.
@@ -19,7 +20,8 @@
 #define OSPREY__INPUT_POSITIONS "positions"
 #define OSPREY__INPUT_POOLED    "pooled"
 
-/* Vision transformer (Dosovitskiy et al., 2021), also over a ResNet's feature map. */
+/* Vision transformer (Dosovitskiy et al., 2021), also over a ResNet's feature map, and over
+ * pictures in any proportions (NaFlex: Tschannen et al., "SigLIP 2", 2025). */
 osprey__value_id osprey__build_vit(osprey__tower_builder *builder);
 
 #define OSPREY__STEM_GROUPS 32 /* of channels that a group norm of a hybrid normalises together */

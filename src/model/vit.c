@@ -59,21 +59,49 @@ static osprey__value_id build_pre_logits(osprey__tower_builder *b, osprey__value
                               &(osprey__attributes){.activation = OSPREY_ACTIVATION_TANH});
 }
 
-osprey__value_id osprey__build_vit(osprey__tower_builder *b)
+/* NaFlex's tokens, of patches that are rows already: the first row of pixels is the grid that they
+ * lie in. */
+static osprey__value_id build_grid_tokens(osprey__tower_builder *b)
 {
     const osprey__image_config *config = &b->model->config.image;
-    const osprey__layout_names *names = b->model->names;
-    size_t width = config->width, patch = config->patch_size;
-    const size_t reduced = patch * osprey__stem_reduction(config);
-    size_t patches = (config->image_height / reduced) * (config->image_width / reduced);
+    const osprey_preprocessing *how = &b->model->config.preprocessing;
+    const size_t patches = how->max_patches, side = config->position_side, width = config->width;
+    const size_t elements = 3 * how->patch_size * how->patch_size;
+    const osprey__shape pixels = {OSPREY__PER_SEQUENCE, 2, {1 + patches, elements}};
+    b->grid = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
+    osprey__value_id positions =
+        osprey__build_tensor(b, b->model->names->image_position, 2, (size_t[]){side * side, width});
+    positions = osprey__graph_node(b->graph, OSPREY__OP_GRID_POSITIONS, "positions",
+                                   (osprey__value_id[]){positions, b->grid}, 2,
+                                   &(osprey__attributes){.size = side, .count = patches});
+    osprey__value_id x = osprey__graph_node(b->graph, OSPREY__OP_SLICE, "patch_pixels", &b->grid, 1,
+                                            &(osprey__attributes){.start = 1, .count = patches});
+    x = osprey__build_linear(b, b->model->names->image_patch, x, elements, width);
+    return osprey__graph_node(b->graph, OSPREY__OP_ADD, "positioned",
+                              (osprey__value_id[]){x, positions}, 2, NULL);
+}
 
-    osprey__shape pixels = {
+/* The tokens of pictures of one size. */
+static osprey__value_id build_patch_tokens(osprey__tower_builder *b)
+{
+    const osprey__image_config *config = &b->model->config.image;
+    const size_t patch = config->patch_size, cell = patch * osprey__stem_reduction(config);
+    const size_t patches = (config->image_height / cell) * (config->image_width / cell);
+    const osprey__shape pixels = {
         OSPREY__PER_SEQUENCE, 3, {3, config->image_height, config->image_width}};
     osprey__value_id x = osprey__graph_input(b->graph, OSPREY__INPUT_PIXELS, OSPREY__F32, pixels);
     if (config->kind == OSPREY__IMAGE_HYBRID) x = osprey__build_resnet_stem(b, x);
     if (config->kind == OSPREY__IMAGE_CONV_STEM_VIT) x = osprey__build_conv_stem(b, x);
-    x = osprey__build_patches(b, names->image_patch, x, patches, width, patch);
-    x = build_tokens(b, x, reduced);
+    x = osprey__build_patches(b, b->model->names->image_patch, x, patches, config->width, patch);
+    return build_tokens(b, x, cell);
+}
+
+osprey__value_id osprey__build_vit(osprey__tower_builder *b)
+{
+    const osprey__image_config *config = &b->model->config.image;
+    const osprey__layout_names *names = b->model->names;
+    const size_t width = config->width;
+    osprey__value_id x = config->position_side ? build_grid_tokens(b) : build_patch_tokens(b);
     if (names->image_pre_norm)
         x = osprey__build_layer_norm(b, names->image_pre_norm, x, width,
                                      config->layer_norm_epsilon);

@@ -50,7 +50,7 @@ static size_t fusible_producer(const osprey__graph *graph, osprey__value_id valu
 /* A node that is taken out must not count as a use of anything until then. */
 static const osprey__node nothing = {
     .inputs = {OSPREY__NO_VALUE, OSPREY__NO_VALUE, OSPREY__NO_VALUE, OSPREY__NO_VALUE,
-               OSPREY__NO_VALUE},
+               OSPREY__NO_VALUE, OSPREY__NO_VALUE},
     .output = OSPREY__NO_VALUE,
 };
 

@@ -129,6 +129,11 @@ static osprey_status visit(merging *m, size_t index)
                             "the %s tower turns queries and keys by the place of their token "
                             "(rotary embeddings), which merged tokens do not have",
                             graph->name);
+    if (node->op == OSPREY__OP_ATTENTION && node->inputs[5] != OSPREY__NO_VALUE)
+        return osprey__fail(m->error, OSPREY_INVALID_ARGUMENT, "token_merge",
+                            "the %s tower takes pictures in any proportions, whose padding cannot "
+                            "be told from tokens once they are merged",
+                            graph->name);
     if (!takes_merged_rows(m, node))
         return osprey__fail(m->error, OSPREY_INVALID_ARGUMENT, "token_merge",
                             "the %s tower uses all its tokens behind its layers (%s), so none can "

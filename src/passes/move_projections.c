@@ -66,12 +66,13 @@ static osprey__value_id plain_weight(osprey__graph *graph, const osprey__node *l
 }
 
 static osprey__value_id add_node(osprey__graph *graph, const projections *p, osprey__op op,
-                                 const char *what, const osprey__value_id inputs[4],
+                                 const char *what,
+                                 const osprey__value_id inputs[OSPREY__MAX_INPUTS],
                                  const osprey__attributes *attributes)
 {
     char name[256];
     snprintf(name, sizeof name, "%s.%s", graph->values[p->attention.output].name, what);
-    return osprey__graph_node(graph, op, name, inputs, 4, attributes);
+    return osprey__graph_node(graph, op, name, inputs, OSPREY__MAX_INPUTS, attributes);
 }
 
 /* K' q of a query that is a constant. */
@@ -113,10 +114,11 @@ static osprey__value_id add_queries(osprey__graph *graph, const projections *p)
         return weight == none ? none : constant_queries(graph, p, weight);
     const osprey__attributes of_head = {.transposed = true, .groups = heads};
     const osprey__attributes rows = {.shape = {OSPREY__PER_SEQUENCE, 2, {heads, p->in}}};
-    osprey__value_id moved = add_node(graph, p, OSPREY__OP_LINEAR, "query",
-                                      (osprey__value_id[]){q, weight, none, none}, &of_head);
+    osprey__value_id moved =
+        add_node(graph, p, OSPREY__OP_LINEAR, "query",
+                 (osprey__value_id[]){q, weight, none, none, none, none}, &of_head);
     return add_node(graph, p, OSPREY__OP_RESHAPE, "queries",
-                    (osprey__value_id[]){moved, none, none, none}, &rows);
+                    (osprey__value_id[]){moved, none, none, none, none, none}, &rows);
 }
 
 /* Puts what replaces the attention at *index there, which moves on to the last of it. */
@@ -131,17 +133,21 @@ static osprey_status move(osprey__graph *graph, const projections *p, size_t *in
     osprey__value_id queries = add_queries(graph, p);
     osprey__value_id means =
         add_node(graph, p, OSPREY__OP_ATTENTION, "means",
-                 (osprey__value_id[]){queries, p->x, p->x, p->attention.inputs[3]}, &over_rows);
-    osprey__value_id mean = add_node(graph, p, OSPREY__OP_RESHAPE, "mean",
-                                     (osprey__value_id[]){means, none, none, none}, &row);
+                 (osprey__value_id[]){queries, p->x, p->x, p->attention.inputs[3], none,
+                                      p->attention.inputs[5]},
+                 &over_rows);
+    osprey__value_id mean =
+        add_node(graph, p, OSPREY__OP_RESHAPE, "mean",
+                 (osprey__value_id[]){means, none, none, none, none, none}, &row);
     osprey__value_id weight = plain_weight(graph, &p->values);
     OSPREY_TRY(osprey__graph_status(graph, error));
     for (size_t n = before; n < graph->node_count; n++)
         osprey__graph_move_node(graph, n, (*index)++);
-    graph->nodes[*index] = (osprey__node){.op = OSPREY__OP_LINEAR,
-                                          .inputs = {mean, weight, p->values.inputs[2], none, none},
-                                          .output = p->attention.output,
-                                          .attributes = {.groups = a->heads}};
+    graph->nodes[*index] =
+        (osprey__node){.op = OSPREY__OP_LINEAR,
+                       .inputs = {mean, weight, p->values.inputs[2], none, none, none},
+                       .output = p->attention.output,
+                       .attributes = {.groups = a->heads}};
     return OSPREY_OK;
 }
 

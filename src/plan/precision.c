@@ -62,13 +62,18 @@ static bool is_product(const osprey__node *node)
 
 static bool reads_pixels(const osprey__graph *graph, const osprey__node *node)
 {
-    return node->op == OSPREY__OP_CONV2D && graph->values[node->inputs[0]].kind == OSPREY__INPUT;
+    osprey__value_id x = node->inputs[0];
+    const size_t producer = osprey__graph_producer(graph, x);
+    if (producer != SIZE_MAX && graph->nodes[producer].op == OSPREY__OP_SLICE)
+        x = graph->nodes[producer].inputs[0];
+    return graph->values[x].kind == OSPREY__INPUT;
 }
 
 /* A window of few pixels, one of many that see the same: not a ViT's patch, which is a long row. */
 static bool has_overlapping_windows(const osprey__graph *graph, const osprey__node *node)
 {
-    return graph->values[node->inputs[1]].shape.dims[2] > node->attributes.stride;
+    return node->op == OSPREY__OP_CONV2D &&
+           graph->values[node->inputs[1]].shape.dims[2] > node->attributes.stride;
 }
 
 /* Four bits more of so few weights are soon paid for: the first stages of a ResNet are such. */

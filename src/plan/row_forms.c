@@ -68,7 +68,7 @@ static bool attends_in_bf16(const osprey__plan *plan, const osprey__node *node)
         plan->graph->values[node->inputs[1]].shape.extent != OSPREY__PER_SEQUENCE)
         return false;
     for (size_t i = 0; i < OSPREY__MAX_INPUTS; i++) {
-        if (i >= 3 && node->inputs[i] != OSPREY__NO_VALUE) return false;
+        if ((i == 3 || i == 4) && node->inputs[i] != OSPREY__NO_VALUE) return false;
         if (i < 3 && (a->columns[i] % 2 || !comes_rounded(plan, node->inputs[i]) ||
                       !reads_alone(plan, node, node->inputs[i])))
             return false;

@@ -70,6 +70,31 @@ size_t osprey__images_at_once(const osprey_session *session)
     return wanted < most ? wanted : most;
 }
 
+/* Whether the patches can lie so. NaN, as of a picture that could not be read, gives NaN. */
+static bool is_grid(const float *grid, size_t max_patches)
+{
+    if (isnan(grid[0]) || isnan(grid[1])) return true;
+    const float most = (float)max_patches;
+    return grid[0] >= 1 && grid[1] >= 1 && grid[0] <= most && grid[1] <= most / grid[0] &&
+           grid[0] == floorf(grid[0]) && grid[1] == floorf(grid[1]);
+}
+
+static osprey_status check_grids(const osprey_preprocessing *how, const float *pixels, size_t count,
+                                 osprey_error *error)
+{
+    const size_t image_floats = osprey_preprocessing_floats(how);
+    if (how->resize != OSPREY_RESIZE_PATCHES) return OSPREY_OK;
+    for (size_t i = 0; i < count; i++) {
+        const float *grid = pixels + i * image_floats;
+        if (!is_grid(grid, how->max_patches))
+            return osprey__fail(error, OSPREY_INVALID_ARGUMENT, "pixels",
+                                "image %zu says that its patches lie in %g rows of %g; whole "
+                                "numbers with a product of up to %zu would be right",
+                                i, (double)grid[0], (double)grid[1], how->max_patches);
+    }
+    return OSPREY_OK;
+}
+
 osprey_status osprey_session_embed_pixels(osprey_session *session, const float *pixels,
                                           size_t count, osprey_embed form, float *embeddings,
                                           osprey_error *error)
@@ -80,7 +105,8 @@ osprey_status osprey_session_embed_pixels(osprey_session *session, const float *
                             "was created without its image tower");
     OSPREY_TRY(osprey__check_form(form, error));
     const osprey__model_config *config = &session->model->config;
-    size_t image_floats = 3 * config->image.image_height * config->image.image_width;
+    const size_t image_floats = osprey_preprocessing_floats(&config->preprocessing);
+    OSPREY_TRY(check_grids(&config->preprocessing, pixels, count, error));
     /* No run has much fewer than the others. */
     size_t runs = (count + session->images_at_once - 1) / session->images_at_once;
     size_t at_once = runs ? (count + runs - 1) / runs : 1;

@@ -19,7 +19,7 @@
 #define MAX_DECODERS  256
 
 typedef struct batch_slot {
-    float *pixels;        /* [batch, 3, H, W] */
+    float *pixels;        /* [batch, image_elems] */
     osprey_error *errors; /* [batch] */
     size_t done;          /* images of the batch that are decoded or have failed */
 } batch_slot;
@@ -138,15 +138,13 @@ static osprey_status resolve_options(osprey_image_stream *stream,
 static osprey_status allocate_slots(osprey_image_stream *stream, osprey_error *error)
 {
     size_t batch = stream->options.batch, elems, batch_elems, bytes;
-    const osprey_preprocessing *how = &stream->preprocessing;
-    if (!osprey__multiply(how->crop_height, how->crop_width, &elems) ||
-        !osprey__multiply(elems, 3, &stream->image_elems) ||
-        !osprey__multiply(stream->image_elems, batch, &batch_elems) ||
+    stream->image_elems = osprey_preprocessing_floats(&stream->preprocessing);
+    if (!stream->image_elems || !osprey__multiply(stream->image_elems, batch, &batch_elems) ||
         !osprey__multiply(batch_elems, stream->slot_count, &elems) ||
         !osprey__multiply(elems, sizeof(float), &bytes))
         return osprey__fail(error, OSPREY_LIMIT, NULL,
-                            "a batch of %zu images of %zu x %zu pixels does not fit into memory",
-                            batch, how->crop_width, how->crop_height);
+                            "a batch of %zu images of the model's size does not fit into memory",
+                            batch);
     stream->slots = osprey__calloc(stream->slot_count, sizeof *stream->slots);
     if (!stream->slots) return osprey__fail_memory(error, sizeof *stream->slots);
     stream->pixels = osprey__aligned_alloc(bytes);

@@ -14,7 +14,10 @@
 static const char *const models[] = {
     OSPREY_TEST_DIR GOLDEN "hf-vit-p32-quickgelu",
     OSPREY_TEST_DIR GOLDEN "openclip-rn",
+    OSPREY_TEST_DIR GOLDEN "hf-siglip2-naflex",
 };
+
+#define MODELS (sizeof models / sizeof *models)
 
 static const char *beside(const char *model, const char *name)
 {
@@ -37,7 +40,7 @@ static void assert_same_npy(const char *path, const char *model, const char *nam
 static void test_pixels(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MODELS; i++) {
         const char *out = temporary_path("pixels-out.npy");
         cli_run run = run_cli("embed", "-m", models[i], "--pixels", beside(models[i], "pixels.npy"),
                               "--format", "npy", "-o", out, "--batch", "2");
@@ -71,7 +74,7 @@ static json_t *golden_texts(const char *model, const char *path)
 static void test_texts(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MODELS; i++) {
         char at_texts[300];
         const char *out = temporary_path("texts-out.npy"), *lines = temporary_path("texts.txt");
         json_decref(golden_texts(models[i], lines));
@@ -138,7 +141,7 @@ static void test_two_texts_to_npy(void **state)
 static void test_preprocess(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MODELS; i++) {
         const char *out = temporary_path("preprocessed.npy");
         cli_run run = run_cli("preprocess", "-m", models[i], PICTURE, "-o", out);
         assert_int_equal(run.code, 0);
@@ -191,7 +194,7 @@ static void test_bad_picture_keeps_its_row(void **state)
 static void test_tokenize(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MODELS; i++) {
         char at_texts[300];
         const char *lines = temporary_path("tokens.txt");
         json_t *texts = golden_texts(models[i], lines);

@@ -85,7 +85,7 @@ static osprey_status run_model(const osprey_model *model, osprey_error *error)
     osprey_session *session = NULL;
     const osprey_session_options options = {.threads = 1};
     OSPREY_TRY(osprey_session_create(model, &options, &session, error));
-    float *pixels = calloc(3 * info->image_height * info->image_width, sizeof *pixels);
+    float *pixels = calloc(osprey_preprocessing_floats(&info->preprocessing), sizeof *pixels);
     float *embedding = calloc(info->embed_dim, sizeof *embedding);
     const char *text = "a photo of a cat";
     osprey_status status =

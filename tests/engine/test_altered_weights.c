@@ -68,7 +68,7 @@ static osprey_status embed(osprey_session *session, osprey_tower tower, float *e
     const osprey_model_info *info = osprey_model_get_info(osprey_session_get_model(session));
     if (tower == OSPREY_TOWER_TEXT)
         return osprey_session_embed_texts(session, &text, 1, OSPREY_EMBED_RAW, embedding, error);
-    float *pixels = calloc(3 * info->image_height * info->image_width, sizeof *pixels);
+    float *pixels = calloc(osprey_preprocessing_floats(&info->preprocessing), sizeof *pixels);
     osprey_status status =
         osprey_session_embed_pixels(session, pixels, 1, OSPREY_EMBED_RAW, embedding, error);
     free(pixels);

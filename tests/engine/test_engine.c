@@ -49,6 +49,7 @@ static const char *const names[] = {
     "openclip-xlm-roberta",
     "openclip-xlm-roberta-first",
     "openclip-roberta",
+    "hf-siglip2-naflex",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

@@ -224,7 +224,7 @@ static osprey_status run_cached(const char *path, osprey_error *error)
     osprey_model *model = open_cached(path, 100);
     const osprey_model_info *info = osprey_model_get_info(model);
     osprey_session *session = open_session(model, OSPREY_TOWER_IMAGE);
-    float *pixels = calloc(3 * info->image_height * info->image_width, sizeof *pixels);
+    float *pixels = calloc(osprey_preprocessing_floats(&info->preprocessing), sizeof *pixels);
     float *embedding = calloc(info->embed_dim, sizeof *embedding);
     osprey_status status =
         osprey_session_embed_pixels(session, pixels, 1, OSPREY_EMBED_RAW, embedding, error);

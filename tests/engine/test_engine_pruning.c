@@ -35,7 +35,7 @@ static void embed(const osprey_model *model, const float *pixels, float *image, 
 static float *some_pixels(const osprey_model *model)
 {
     const osprey_model_info *info = osprey_model_get_info(model);
-    size_t count = 3 * info->image_height * info->image_width;
+    size_t count = osprey_preprocessing_floats(&info->preprocessing);
     float *pixels = calloc(count, sizeof *pixels);
     for (size_t i = 0; i < count; i++) pixels[i] = sinf((float)i);
     return pixels;

@@ -21,7 +21,8 @@
 #define SMALL    "hf-vit-p32-quickgelu"
 #define PICTURES OSPREY_TEST_DIR "/golden/images/"
 
-static const char *const names[] = {SMALL, "openclip-vit-p16-gelu", "openclip-rn"};
+static const char *const names[] = {SMALL, "openclip-vit-p16-gelu", "openclip-rn",
+                                    "hf-siglip2-naflex"};
 
 static const char *const images[] = {PICTURES "411.jpg", PICTURES "420.jpg", PICTURES "422.jpg",
                                      PICTURES "444.jpg", PICTURES "cmyk.jpg"};
@@ -45,7 +46,8 @@ static float *embed(osprey_session *session, const float *pixels, size_t batch)
 {
     osprey_error error;
     const osprey_model_info *info = osprey_model_get_info(osprey_session_get_model(session));
-    size_t width = info->embed_dim, image_floats = 3 * info->image_height * info->image_width;
+    size_t width = info->embed_dim,
+           image_floats = osprey_preprocessing_floats(&info->preprocessing);
     float *out = calloc((IMAGES + TEXTS) * width, sizeof *out);
     for (size_t i = 0; i < IMAGES; i += batch)
         assert_int_equal(osprey_session_embed_pixels(session, pixels + i * image_floats,
@@ -77,7 +79,7 @@ static double least_cosine(const float *a, const float *b, size_t rows, size_t w
 static float *read_pixels(const osprey_model *model)
 {
     const osprey_preprocessing *how = &osprey_model_get_info(model)->preprocessing;
-    size_t image_floats = 3 * how->crop_height * how->crop_width;
+    const size_t image_floats = osprey_preprocessing_floats(how);
     float *pixels = calloc(IMAGES * image_floats, sizeof *pixels);
     osprey_error error;
     for (size_t i = 0; i < IMAGES; i++) {

@@ -184,6 +184,7 @@ static void test_sizes_that_cannot_be(void **state)
     assert_refused(GOLDEN "models/openclip-rn", 80, "a multiple of 32");
     assert_refused(GOLDEN "flax/hybrid-root.npz", 24, "a multiple of 16");
     assert_refused(GOLDEN "flax/mixer.npz", 64, "an MLP-Mixer's layers");
+    assert_refused(GOLDEN "models/hf-siglip2-naflex", 16, "takes pictures of any size");
     assert_refused(GOLDEN "models/hf-bert-mean", 224, "no image tower");
 }
 

@@ -41,7 +41,7 @@ static int make_engine(void **state)
     const osprey_engine_options options = {.batches = batches, .batch_count = 1};
     const char *path = in_directory("bundled.osprey");
     assert_int_equal(osprey_engine_compile(model, &options, path, &error), OSPREY_OK);
-    size_t floats = IMAGES * 3 * info->image_height * info->image_width;
+    size_t floats = IMAGES * osprey_preprocessing_floats(&info->preprocessing);
     pixels = malloc(floats * sizeof *pixels);
     for (size_t i = 0; i < floats; i++) pixels[i] = (float)(i * 7 % 41) / 20 - 1;
     width = info->embed_dim;

@@ -158,6 +158,7 @@ static void test_what_cannot_be_merged_is_refused(void **state)
     assert_refused(DEEP, many, "at most 12 of the image tower's 26 tokens");
     const osprey_engine_options some = {.token_merge = 1};
     assert_refused(RESNET, some, "has no attention that adds to each of its tokens");
+    assert_refused("hf-siglip2-naflex", some, "takes pictures in any proportions");
     assert_refused(ROTARY, some, "turns queries and keys by the place of their token");
     const osprey_engine_options text = {.towers = OSPREY_TOWER_TEXT, .token_merge = 1};
     assert_refused(DEEP, text, "left out of this engine");

@@ -21,7 +21,7 @@
 
 enum { IMAGES = 9, TEXTS = 4, THREADS = 3 };
 
-static const char *const names[] = {SMALL, WIDE, "openclip-rn"};
+static const char *const names[] = {SMALL, WIDE, "openclip-rn", "hf-siglip2-naflex"};
 static const char *const texts[] = {"a photo of a cat", "", "two dogs at night", "12"};
 
 /* Embeddings of images and texts of its own. The caller frees. */
@@ -29,9 +29,13 @@ static float *embed(osprey_session *session, size_t *floats)
 {
     osprey_error error;
     const osprey_model_info *info = osprey_model_get_info(osprey_session_get_model(session));
-    const size_t width = info->embed_dim, count = 3 * info->image_height * info->image_width;
+    const size_t width = info->embed_dim, count = osprey_preprocessing_floats(&info->preprocessing);
     float *pixels = calloc(IMAGES * count, sizeof *pixels);
     for (size_t i = 0; i < IMAGES * count; i++) pixels[i] = sinf((float)i * 0.37F);
+    for (size_t i = 0; info->preprocessing.resize == OSPREY_RESIZE_PATCHES && i < IMAGES; i++) {
+        pixels[i * count] = 4;
+        pixels[i * count + 1] = 5;
+    }
     *floats = (IMAGES + TEXTS) * width;
     float *out = calloc(*floats, sizeof *out);
     assert_int_equal(

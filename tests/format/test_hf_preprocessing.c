@@ -20,6 +20,21 @@ static osprey_status preprocess(size_t image_size, const char *text, osprey_prep
     return status;
 }
 
+/* The same for a model of pictures in any proportions; *side: of the largest square. */
+static osprey_status preprocess_naflex(size_t patch_size, const char *text,
+                                       osprey_preprocessing *how, size_t *side, osprey_error *error)
+{
+    osprey__model_config config = {
+        .image = {.patch_size = patch_size, .position_side = 16, .attention_pooled = true}};
+    json_t *root = json_of(text);
+    osprey_status status = osprey__preprocessor_config_parse(root, "preprocessor_config.json",
+                                                             "config.json", &config, error);
+    json_decref(root);
+    *how = config.preprocessing;
+    *side = config.image.image_height;
+    return status;
+}
+
 static osprey_preprocessing preprocess_well(size_t image_size, const char *text)
 {
     osprey_preprocessing how;
@@ -77,6 +92,55 @@ static void test_preprocessing_steps(void **state)
     assert_int_equal(how.crop_height, 64);
 }
 
+static void test_pictures_are_cut_into_patches(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t patch_size, max_patches, side;
+        osprey_resample resample;
+    } right[] = {
+        {"{}", 16, 256, 256, OSPREY_RESAMPLE_BILINEAR},
+        {"{'image_processor_type':'Siglip2ImageProcessorFast','max_num_patches':1000,"
+         "'patch_size':14,'resample':3,'do_convert_rgb':null,'do_resize':true}",
+         14, 1000, 31 * 14, OSPREY_RESAMPLE_BICUBIC},
+    };
+    static const struct {
+        const char *text;
+        osprey_status status;
+        const char *message_part;
+    } wrong[] = {
+        {"{'image_processor_type':'SiglipImageProcessor','size':256}", OSPREY_FORMAT,
+         "takes pictures in any proportions"},
+        {"{'patch_size':14}", OSPREY_FORMAT,
+         "\"patch_size\" is 14, but the model in config.json has patches of 16 pixels"},
+        {"{'max_num_patches':0}", OSPREY_FORMAT, "\"max_num_patches\" is 0"},
+        {"{'max_num_patches':65537}", OSPREY_LIMIT, "max_num_patches"},
+        {"{'do_resize':false}", OSPREY_UNSUPPORTED, "do_resize"},
+        {"{'image_std':0}", OSPREY_FORMAT, "image_std"},
+    };
+    osprey_preprocessing how;
+    osprey_error error;
+    size_t side;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        if (preprocess_naflex(right[i].patch_size, right[i].text, &how, &side, &error) != OSPREY_OK)
+            fail_msg("%s: %s", error.subject, error.message);
+        assert_int_equal(how.resize, OSPREY_RESIZE_PATCHES);
+        assert_int_equal(how.patch_size, right[i].patch_size);
+        assert_int_equal(how.max_patches, right[i].max_patches);
+        assert_int_equal(how.resample, right[i].resample);
+        assert_int_equal(side, right[i].side);
+        assert_true(how.rescale && how.normalize && how.mean[0] == 0.5F && how.std[2] == 0.5F);
+        assert_int_equal(osprey_preprocessing_floats(&how),
+                         (1 + how.max_patches) * 3 * how.patch_size * how.patch_size);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        osprey_status got = preprocess_naflex(16, wrong[i].text, &how, &side, &error);
+        assert_refused(got, &error, wrong[i].status, "preprocessor_config.json",
+                       wrong[i].message_part);
+    }
+}
+
 static void test_refuses_wrong_preprocessing(void **state)
 {
     (void)state;
@@ -109,6 +173,8 @@ static void test_refuses_wrong_preprocessing(void **state)
         {"{'image_std':[1,0,1]}", OSPREY_FORMAT, "\"image_std\" has a standard deviation of 0"},
         {"{'image_std':[-1,1,1]}", OSPREY_FORMAT, "\"image_std\" has a standard deviation of -1"},
         {"{'image_processor_type':'ViTImageProcessor'}", OSPREY_UNSUPPORTED, "ViTImageProcessor"},
+        {"{'image_processor_type':'Siglip2ImageProcessor'}", OSPREY_FORMAT,
+         "in any proportions into patches; the model in config.json takes 224x224"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         osprey_preprocessing how;
@@ -157,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_old_and_new_preprocessing_agree),
         cmocka_unit_test(test_preprocessing_steps),
+        cmocka_unit_test(test_pictures_are_cut_into_patches),
         cmocka_unit_test(test_refuses_wrong_preprocessing),
         cmocka_unit_test_setup_teardown(test_directory_says_where_preprocessing_is, make_directory,
                                         remove_directory),

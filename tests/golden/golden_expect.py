@@ -8,15 +8,17 @@ import open_clip
 import torch
 from PIL import Image
 from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer,
-                          PreTrainedTokenizerFast, RobertaModel, RobertaTokenizer, SiglipModel,
-                          SiglipTokenizer, XLMRobertaModel)
+                          PreTrainedTokenizerFast, RobertaModel, RobertaTokenizer, Siglip2Model,
+                          SiglipModel, SiglipTokenizer, XLMRobertaModel)
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
 import golden_vocabulary
+import naflex
 
 PICTURE = "picture.png"
 TEXTS = [
@@ -128,23 +130,44 @@ def chinese_clip(folder, pictures, seed):
     keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale)
 
 
-@torch.inference_mode()
-def siglip(folder, pictures, seed):
+def siglip_texts(folder, model):
     """Texts are filled up to the context, and every token sees the padding. SigLIP 2's texts are
     lower case, as its own tokenizer's class, which the published files do not name, has them."""
-    model = load(SiglipModel, folder)
     context = model.config.text_config.max_position_embeddings
     kind = SiglipTokenizer if (folder / "spiece.model").exists() else Siglip2Tokenizer
     tokenizer = kind.from_pretrained(folder)
     ids = [tokenizer(text, truncation=True, max_length=context)["input_ids"] for text in TEXTS]
     assert len(ids[-1]) == context and len(ids[1]) == 1 and ids[0][-1] == tokenizer.eos_token_id
     tokens = torch.tensor([row + [tokenizer.pad_token_id] * (context - len(row)) for row in ids])
+    return ids, model.get_text_features(tokens).pooler_output
+
+
+@torch.inference_mode()
+def siglip(folder, pictures, seed):
+    model = load(SiglipModel, folder)
+    ids, texts = siglip_texts(folder, model)
     processor = SiglipImageProcessorPil.from_pretrained(folder)
     picture = Image.open(pictures / PICTURE)
     preprocessed = processor(picture, return_tensors="pt")["pixel_values"].float()
     pixels = some_pixels(preprocessed, seed)
-    keep(folder, pixels, preprocessed, ids, model.get_image_features(pixels).pooler_output,
-         model.get_text_features(tokens).pooler_output, model.logit_scale,
+    keep(folder, pixels, preprocessed, ids, model.get_image_features(pixels).pooler_output, texts,
+         model.logit_scale, logit_bias=float(model.logit_bias))
+
+
+@torch.inference_mode()
+def siglip2_naflex(folder, pictures, seed):
+    """Parts of the picture in several proportions, and noise in others."""
+    model = load(Siglip2Model, folder)
+    ids, texts = siglip_texts(folder, model)
+    processor = Siglip2ImageProcessorPil.from_pretrained(folder)
+    picture = Image.open(pictures / PICTURE)
+    boxes = [None, (0, 0, 91, 20), (30, 0, 43, 67), (20, 10, 60, 50), (0, 0, 5, 3), (10, 30, 90, 31)]
+    seen = [processor(picture.crop(box) if box else picture, return_tensors="pt") for box in boxes]
+    pixels = naflex.pack(seen)
+    noise = naflex.noise(processor, [(1, 1), (1, processor.max_num_patches), (3, 5)], seed)
+    pixels = torch.cat([pixels, noise])
+    image = model.get_image_features(**naflex.unpack(pixels)).pooler_output
+    keep(folder, pixels, pixels[:1], ids, image, texts, model.logit_scale,
          logit_bias=float(model.logit_bias))
 
 

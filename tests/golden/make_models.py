@@ -18,8 +18,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
                           ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer, RobertaConfig,
-                          RobertaModel, SiglipConfig, SiglipModel, XLMRobertaConfig,
-                          XLMRobertaModel)
+                          RobertaModel, Siglip2Config, Siglip2Model, SiglipConfig,
+                          SiglipModel, XLMRobertaConfig, XLMRobertaModel)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_expect
@@ -273,6 +273,33 @@ def hf_siglip2(folder):
             "num_attention_heads": 2, "projection_size": 36, "max_position_embeddings": 32},
            {"hidden_size": 36, "intermediate_size": 72, "num_hidden_layers": 2,
             "num_attention_heads": 2, "image_size": 48, "patch_size": 16}, 2)
+    golden_pieces.save_gemma(folder)
+
+
+def hf_siglip2_naflex(folder):
+    """SigLIP 2 of variable resolution: more patches than positions, whose number is no square, and
+    the sparse configuration of the published one."""
+    tokens = len(golden_pieces.merged_pieces()[0])
+    text = {"vocab_size": tokens, "hidden_size": 28, "intermediate_size": 56,
+            "num_hidden_layers": 2, "num_attention_heads": 2, "projection_size": 40,
+            "max_position_embeddings": 32}
+    vision = {"hidden_size": 40, "intermediate_size": 72, "num_hidden_layers": 2,
+              "num_attention_heads": 2, "patch_size": 4, "num_patches": 16}
+    model = randomise(Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)), 24, 40)
+    with torch.no_grad():
+        model.logit_bias.fill_(-12.5)
+    save_weights(folder / "model.safetensors", model.state_dict(), torch.float32)
+    write_json(folder / "config.json", {
+        "architectures": ["Siglip2Model"], "initializer_factor": 1.0, "model_type": "siglip2",
+        "text_config": {"model_type": "siglip2_text_model"} | text, "torch_dtype": "float32",
+        "transformers_version": "4.49.0.dev0",
+        "vision_config": {"model_type": "siglip2_vision_model"} | vision})
+    write_json(folder / "preprocessor_config.json", {
+        "do_convert_rgb": None, "do_normalize": True, "do_rescale": True, "do_resize": True,
+        "image_mean": [0.5, 0.5, 0.5], "image_processor_type": "Siglip2ImageProcessor",
+        "image_std": [0.5, 0.5, 0.5], "max_num_patches": 23, "patch_size": 4,
+        "processor_class": "Siglip2Processor", "resample": 2,
+        "rescale_factor": 0.00392156862745098})
     golden_pieces.save_gemma(folder)
 
 
@@ -731,6 +758,7 @@ MODELS = {
     "openclip-pe-big": (openclip_pe_big, expect_pe),
     "openclip-vitamin": (openclip_vitamin_small, expect_vitamin),
     "openclip-vitamin-xl": (openclip_vitamin_xl, expect_vitamin),
+    "hf-siglip2-naflex": (hf_siglip2_naflex, golden_expect.siglip2_naflex),
 }
 
 

@@ -18,18 +18,22 @@ static osprey__value_id linear(osprey__graph *graph, const char *name, osprey__v
 
 /* The products of q, k and v, attention, and the product of its result. */
 static osprey__plan *plan_of(osprey__cpu_level level, const osprey_precision precisions[4],
-                             size_t queries)
+                             size_t queries, bool has_grid)
 {
+    const osprey__value_id none = OSPREY__NO_VALUE;
     osprey__graph *graph = new_graph();
     const osprey__shape all = {OSPREY__PER_SEQUENCE, 2, {TOKENS, WIDTH}};
     const osprey__shape some = {OSPREY__PER_SEQUENCE, 2, {queries, WIDTH}};
     osprey__value_id tokens = osprey__graph_input(graph, "tokens", OSPREY__F32, all);
     osprey__value_id asked = osprey__graph_input(graph, "asked", OSPREY__F32, some);
-    const osprey__value_id qkv[] = {linear(graph, "q", asked, precisions[0]),
-                                    linear(graph, "k", tokens, precisions[1]),
-                                    linear(graph, "v", tokens, precisions[2])};
+    const osprey__value_id inputs[] = {linear(graph, "q", asked, precisions[0]),
+                                       linear(graph, "k", tokens, precisions[1]),
+                                       linear(graph, "v", tokens, precisions[2]),
+                                       none,
+                                       none,
+                                       has_grid ? asked : none};
     osprey__value_id x = osprey__graph_node(
-        graph, OSPREY__OP_ATTENTION, "attention", qkv, 3,
+        graph, OSPREY__OP_ATTENTION, "attention", inputs, 6,
         &(osprey__attributes){.heads = HEADS, .head_dim = HEAD_DIM, .scale = 0.5f});
     x = linear(graph, "out", x, precisions[3]);
     assert_int_equal(osprey__graph_finish(graph, x, NULL), OSPREY_OK);
@@ -39,9 +43,9 @@ static osprey__plan *plan_of(osprey__cpu_level level, const osprey_precision pre
 }
 
 static bool attends_s8(osprey__cpu_level level, const osprey_precision precisions[4],
-                       size_t queries)
+                       size_t queries, bool has_grid)
 {
-    osprey__plan *plan = plan_of(level, precisions, queries);
+    osprey__plan *plan = plan_of(level, precisions, queries, has_grid);
     assert_int_equal(plan->steps[3].node->op, OSPREY__OP_ATTENTION);
     bool attends = plan->steps[3].attends_s8;
     osprey__plan_free(plan);
@@ -58,10 +62,13 @@ static void test_int8_products_have_it_between_them(void **state)
         for (int p = 0; p < OSPREY_PRECISIONS; p++) {
             const osprey_precision same = (osprey_precision)p;
             const osprey_precision precisions[] = {same, same, same, same};
-            assert_int_equal(attends_s8((osprey__cpu_level)level, precisions, TOKENS),
+            assert_int_equal(attends_s8((osprey__cpu_level)level, precisions, TOKENS, false),
+                             there && p == OSPREY_PRECISION_INT8);
+            /* Nor does padding, which it leaves out, stand in its way. */
+            assert_int_equal(attends_s8((osprey__cpu_level)level, precisions, TOKENS, true),
                              there && p == OSPREY_PRECISION_INT8);
             /* Rounding all values for one query takes longer than it saves. */
-            assert_false(attends_s8((osprey__cpu_level)level, precisions, 1));
+            assert_false(attends_s8((osprey__cpu_level)level, precisions, 1, false));
         }
     }
 }
@@ -75,10 +82,10 @@ static void test_a_layer_that_is_kept_is_not_rounded(void **state)
             osprey_precision precisions[] = {OSPREY_PRECISION_INT8, OSPREY_PRECISION_INT8,
                                              OSPREY_PRECISION_INT8, OSPREY_PRECISION_INT8};
             precisions[kept] = OSPREY_PRECISION_FP32;
-            assert_false(attends_s8((osprey__cpu_level)level, precisions, TOKENS));
+            assert_false(attends_s8((osprey__cpu_level)level, precisions, TOKENS, false));
             precisions[kept] = OSPREY_PRECISION_BF16;
             bool result_alone = kept == 3 && kernels->attention_s8.run;
-            assert_int_equal(attends_s8((osprey__cpu_level)level, precisions, TOKENS),
+            assert_int_equal(attends_s8((osprey__cpu_level)level, precisions, TOKENS, false),
                              result_alone);
         }
     }

@@ -59,6 +59,7 @@ static const char *const names[] = {
     "openclip-coca-roberta",
     "openai-vit",
     "openai-rn",
+    "hf-siglip2-naflex",
 };
 
 /* Opened by themselves, without their directory. */
@@ -164,8 +165,9 @@ static void check_preprocessing(const golden *g)
     osprey_image *image = NULL;
     assert_int_equal(osprey_image_open(path, NULL, &image, &error), OSPREY_OK);
     npy wanted = npy_read(path_of(g, "preprocessed.npy"));
-    size_t count = 3 * info->image_height * info->image_width;
-    assert_int_equal(wanted.dims[2] * wanted.dims[3] * 3, count);
+    const size_t count = osprey_preprocessing_floats(&info->preprocessing);
+    const size_t last = wanted.rank == 4 ? wanted.dims[3] : 1;
+    assert_int_equal(wanted.dims[1] * wanted.dims[2] * last, count);
     float *got = calloc(count, sizeof *got);
     assert_int_equal(osprey_image_preprocess(image, &info->preprocessing, got, &error), OSPREY_OK);
     float difference = largest_difference(got, wanted.data, count);
@@ -202,12 +204,15 @@ static void test_batch_and_threads_change_nothing(void **state)
         open_golden(&g, names[i]);
         const osprey_model_info *info = osprey_model_get_info(g.model);
         npy pixels = npy_read(path_of(&g, "pixels.npy"));
-        size_t floats = 3 * info->image_height * info->image_width, count = 19;
+        const size_t floats = osprey_preprocessing_floats(&info->preprocessing), count = 19;
+        const bool has_grids = info->preprocessing.resize == OSPREY_RESIZE_PATCHES;
         float *many = calloc(count * floats, sizeof *many);
-        for (size_t p = 0; p < count; p++)
+        for (size_t p = 0; p < count; p++) {
+            const float *from = pixels.data + p % pixels.dims[0] * floats;
             for (size_t j = 0; j < floats; j++)
-                many[p * floats + j] =
-                    pixels.data[p % pixels.dims[0] * floats + j] * (1 - (float)p / 40);
+                many[p * floats + j] = from[j] * (1 - (float)p / 40);
+            if (has_grids) memcpy(many + p * floats, from, 2 * sizeof *many);
+        }
         float *together = calloc(count * info->embed_dim, sizeof *together);
         float *alone = calloc(info->embed_dim, sizeof *alone);
         osprey_error error;
@@ -379,6 +384,62 @@ static void test_texts_of_nothing_but_padding_are_refused(void **state)
     close_golden(&g);
 }
 
+/* Numbers that no grid has are refused, also those of other images of the call; but NaN, with which
+ * preprocess marks a picture that it could not read, gives NaN. */
+static void test_wrong_grids_are_refused(void **state)
+{
+    (void)state;
+    golden g;
+    open_golden(&g, "hf-siglip2-naflex");
+    npy pixels = npy_read(path_of(&g, "pixels.npy"));
+    const size_t floats = pixels.dims[1] * pixels.dims[2], width = 40;
+    static const float wrong[][2] = {{0, 5}, {5, 0},    {-4, -5},      {24, 1},       {1, 24},
+                                     {5, 5}, {2.5F, 2}, {INFINITY, 1}, {1e30F, 1e30F}};
+    float out[2 * 40];
+    osprey_error error;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        memcpy(pixels.data + floats, wrong[i], sizeof wrong[i]);
+        assert_int_equal(
+            osprey_session_embed_pixels(g.session, pixels.data, 2, OSPREY_EMBED_RAW, out, &error),
+            OSPREY_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, "image 1 says that its patches lie in"));
+        assert_non_null(strstr(error.message, "a product of up to 23"));
+    }
+    for (size_t i = 0; i < floats; i++) pixels.data[floats + i] = NAN;
+    assert_int_equal(
+        osprey_session_embed_pixels(g.session, pixels.data, 2, OSPREY_EMBED_RAW, out, &error),
+        OSPREY_OK);
+    for (size_t i = 0; i < width; i++) assert_true(isfinite(out[i]) && isnan(out[width + i]));
+    free(pixels.data);
+    close_golden(&g);
+}
+
+/* What lies behind the patches changes nothing. */
+static void test_padding_changes_nothing(void **state)
+{
+    (void)state;
+    golden g;
+    open_golden(&g, "hf-siglip2-naflex");
+    npy pixels = npy_read(path_of(&g, "pixels.npy"));
+    const size_t patch = pixels.dims[2], floats = pixels.dims[1] * patch, width = 40;
+    float *wanted = calloc(2 * pixels.dims[0] * width, sizeof *wanted);
+    float *got = wanted + pixels.dims[0] * width;
+    osprey_error error;
+    osprey_session_embed_pixels(g.session, pixels.data, pixels.dims[0], OSPREY_EMBED_RAW, wanted,
+                                &error);
+    for (size_t i = 0; i < pixels.dims[0]; i++) {
+        float *image = pixels.data + i * floats;
+        const size_t patches = (size_t)image[0] * (size_t)image[1];
+        for (size_t p = (1 + patches) * patch; p < floats; p++) image[p] = sinf((float)p);
+    }
+    osprey_session_embed_pixels(g.session, pixels.data, pixels.dims[0], OSPREY_EMBED_RAW, got,
+                                &error);
+    assert_memory_equal(got, wanted, pixels.dims[0] * width * sizeof *got);
+    free(wanted);
+    free(pixels.data);
+    close_golden(&g);
+}
+
 int main(void)
 {
     int missing = test_cpu_missing();
@@ -391,6 +452,8 @@ int main(void)
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_wrong_calls_are_refused),
         cmocka_unit_test(test_texts_of_nothing_but_padding_are_refused),
+        cmocka_unit_test(test_wrong_grids_are_refused),
+        cmocka_unit_test(test_padding_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

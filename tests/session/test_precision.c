@@ -44,6 +44,7 @@ static const char *const names[] = {
     "openclip-xlm-roberta",
     "openclip-xlm-roberta-first",
     "openclip-roberta",
+    "hf-siglip2-naflex",
 };
 
 /*
@@ -79,6 +80,7 @@ static const double least_cosine[][OSPREY_PRECISIONS] = {
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
     {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.85},
 };
 
 /* int4 would take int8 for weights as small as these. */
@@ -108,7 +110,7 @@ static inputs read_inputs(const osprey_model *model, const char *name)
     const osprey_model_info *info = osprey_model_get_info(model);
     inputs in = {.pixels = npy_read(path), .width = info->embed_dim};
     in.images = in.pixels.dims[0];
-    in.image_floats = 3 * info->image_height * info->image_width;
+    in.image_floats = osprey_preprocessing_floats(&info->preprocessing);
     return in;
 }
 
