@@ -166,7 +166,9 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const s
     tile_walk at = {job->a, job->a + group, job->a + 2 * group, job->b, job->prefetch};
     const column_source source = columns_from(job);
     const char *result = job->results ? job->results : (const char *)job->sums;
-    size_t stride = job->results ? job->results_stride : 0, ahead = OSPREY__ALIGNMENT;
+    /* Signed: rows can be closer to each other than a cache line is long. */
+    ptrdiff_t stride = job->results ? (ptrdiff_t)job->results_stride : 0;
+    ptrdiff_t ahead = OSPREY__ALIGNMENT;
     size_t single = job->results ? 2 * rows : 0;
     if (single > job->steps) single = job->steps;
     single += (job->steps - single) % OSPREY__ROUND_STEPS;
