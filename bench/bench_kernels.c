@@ -8,7 +8,7 @@
  */
 #include "base/memory.h"
 #include "kernels/kernel_table.h"
-#include "kernels/unroll.h"
+#include "kernels/specialize.h"
 
 #include <math.h>
 #include <stdio.h>

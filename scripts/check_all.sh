@@ -23,6 +23,6 @@ configure_and_build() {
 
 configure_and_build build/check-gcc gcc
 configure_and_build build/check-asan clang -DCMAKE_BUILD_TYPE=Debug -DOSPREY_SANITIZE=address
-ctest --test-dir build/check-asan --output-on-failure
+ctest --test-dir build/check-asan -j "$(nproc)" --output-on-failure
 configure_and_build build/check-tsan gcc -DOSPREY_SANITIZE=thread
-ctest --test-dir build/check-tsan --output-on-failure -R 'thread_pool|image_stream|golden_models'
+ctest --test-dir build/check-tsan -j "$(nproc)" --output-on-failure -R 'thread_pool|image_stream|golden_models'

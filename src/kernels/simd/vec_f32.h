@@ -31,13 +31,11 @@
 #define OSPREY_KERNELS_SIMD_VEC_F32_H
 
 #include "base/dtype.h"
-#include "kernels/unroll.h"
+#include "kernels/specialize.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-#define OSPREY__INLINE static inline __attribute__((always_inline))
 
 #if defined(__aarch64__)
 #include "kernels/arm/vec_f32_neon.h"
