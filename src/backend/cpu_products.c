@@ -83,9 +83,29 @@ osprey__product_tasks osprey__cpu_step_tasks(const osprey__step *step, size_t m,
     return osprey__cpu_product_tasks(step->gemm, m, step->out_channels, threads, how);
 }
 
+/* Weights that a task checks have to be still in its core's cache: then the columns are fewer. */
+static void check_in_tasks(split *s, size_t threads)
+{
+    const osprey__gemm_kernel *gemm = s->step->gemm;
+    const size_t panel_bytes = gemm->panel_bytes(gemm, s->whole.k);
+    const size_t panels = OSPREY__WEIGHT_CHECK_BLOCK_BYTES / panel_bytes;
+    osprey_task_split how = {.columns = gemm->columns * (panels ? panels : 1)};
+    s->tasks =
+        osprey__cpu_product_tasks(gemm, s->whole.m, s->whole.n, threads, (osprey_task_split){0});
+    if (s->tasks.panels > panels)
+        s->tasks = osprey__cpu_product_tasks(gemm, s->whole.m, s->whole.n, threads, how);
+    osprey__weight_check_split(
+        s->run->check, (size_t)(s->step - s->run->plan->steps), s->whole.packed,
+        osprey__gemm_packed_bytes(gemm, s->whole.n, s->whole.k), s->tasks.panels * panel_bytes);
+}
+
 static void split_tasks(split *s)
 {
     size_t threads = osprey__thread_pool_threads(s->run->pool), m = s->whole.m;
+    if (s->run->check) {
+        check_in_tasks(s, threads);
+        return;
+    }
     osprey_task_split how = osprey__step_split(s->run->plan, s->step, m, threads);
     s->tasks = osprey__cpu_product_tasks(s->step->gemm, m, s->whole.n, threads, how);
 }
@@ -201,6 +221,8 @@ static void linear_task(void *context, size_t task, size_t thread)
         args.a = rows;
     }
     s->step->gemm->run(&args);
+    if (s->run->check && place.row_block + 1 == s->tasks.row_blocks)
+        osprey__weight_check_block(s->run->check, place.column_block);
 }
 
 static void run_tasks(split *s)

@@ -17,7 +17,7 @@
 #define OSPREY__FINGERPRINT_BYTES 33 /* 32 hexadecimal digits and a NUL */
 
 /* All pieces of a block but the last have so many bytes. */
-#define OSPREY__CHECKSUM_PIECE ((size_t)256 << 10)
+#define OSPREY__CHECKSUM_PIECE ((size_t)32 << 10)
 
 size_t osprey__checksum_pieces(size_t length);
 

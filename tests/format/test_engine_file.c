@@ -29,7 +29,7 @@ static void write_engine(const char *path, size_t large_bytes)
     assert_int_equal(osprey__engine_writer_section(&writer, "empty", "", 0, &error), OSPREY_OK);
     assert_int_equal(osprey__engine_writer_begin(&writer, "large", &error), OSPREY_OK);
     for (size_t at = 0; at < large_bytes;) {
-        size_t piece = large_bytes - at < 100000 ? large_bytes - at : 100000;
+        size_t piece = large_bytes - at < 10000 ? large_bytes - at : 10000;
         assert_int_equal(osprey__engine_writer_append(&writer, large + at, piece, &error),
                          OSPREY_OK);
         at += piece;
@@ -89,7 +89,8 @@ static void test_damage_is_found(void **state)
     path = in_directory("large.osprey");
     write_engine(path, LARGE_BYTES);
     assert_int_equal(osprey__file_read(path, 1 << 25, &bytes, &length, &error), OSPREY_OK);
-    const size_t begin = length - LARGE_BYTES, places[] = {begin, begin + 300000, length - 1};
+    const size_t begin = length - LARGE_BYTES,
+                 places[] = {begin, begin + LARGE_BYTES / 2, length - 1};
     for (size_t i = 0; i < 3; i++) {
         bytes[places[i]] ^= 1;
         assert_int_equal(osprey__engine_file_parse(bytes, length, "large", &file, &error),
@@ -143,7 +144,7 @@ static void test_other_versions_are_named(void **state)
     bytes[OSPREY__ENGINE_MAGIC_BYTES] = 77;
     osprey__engine_file file;
     assert_refused(osprey__engine_file_parse(bytes, length, "m.osprey", &file, &error), &error,
-                   OSPREY_UNSUPPORTED, "m.osprey", "format 77, this osprey reads format 12");
+                   OSPREY_UNSUPPORTED, "m.osprey", "format 77, this osprey reads format 13");
     osprey__free(bytes);
 }
 
