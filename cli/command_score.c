@@ -2,6 +2,7 @@
 /* osprey score: pictures or embeddings rated by a linear head. */
 #include "cli_memory.h"
 #include "commands.h"
+#include "finite.h"
 #include "image_job.h"
 #include "json_text.h"
 #include "npy.h"
@@ -80,6 +81,11 @@ static cli_exit score_images(scoring *s)
     return code;
 }
 
+/* embed writes such a row for a picture that it cannot read. */
+static const osprey_error not_finite = {
+    .status = OSPREY_FORMAT, .message = "is no embedding: it has numbers that are NaN or infinite"};
+
+/* One bad row does not stop the rest. */
 static cli_exit score_file(scoring *s, const char *path)
 {
     cli_npy npy;
@@ -91,13 +97,21 @@ static cli_exit score_file(scoring *s, const char *path)
                         s->info.embed_dim, s->options->head, width);
     float *row = cli_calloc(s->info.embed_dim, sizeof *row);
     size_t rows = code == CLI_DONE && npy.rank == 2 ? npy.shape[0] : 1;
+    bool failed = false;
     for (size_t i = 0; i < rows && code == CLI_DONE; i++) {
         code = cli_npy_read(&npy, row, s->info.embed_dim);
-        if (code == CLI_DONE) write_row(s, path, rows > 1 ? i : SIZE_MAX, row, NULL);
+        if (code != CLI_DONE) break;
+        const bool rated = cli_all_finite(row, s->info.embed_dim);
+        write_row(s, path, rows > 1 ? i : SIZE_MAX, rated ? row : NULL, &not_finite);
+        if (rated) continue;
+        failed = true;
+        char *subject = cli_print("%s: row %zu (from 0)", path, i);
+        cli_fail(CLI_DONE, subject, "%s", not_finite.message);
+        cli_free(subject);
     }
     cli_free(row);
     cli_npy_close(&npy);
-    return code;
+    return failed && code == CLI_DONE ? CLI_INPUTS_FAILED : code;
 }
 
 /* One bad file does not stop the rest. */

@@ -59,8 +59,11 @@ static uint64_t file_mark(const char *path)
     char mark[PATH_MAX + 128];
     struct stat info;
     if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return 0;
-    int length = snprintf(mark, sizeof mark, "%s %lld %lld.%09ld", path, (long long)info.st_size,
-                          (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+    /* Of the status too: what an archive is unpacked to has the time that the archive says. */
+    int length =
+        snprintf(mark, sizeof mark, "%s %lld %lld.%09ld %lld.%09ld", path, (long long)info.st_size,
+                 (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                 (long long)info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
     return osprey__checksum(mark, (size_t)length);
 }
 

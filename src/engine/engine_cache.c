@@ -73,7 +73,12 @@ static osprey_status open_entry(const char *file, osprey_model **model, osprey_e
 {
     bool verify = is_from_before_boot(file);
     OSPREY_TRY(osprey_model_open(file, model, error));
-    if ((*model)->engine) (*model)->engine->is_cached = true;
+    osprey__engine *engine = (*model)->engine;
+    if (engine) {
+        engine->is_cached = true;
+        /* Whoever named the model is told which of its files this is of, each time. */
+        if (engine->manifest.note[0]) (*model)->info.note = engine->manifest.note;
+    }
     osprey_status status = verify ? osprey_engine_verify(*model, error) : OSPREY_OK;
     if (status == OSPREY_OK) {
         note_use(file);

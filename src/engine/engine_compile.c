@@ -234,6 +234,7 @@ static osprey_status fill_manifest(compilation *c)
     note_precision(m, &c->options);
     snprintf(m->layout, sizeof m->layout, "%s", info->layout);
     snprintf(m->weight_dtype, sizeof m->weight_dtype, "%s", info->weight_dtype);
+    snprintf(m->note, sizeof m->note, "%s", info->note ? info->note : "");
     osprey__kernels_packing(kernels, m->packing, sizeof m->packing);
     return osprey__engine_fingerprint(c->model, m->fingerprint, c->error);
 }

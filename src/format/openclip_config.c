@@ -291,6 +291,7 @@ static osprey_status read_trunk(const osprey__config_section *section, osprey__t
     OSPREY_TRY(
         read_short_text(section, "timm_model_name", "", sizeof trunk->name, trunk->name, error));
     if (!*trunk->name) return OSPREY_OK;
+    trunk->name[strcspn(trunk->name, ".")] = '\0'; /* the tag of timm's own weights */
     OSPREY_TRY(
         read_short_text(section, "timm_pool", "avg", sizeof trunk->pool, trunk->pool, error));
     OSPREY_TRY(

@@ -33,6 +33,7 @@ typedef struct osprey__engine_manifest {
     char fingerprint[OSPREY__FINGERPRINT_BYTES];
     char layout[32];
     char weight_dtype[8];
+    char note[1024]; /* the model's, of several weight files; else empty */
     bool portable;
     char keep[OSPREY_KEEP_MAX][OSPREY__EXCEPTION_BYTES];
     size_t keep_count;

@@ -37,6 +37,7 @@ const osprey__manifest_field osprey__manifest_fields[] = {
     AS_TEXT("fingerprint", fingerprint),
     AS_TEXT("source_layout", layout),
     AS_TEXT("weight_dtype", weight_dtype),
+    AS_TEXT("note", note),
     AS_BOOL("portable", portable),
     AS_ENUM("calibration", calibration, OSPREY_CALIBRATION_ENTROPY),
     AS_SIZE("calibration_images", calibration_images, 0, OSPREY_CALIBRATION_IMAGES_MAX),

@@ -4,6 +4,8 @@
 #include "base/os/file_map.h"
 #include "base/status.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,11 +87,25 @@ static osprey_status choose_in_directory(const char *file, osprey__weight_choice
                         "no such file of weights, neither in %s nor by itself", choice->directory);
 }
 
+/* A file of weights that is a model by itself, or by --arch; the first by name, or "". */
+static void find_bare(DIR *files, char name[256])
+{
+    name[0] = '\0';
+    for (struct dirent *entry; (entry = readdir(files));)
+        if (is_weight_name(entry->d_name) && (!name[0] || strcmp(entry->d_name, name) < 0))
+            snprintf(name, 256, "%s", entry->d_name);
+}
+
 /* Why a directory without a pair of configuration and weights is no model. */
 static osprey_status fail_directory(const osprey__weight_choice *choice, osprey_error *error)
 {
     const char *directory = choice->directory;
-    char path[OSPREY__PATH_BYTES];
+    char path[OSPREY__PATH_BYTES], bare[256];
+    DIR *files = opendir(directory);
+    if (!files)
+        return osprey__fail(error, OSPREY_IO, directory, "cannot list it: %s", strerror(errno));
+    find_bare(files, bare);
+    closedir(files);
     for (size_t i = 0; i < PUBLISHED; i++) {
         if (has_file(directory, published[i].name, path))
             return osprey__fail(error, OSPREY_NOT_FOUND, path,
@@ -106,6 +122,11 @@ static osprey_status fail_directory(const osprey__weight_choice *choice, osprey_
                             OPENCLIP_CONFIG
                             " is there, but no weights: open_clip_model.safetensors would fit, or "
                             "open_clip_pytorch_model.bin");
+    if (bare[0])
+        return osprey__fail(error, OSPREY_NOT_FOUND, directory,
+                            "no model in this directory but %s, which has no configuration "
+                            "beside it: name the file itself",
+                            bare);
     return osprey__fail(error, OSPREY_NOT_FOUND, directory,
                         "no model in this directory: " HUGGINGFACE_CONFIG
                         " with model.safetensors or pytorch_model.bin (Hugging Face), or "

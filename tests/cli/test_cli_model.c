@@ -94,6 +94,27 @@ static void test_weight_files(void **state)
     cli_run_free(&run);
 }
 
+/* The cache's engine says what it is of as the files do. */
+static void test_the_weight_file_is_told_each_time(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        MODEL "/config.json", MODEL "/preprocessor_config.json", MODEL "/tokenizer.json",
+        OSPREY_TEST_DIR "/golden/torch/hf-vit-p32-quickgelu/pytorch_model.bin"};
+    char path[1024];
+    const char *folder = temporary_path("several");
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, strrchr(files[i], '/'));
+        assert_int_equal(symlink(files[i], path), 0);
+    }
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    write_text(path, "no model");
+    for (size_t round = 0; round < 3; round++)
+        assert_cli_fails(run_cli("embed", "-m", folder, PICTURE, round ? NULL : "--no-cache"), 0,
+                         "; pytorch_model.bin is used");
+}
+
 static void test_bench(void **state)
 {
     (void)state;
@@ -393,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_weight_files),
+        cmocka_unit_test(test_the_weight_file_is_told_each_time),
         cmocka_unit_test(test_bench),
         cmocka_unit_test(test_max_resident),
         cmocka_unit_test(test_bench_tells_exceptions),

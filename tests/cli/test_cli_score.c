@@ -4,6 +4,7 @@
 #include "cli/run_cli.h"
 #include "cmocka_all.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,34 @@ static void test_pictures(void **state)
     cli_run_free(&from_picture);
 }
 
+/* As embed writes them for pictures that it cannot read. The others are rated. */
+static void test_rows_that_are_not_finite(void **state)
+{
+    (void)state;
+    npy_file golden = load_npy(EMBEDDINGS);
+    const size_t width = golden_width(&golden), rows = golden.count / width;
+    const char *head = two_outputs(width), *path = temporary_path("not_finite.npy");
+    npy_free(&golden);
+    size_t length;
+    char *bytes = read_file(EMBEDDINGS, &length);
+    const float nothing = NAN;
+    memcpy(bytes + length - (rows - 1) * width * sizeof nothing, &nothing, sizeof nothing);
+    write_file(path, bytes, length);
+    free(bytes);
+    cli_run run = run_cli("score", "--head", head, "--embeddings", path, "--json");
+    assert_int_equal(cli_line_count(&run), rows);
+    for (size_t row = 0; row < rows; row++) {
+        json_t *line = cli_json_line(&run, row);
+        assert_true((row == 1) == (json_object_get(line, "error") != NULL));
+        assert_true((row == 1) != (json_object_get(line, "scores") != NULL));
+        json_decref(line);
+    }
+    assert_cli_fails(run, 1, "not_finite.npy: row 1 (from 0): is no embedding");
+    run = run_cli("score", "--head", head, "--embeddings", path);
+    assert_int_equal(cli_line_count(&run), rows - 1);
+    assert_cli_fails(run, 1, "NaN or infinite");
+}
+
 /* The mean embeddings of ratings 0 to 9 rise: the promise of LAION's predictors. */
 static void test_laion_s_ratings_rise(void **state)
 {
@@ -165,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_are_the_head_s),
         cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_rows_that_are_not_finite),
         cmocka_unit_test(test_laion_s_ratings_rise),
         cmocka_unit_test(test_what_does_not_fit),
     };

@@ -89,9 +89,9 @@ static void test_trunks_of_timm(void **state)
 {
     (void)state;
     /* Of a trunk, the keys of OpenCLIP's own towers do not count. */
-    osprey__model_config config = parse_well(
-        VISION("'timm_model_name':'eva02_base_patch16_clip_224','image_size':224,'width':7,"
-               "'timm_pool':'token','timm_proj':null"));
+    osprey__model_config config = parse_well(VISION(
+        "'timm_model_name':'eva02_base_patch16_clip_224.merged2b','image_size':224,'width':7,"
+        "'timm_pool':'token','timm_proj':null"));
     assert_string_equal(config.trunk.name, "eva02_base_patch16_clip_224");
     assert_string_equal(config.trunk.pool, "token");
     assert_string_equal(config.trunk.proj, "");

@@ -13,6 +13,7 @@
 #define HUGGINGFACE OSPREY_TEST_DIR "/golden/models/hf-vit-p32-quickgelu"
 #define SHARDED     OSPREY_TEST_DIR "/golden/models/hf-vit-p16-gelu-sharded"
 #define RESNET      OSPREY_TEST_DIR "/golden/models/openclip-rn"
+#define OPENAI      OSPREY_TEST_DIR "/golden/models/openai-vit"
 #define OPENCLIP    OSPREY_TEST_DIR "/golden/models/openclip-vit-p16-gelu"
 
 /* Opening path fails with that status, a subject that ends so, and a message with those words. */
@@ -52,6 +53,10 @@ static void test_missing_files_are_named(void **state)
     test_directory d;
     test_directory_create(&d);
     assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "no model in this directory");
+    test_directory_link(&d, OPENAI, "ViT-tiny.pt");
+    assert_refused(d.path, OSPREY_NOT_FOUND, d.path,
+                   "no model in this directory but ViT-tiny.pt, which has no configuration");
+    test_directory_remove(&d, "ViT-tiny.pt");
     test_directory_link(&d, HUGGINGFACE, "config.json");
     assert_refused(d.path, OSPREY_NOT_FOUND, d.path, "model.safetensors");
     test_directory_link(&d, HUGGINGFACE, "model.safetensors");
