@@ -24,7 +24,7 @@ typedef struct osprey__kernels {
     osprey__gemm_kernel gemm[OSPREY_PRECISIONS];
     osprey__attention_f32_kernel attention_f32;
     osprey__attention_bf16_kernel attention_bf16;
-    osprey__attention_bf16_kernel attention_s8; /* run is NULL where attention_bf16 is as fast */
+    osprey__attention_bf16_kernel attention_s8; /* run is NULL: this level has none */
     osprey__layer_norm_f32_function *layer_norm_f32;
     osprey__activation_f32_function *activation_f32;
     osprey__add_f32_function *add_f32;

@@ -224,6 +224,49 @@ static void test_a_channel_may_be_large(void **state)
     problem_free(&p);
 }
 
+static void scale_element(halves *h, size_t i, float factor)
+{
+    float x = (float)value_of(h, i) * factor;
+    osprey__from_f32(OSPREY__BF16, &x, 1, h->at + i);
+}
+
+/* Several channels, each of its own size and with all signs: 10 to 30 times the others. */
+static void test_a_few_channels_may_be_large(void **state)
+{
+    (void)state;
+    const size_t dims[] = {8, 24, 64, 80, 104};
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
+        problem p = problem_new(20 + i, 90 + 13 * i, dims[i]);
+        p.scale = 1 / sqrtf((float)p.dim) / 20; /* else one key has all the weight */
+        for (size_t channel = 1; channel < p.dim; channel += 7) {
+            float factor = 10 + (float)(channel * 5 % 21);
+            for (size_t query = 0; query < p.queries; query++)
+                scale_element(&p.q, query * p.q_stride + channel, factor);
+            for (size_t key = 0; key < p.keys; key++)
+                scale_element(&p.k, key * p.kv_stride + channel, factor);
+        }
+        check_problem(&p);
+        problem_free(&p);
+    }
+}
+
+/* Rows of all magnitudes, whose products are as usual, and of zeros. */
+static void test_rows_may_be_of_any_magnitude(void **state)
+{
+    (void)state;
+    const float magnitudes[] = {1, 0x1p-60f, 0x1p60f, 0x1p-90f, 0x1p90f};
+    for (size_t i = 0; i < sizeof magnitudes / sizeof *magnitudes; i++) {
+        problem p = problem_new(17, 75, 40);
+        p.scale = 0.125f;
+        for (size_t at = 0; at < p.q.count; at++) scale_element(&p.q, at, magnitudes[i]);
+        for (size_t at = 0; at < p.k.count; at++) scale_element(&p.k, at, 1 / magnitudes[i]);
+        fill_row(&p.q, 3 * p.q_stride, p.dim, 0);
+        fill_row(&p.k, 5 * p.kv_stride, p.dim, 0);
+        check_problem(&p);
+        problem_free(&p);
+    }
+}
+
 /* Of the kind alone that could lose one: integers have no NaN. */
 static void test_what_is_no_number_stays_so(void **state)
 {
@@ -308,6 +351,8 @@ int main(void)
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_shapes_of_models),
         cmocka_unit_test(test_a_channel_may_be_large),
+        cmocka_unit_test(test_a_few_channels_may_be_large),
+        cmocka_unit_test(test_rows_may_be_of_any_magnitude),
         cmocka_unit_test(test_what_is_no_number_stays_so),
         cmocka_unit_test(test_a_score_of_minus_infinity_weighs_nothing),
         cmocka_unit_test(test_a_row_does_not_depend_on_the_others),

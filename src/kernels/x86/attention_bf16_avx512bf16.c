@@ -10,7 +10,7 @@
 #include "kernels/kernel_list.h"
 #include "kernels/simd/pack_keys_simd.h"
 #include "kernels/simd/vec_math_f32.h"
-#include "kernels/x86/scores_bf16.h"
+#include "kernels/x86/scores.h"
 
 #include <math.h>
 
@@ -19,19 +19,24 @@ _Static_assert((int)SCORES_KEYS == (int)TILE_COLUMNS && (int)SCORES_ROWS == (int
 
 /* scratch, cut into its parts */
 typedef struct attention_scratch {
-    float *keys;    /* [key panel][pairs of head_dim][TILE_COLUMNS] pairs */
+    float *keys;    /* [key panel][pairs of head_dim][TILE_COLUMNS] pairs, a float each */
     float *values;  /* [dim panel][pairs of keys][TILE_COLUMNS] pairs */
     float *scores;  /* [TILE_ROWS][padded_keys] */
     float *weights; /* [TILE_ROWS][padded_keys / 2] pairs */
     size_t padded_keys;
 } attention_scratch;
 
+static size_t key_floats(size_t key_rows, size_t head_dim)
+{
+    return osprey__round_up(key_rows, TILE_COLUMNS) * (head_dim / 2);
+}
+
 size_t osprey__attention_bf16_scratch_floats__avx512bf16(size_t query_rows, size_t key_rows,
                                                          size_t head_dim)
 {
     (void)query_rows;
     size_t padded_keys = osprey__round_up(key_rows, TILE_COLUMNS);
-    return padded_keys * (head_dim / 2) +
+    return key_floats(key_rows, head_dim) +
            osprey__round_up(head_dim, TILE_COLUMNS) * (padded_keys / 2) +
            TILE_ROWS * (padded_keys + padded_keys / 2);
 }
@@ -41,27 +46,17 @@ static attention_scratch cut_scratch(const osprey__attention_bf16_args *args)
     attention_scratch scratch = {.keys = args->scratch};
     size_t padded_keys = osprey__round_up(args->key_rows, TILE_COLUMNS);
     scratch.padded_keys = padded_keys;
-    scratch.values = scratch.keys + padded_keys * (args->head_dim / 2);
+    scratch.values = scratch.keys + key_floats(args->key_rows, args->head_dim);
     scratch.scores =
         scratch.values + osprey__round_up(args->head_dim, TILE_COLUMNS) * (padded_keys / 2);
     scratch.weights = scratch.scores + TILE_ROWS * padded_keys;
     return scratch;
 }
 
-/* Brings rows that are soon read or written to the cache, from wherever products left them: they
- * are so far apart that the processor does not see which comes next. */
-OSPREY__INLINE void prefetch_rows(const uint16_t *row, size_t stride, size_t rows, size_t elements)
-{
-    for (size_t i = 0; i < rows; i++, row += stride)
-        for (size_t d = 0; d < elements; d += OSPREY__ALIGNMENT / sizeof *row)
-            __builtin_prefetch(row + d);
-}
-
-void osprey__pack_keys_bf16__avx512bf16(const osprey__attention_bf16_args *args, float *keys)
+static void pack_keys(const osprey__attention_bf16_args *args, float *keys)
 {
     size_t pairs = args->head_dim / 2;
-    prefetch_rows(args->k, args->kv_stride, args->key_rows, args->head_dim);
-    prefetch_rows(args->v, args->kv_stride, args->key_rows, args->head_dim);
+    prefetch_keys(args);
     for (size_t key = 0; key < args->key_rows; key += VEC_FLOATS) {
         float *columns = keys + key / TILE_COLUMNS * TILE_COLUMNS * pairs + key % TILE_COLUMNS;
         const uint16_t *k = args->k + key * args->kv_stride;
@@ -70,10 +65,11 @@ void osprey__pack_keys_bf16__avx512bf16(const osprey__attention_bf16_args *args,
     }
 }
 
-void osprey__score_rows_bf16__avx512bf16(const osprey__attention_bf16_args *args, const float *keys,
-                                         size_t first, size_t rows, float *scores, size_t stride)
+static void scores_of_rows(const osprey__attention_bf16_args *args, float *keys, size_t first,
+                           size_t rows, float *scores, size_t stride, float *scales)
 {
     size_t pairs = args->head_dim / 2;
+    for (size_t row = 0; row < rows; row++) scales[row] = args->scale;
     for (size_t key = 0; key < args->key_rows; key += TILE_COLUMNS) {
         const char *panel = (const char *)(keys + key * pairs);
         tile_job job = {.steps = pairs,
@@ -86,10 +82,11 @@ void osprey__score_rows_bf16__avx512bf16(const osprey__attention_bf16_args *args
                         .prefetch = panel};
         tile(&job, rows);
     }
-    prefetch_rows(args->out + first * args->out_stride, args->out_stride, rows, args->head_dim);
-    prefetch_rows(args->q + (first + rows) * args->q_stride, args->q_stride,
-                  osprey__smaller(args->query_rows - first - rows, TILE_ROWS), args->head_dim);
+    prefetch_next(args, first, rows);
 }
+
+const osprey__scores osprey__scores_bf16__avx512bf16 = {
+    .floats = key_floats, .pack_keys = pack_keys, .of_rows = scores_of_rows};
 
 /* Elements d.. of a row of head_dim, as integers; zeros behind its end. */
 OSPREY__INLINE __m512i load_halves(const uint16_t *row, size_t d, size_t head_dim)
@@ -162,11 +159,11 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
     _Alignas(OSPREY__ALIGNMENT) float sums[TILE_ROWS * TILE_COLUMNS];
     float factors[TILE_ROWS];
     size_t padded = scratch->padded_keys;
-    osprey__score_rows_bf16__avx512bf16(args, scratch->keys, first, rows, scratch->scores, padded);
+    scores_of_rows(args, scratch->keys, first, rows, scratch->scores, padded, factors);
     for (size_t row = 0; row < rows; row++) {
         uint16_t *weights = (uint16_t *)(void *)(scratch->weights + row * (padded / 2));
         factors[row] =
-            1 / exponentials(scratch->scores + row * padded, args->key_rows, args->scale, weights);
+            1 / exponentials(scratch->scores + row * padded, args->key_rows, factors[row], weights);
     }
     size_t key_pairs = (args->key_rows + 1) / 2;
     for (size_t d = 0; d < args->head_dim; d += TILE_COLUMNS) {
@@ -188,7 +185,7 @@ static void attend_rows(const osprey__attention_bf16_args *args, const attention
 void osprey__attention_bf16__avx512bf16(const osprey__attention_bf16_args *args)
 {
     attention_scratch scratch = cut_scratch(args);
-    osprey__pack_keys_bf16__avx512bf16(args, scratch.keys);
+    pack_keys(args, scratch.keys);
     pack_values(args, &scratch);
     for (size_t t = 0; t < tile_count(args->query_rows); t++) {
         size_t first = tile_start(t, args->query_rows);
