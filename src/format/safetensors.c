@@ -182,22 +182,27 @@ static osprey_status find_header(const void *bytes, size_t length, const char *f
 {
     osprey__byte_cursor cursor = osprey__cursor_over(bytes, length);
     uint64_t header_bytes = 0;
+    if (!length) return osprey__fail(error, OSPREY_FORMAT, file, "the file is empty");
     if (!osprey__cursor_number(&cursor, 8, false, &header_bytes))
         return osprey__fail(error, OSPREY_FORMAT, file,
                             "its length is %zu: too short for a safetensors file", length);
     /* Before the limit: a file of another format begins with any number. */
-    if (header_bytes > cursor.remaining)
+    const bool has_header = cursor.remaining && cursor.at[0] == '{';
+    if (header_bytes > cursor.remaining && has_header)
         return osprey__fail(error, OSPREY_FORMAT, file,
                             "its first 8 bytes announce a header of %llu bytes, but %zu follow: "
-                            "cut off, or not a safetensors file",
+                            "is the file cut off?",
                             (unsigned long long)header_bytes, cursor.remaining);
+    if (header_bytes > cursor.remaining)
+        return osprey__fail(error, OSPREY_FORMAT, file,
+                            "neither a safetensors file nor what torch.save or NumPy wrote");
     if (header_bytes > OSPREY__SAFETENSORS_HEADER_BYTES)
         return osprey__fail(error, OSPREY_LIMIT, file,
                             "its header has %llu bytes; at most %u are allowed",
                             (unsigned long long)header_bytes, OSPREY__SAFETENSORS_HEADER_BYTES);
     *header = osprey__cursor_over(osprey__cursor_take(&cursor, (size_t)header_bytes),
                                   (size_t)header_bytes);
-    if (header->remaining == 0 || header->at[0] != '{')
+    if (!header_bytes || !has_header)
         return osprey__fail(error, OSPREY_FORMAT, file,
                             "its header does not begin with \"{\": not a safetensors file");
     *block = (file_block){file, cursor.at, cursor.remaining};

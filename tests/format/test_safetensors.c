@@ -210,9 +210,14 @@ static void test_refuses_wrong_header_lengths(void **state)
     osprey__tensor_table table;
     osprey_error error;
     osprey_status got = osprey__safetensors_parse(NULL, 0, "empty", &table, &error);
-    assert_refused(got, &error, OSPREY_FORMAT, "empty", "too short for a safetensors file");
-
+    assert_refused(got, &error, OSPREY_FORMAT, "empty", "the file is empty");
     uint8_t short_file[9] = {2, 0, 0, 0, 0, 0, 0, 0, '{'};
+    got = osprey__safetensors_parse(short_file, 2, "two", &table, &error);
+    assert_refused(got, &error, OSPREY_FORMAT, "two", "too short for a safetensors file");
+    const uint8_t page[] = "<!DOCTYPE html><html>";
+    got = osprey__safetensors_parse(page, sizeof page - 1, "page", &table, &error);
+    assert_refused(got, &error, OSPREY_FORMAT, "page", "nor what torch.save or NumPy wrote");
+
     got = osprey__safetensors_parse(short_file, sizeof short_file, "short", &table, &error);
     assert_refused(got, &error, OSPREY_FORMAT, "short", "a header of 2 bytes, but 1 follow");
     memset(short_file, 0xff, 8);

@@ -104,7 +104,7 @@ static void test_refuses_wrong_indexes(void **state)
         {"{'weight_map':{'z':'one.safetensors','y':'twin.safetensors'}}", OSPREY_FORMAT,
          ".safetensors", "tensor \"z\" is also in "},
         {"{'weight_map':{'a':'text.safetensors'}}", OSPREY_FORMAT, "text.safetensors",
-         "not a safetensors file"},
+         "neither a safetensors file nor"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         write_text(INDEX, refusals[i].index);
@@ -130,7 +130,7 @@ static void test_refuses_what_is_no_file(void **state)
                    "/.", "not a regular file");
     write_text("empty", "");
     assert_refused(osprey__weights_open(in_directory("empty"), &weights, &error), &error,
-                   OSPREY_FORMAT, "empty", "its length is 0");
+                   OSPREY_FORMAT, "empty", "the file is empty");
     osprey__weights_free(NULL);
 }
 
