@@ -1,104 +1,147 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int4: packing for every instruction set, and the portable product. A weight is an integer from
- * -8 to 7 times the scale of its group, 32 weights along k of one output channel; rows of a are
- * quantized to int8 as they come. The integers of a group are summed exactly and the groups' sums
- * added as floats in order: instruction sets agree bit for bit up to the activation function.
+ * int4: packing for every instruction set, and the portable product. A weight is an integer of four
+ * bits, times its group's multiplier, less its group's offset: a signed byte, and as in int8 that
+ * is times the scale of its output channel. A group are 32 weights along k of one channel. So
+ * products are int8's, and all instruction sets agree bit for bit up to the activation function.
  *
- * A panel is a record a group: 16 * columns bytes, then [columns] scales in bfloat16. The bytes
- * are what an int8 panel of 32 / depth steps would be, [step][columns][depth], each weight plus 8
- * in four bits: an even step in the lower half of the byte, the odd step after it in the upper.
+ * A panel is, for each group, 16 * columns bytes, those of an int8 panel of 32 / depth steps,
+ * [step][columns][depth], in four bits each: an even step in the lower half of the byte, the odd
+ * step after it in the upper. Then for each group [columns] offsets, modulo 256; then for each
+ * [columns / 2] bytes of two multipliers less one, that of a column of the first half in the lower
+ * four bits and that of the second half's in the upper; then (on a 64-byte boundary) [columns]
+ * scales.
  */
 #include "base/dtype.h"
 #include "base/memory.h"
 #include "kernels/gemm_portable.h"
 
-enum { GROUP = OSPREY__INT4_GROUP };
+enum { GROUP = OSPREY__INT4_GROUP, LARGEST = 127, LARGEST_CODE = 15, LARGEST_MULTIPLIER = 16 };
 
 size_t osprey__gemm_s4_panel_bytes(const osprey__gemm_kernel *kernel, size_t k)
 {
-    size_t groups = (k + GROUP - 1) / GROUP;
-    return osprey__round_up(groups * osprey__int4_record_bytes(kernel->columns), OSPREY__ALIGNMENT);
+    return osprey__int4_panel(kernel->columns, k).bytes;
 }
 
-static float round_to_bf16(float x, uint16_t *half)
+/* How a group of weights is stored; codes are integers from 0 to LARGEST_CODE. */
+typedef struct group_code {
+    int multiplier, offset;
+    float codes[GROUP];
+} group_code;
+
+/* Ties to even; of a magnitude below 2^22. */
+static float round_small(float x)
 {
-    osprey__from_f32(OSPREY__BF16, &x, 1, half);
-    osprey__to_f32(OSPREY__BF16, half, 1, &x);
-    return x;
+    return (x + 12582912.0F) - 12582912.0F;
 }
 
-/* integers = x / scale, rounded; returns the squared error that is left. */
-static float quantize(const float x[GROUP], float scale, float integers[GROUP])
+/*
+ * The codes nearest to x, which is from -LARGEST to LARGEST, such that what they stand for is so
+ * too. Returns the squared error that is left; *mean is that of the errors.
+ */
+static float find_codes(const float x[GROUP], group_code *group, float *mean)
 {
-    float inverse = 1 / scale, error = 0;
+    float multiplier = (float)group->multiplier, offset = (float)group->offset;
+    float inverse = 1 / multiplier, error = 0, sum = 0;
+    float least = fmaxf(ceilf((offset - LARGEST) * inverse), 0);
+    float most = fminf(floorf((offset + LARGEST) * inverse), LARGEST_CODE);
     for (size_t i = 0; i < GROUP; i++) {
-        float integer = rintf(x[i] * inverse);
-        integer = !(integer > -8) ? -8 : integer > 7 ? 7 : integer; /* NaN: -8 */
-        integers[i] = integer;
-        float difference = x[i] - integer * scale;
+        float code = round_small((x[i] + offset) * inverse);
+        code = code < least ? least : code;
+        code = code > most ? most : code;
+        group->codes[i] = code;
+        float difference = code * multiplier - offset - x[i];
         error += difference * difference;
+        sum += difference;
     }
+    *mean = sum / GROUP;
     return error;
 }
 
 /*
- * The scale, of some around that which takes the largest weight to -8 (so it has that weight's
- * sign turned), with the least squared error.
+ * Of some multipliers around that which spreads the codes from the least to the largest of x, the
+ * one with the least squared error. An offset begins in the middle and follows the mean error.
  */
-static uint16_t choose_scale(const float x[GROUP], float integers[GROUP])
+static group_code choose_code(const float x[GROUP])
 {
-    float largest = 0;
-    for (size_t i = 0; i < GROUP; i++)
-        if (fabsf(x[i]) > fabsf(largest)) largest = x[i];
-    memset(integers, 0, GROUP * sizeof *integers);
-    if (fabsf(largest) < 1e-30F) return 0;
-    float least = INFINITY;
-    uint16_t best = 0;
-    for (int eighths = 50; eighths <= 78; eighths += 4) {
-        float tried[GROUP];
-        uint16_t half;
-        float scale = round_to_bf16(-largest * 8 / (float)eighths, &half);
-        float error = quantize(x, scale, tried);
-        if (error >= least) continue;
-        least = error;
-        best = half;
-        memcpy(integers, tried, sizeof tried);
+    enum { ROUNDS = 3 };
+    float low = x[0], high = x[0], least = INFINITY;
+    for (size_t i = 1; i < GROUP; i++) {
+        low = fminf(low, x[i]);
+        high = fmaxf(high, x[i]);
     }
+    float even = (high - low) / LARGEST_CODE;
+    int last = (int)ceilf(even * 1.05F);
+    last = last < 1 ? 1 : last > LARGEST_MULTIPLIER ? LARGEST_MULTIPLIER : last;
+    int first = (int)(even * 0.75F);
+    first = first < 1 ? 1 : first > last ? last : first;
+    group_code best = {.multiplier = 1}, tried;
+    for (tried.multiplier = first; tried.multiplier <= last; tried.multiplier++)
+        for (int quarter = -1; quarter <= 1; quarter++) {
+            float middle = (float)(LARGEST_CODE * tried.multiplier) - low - high;
+            tried.offset = (int)rintf((middle + 0.5F * (float)(quarter * tried.multiplier)) / 2);
+            for (size_t round = 0; round < ROUNDS; round++) {
+                float mean, error = find_codes(x, &tried, &mean);
+                if (error < least) {
+                    least = error;
+                    best = tried;
+                }
+                int step = (int)rintf(mean);
+                if (step == 0) break;
+                tried.offset += step;
+            }
+        }
     return best;
 }
 
-static void pack_group(const osprey__gemm_kernel *kernel, const float integers[GROUP],
-                       uint8_t *record, size_t column)
+static void pack_group(const osprey__gemm_kernel *kernel, const group_code *group,
+                       const osprey__int4_layout *layout, uint8_t *panel, size_t index,
+                       size_t column)
 {
-    size_t depth = kernel->depth, step_bytes = kernel->columns * depth;
+    size_t columns = kernel->columns, depth = kernel->depth, step_bytes = columns * depth;
+    uint8_t *codes = panel + index * (GROUP / 2) * columns;
     for (size_t i = 0; i < GROUP; i++) {
         size_t step = i / depth, within = column * depth + i % depth;
-        uint8_t nibble = (uint8_t)(integers[i] + 8);
-        record[step / 2 * step_bytes + within] |= (uint8_t)(step % 2 ? nibble << 4 : nibble);
+        uint8_t code = (uint8_t)group->codes[i];
+        codes[step / 2 * step_bytes + within] |= (uint8_t)(step % 2 ? code << 4 : code);
     }
+    size_t half = columns / 2;
+    uint8_t multiplier = (uint8_t)(group->multiplier - 1);
+    panel[layout->offsets + index * columns + column] = (uint8_t)group->offset;
+    panel[layout->multipliers + index * half + column % half] |=
+        (uint8_t)(column < half ? multiplier : multiplier << 4);
+}
+
+/* Returns the column's scale. */
+static float pack_column(const osprey__gemm_kernel *kernel, size_t k, const float *weight,
+                         size_t stride, uint8_t *panel, size_t column)
+{
+    const osprey__int4_layout layout = osprey__int4_panel(kernel->columns, k);
+    float largest = 0;
+    for (size_t i = 0; i < k; i++) largest = fmaxf(largest, fabsf(weight[i * stride]));
+    float inverse = largest < 1e-30F ? 0 : LARGEST / largest;
+    for (size_t begin = 0; begin < k; begin += GROUP) {
+        float x[GROUP] = {0};
+        for (size_t i = 0; i < GROUP && begin + i < k; i++) {
+            float scaled = weight[(begin + i) * stride] * inverse;
+            x[i] = !(scaled > -LARGEST) ? -LARGEST : fminf(scaled, LARGEST); /* NaN: -LARGEST */
+        }
+        group_code group = choose_code(x);
+        pack_group(kernel, &group, &layout, panel, begin / GROUP, column);
+    }
+    return inverse == 0 ? 0 : largest / LARGEST;
 }
 
 void osprey__gemm_s4_pack(const osprey__gemm_kernel *kernel, size_t n, size_t k,
                           const float *weight, size_t stride_n, size_t stride_k, void *packed)
 {
-    size_t columns = kernel->columns, record_bytes = osprey__int4_record_bytes(columns);
+    const osprey__int4_layout layout = osprey__int4_panel(kernel->columns, k);
     uint8_t *panel = packed;
-    for (size_t first = 0; first < n; first += columns) {
-        memset(panel, 0, kernel->panel_bytes(kernel, k));
-        for (size_t column = 0; column < columns && first + column < n; column++) {
-            const float *source = weight + (first + column) * stride_n;
-            for (size_t begin = 0; begin < k; begin += GROUP) {
-                float x[GROUP] = {0}, integers[GROUP];
-                for (size_t i = 0; i < GROUP && begin + i < k; i++)
-                    x[i] = source[(begin + i) * stride_k];
-                uint8_t *record = panel + begin / GROUP * record_bytes;
-                uint16_t scale = choose_scale(x, integers);
-                pack_group(kernel, integers, record, column);
-                memcpy(record + GROUP / 2 * columns + column * sizeof scale, &scale, sizeof scale);
-            }
-        }
-        panel += kernel->panel_bytes(kernel, k);
+    for (size_t first = 0; first < n; first += kernel->columns, panel += layout.bytes) {
+        memset(panel, 0, layout.bytes);
+        float *scales = (float *)(void *)(panel + layout.scales);
+        for (size_t i = 0; i < kernel->columns && first + i < n; i++)
+            scales[i] = pack_column(kernel, k, weight + (first + i) * stride_n, stride_k, panel, i);
     }
 }
 
@@ -119,37 +162,40 @@ void osprey__gemm_s4_prepare__portable(const osprey__gemm_input *input, void *ro
     }
 }
 
-/* sums[column] += the group's products with `row`, GROUP elements */
-static void add_group(const int8_t *row, const uint8_t *record, float sums[PORTABLE_COLUMNS])
+/* integers[column] += the group's products with `row`, GROUP elements */
+static void add_group(const int8_t *row, const uint8_t *panel, const osprey__int4_layout *layout,
+                      size_t group, int32_t integers[PORTABLE_COLUMNS])
 {
-    float scales[PORTABLE_COLUMNS];
-    osprey__to_f32(OSPREY__BF16, record + GROUP / 2 * PORTABLE_COLUMNS, PORTABLE_COLUMNS, scales);
-    int32_t integers[PORTABLE_COLUMNS] = {0};
+    enum { HALF = PORTABLE_COLUMNS / 2 };
+    const uint8_t *codes = panel + group * (GROUP / 2) * PORTABLE_COLUMNS;
+    const uint8_t *offsets = panel + layout->offsets + group * PORTABLE_COLUMNS;
+    const uint8_t *multipliers = panel + layout->multipliers + group * HALF;
     for (size_t i = 0; i < GROUP; i++)
         for (size_t column = 0; column < PORTABLE_COLUMNS; column++) {
-            int byte = record[i / 2 * PORTABLE_COLUMNS + column];
-            integers[column] += row[i] * ((i % 2 ? byte >> 4 : byte & 15) - 8);
+            int byte = codes[i / 2 * PORTABLE_COLUMNS + column], two = multipliers[column % HALF];
+            int code = i % 2 ? byte >> 4 : byte & 15;
+            int multiplier = (column < HALF ? two & 15 : two >> 4) + 1;
+            integers[column] += row[i] * (int8_t)(code * multiplier - offsets[column]);
         }
-    for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-        sums[column] += (float)integers[column] * scales[column];
 }
 
 void osprey__gemm_s4__portable(const osprey__gemm_args *args)
 {
-    size_t padded = osprey__round_up(args->k, GROUP);
-    size_t record_bytes = osprey__int4_record_bytes(PORTABLE_COLUMNS);
+    const osprey__int4_layout layout = osprey__int4_panel(PORTABLE_COLUMNS, args->k);
     const uint8_t *panel = args->packed;
-    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS) {
+    for (size_t first = 0; first < args->n; first += PORTABLE_COLUMNS, panel += layout.bytes) {
         size_t columns = args->n - first < PORTABLE_COLUMNS ? args->n - first : PORTABLE_COLUMNS;
+        const float *column_scales = (const float *)(const void *)(panel + layout.scales);
         for (size_t row = 0; row < args->m; row++) {
             const int8_t *a = row_of(args, row);
-            float scale, sums[PORTABLE_COLUMNS] = {0};
-            memcpy(&scale, a + padded, sizeof scale);
-            for (size_t begin = 0; begin < args->k; begin += GROUP)
-                add_group(a + begin, panel + begin / GROUP * record_bytes, sums);
-            for (size_t column = 0; column < PORTABLE_COLUMNS; column++) sums[column] *= scale;
+            float scale, sums[PORTABLE_COLUMNS];
+            int32_t integers[PORTABLE_COLUMNS] = {0};
+            memcpy(&scale, a + osprey__round_up(args->k, GROUP), sizeof scale);
+            for (size_t group = 0; group < layout.groups; group++)
+                add_group(a + group * GROUP, panel, &layout, group, integers);
+            for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
+                sums[column] = (float)integers[column] * (scale * column_scales[column]);
             finish_row(args, row, first, columns, sums);
         }
-        panel += osprey__round_up(padded / GROUP * record_bytes, OSPREY__ALIGNMENT);
     }
 }

@@ -3,6 +3,8 @@
 #ifndef OSPREY_KERNELS_QUANTIZE_H
 #define OSPREY_KERNELS_QUANTIZE_H
 
+#include "base/memory.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,13 +21,23 @@
 #endif
 #define OSPREY__INT8_OFFSET(depth) ((depth) == OSPREY__UNSIGNED_DEPTH ? 128 : 0)
 
-/* Weights along k that share a scale in int4, and the bytes of such a group for all columns of a
- * panel: half a byte a weight and two a scale. */
+/* Weights along k that share an offset and a multiplier in int4. */
 #define OSPREY__INT4_GROUP 32
 
-static inline size_t osprey__int4_record_bytes(size_t columns)
+/* Where the parts of a panel of int4 weights begin, which gemm_s4.c describes, and its bytes. */
+typedef struct osprey__int4_layout {
+    size_t groups, offsets, multipliers, scales, bytes;
+} osprey__int4_layout;
+
+static inline osprey__int4_layout osprey__int4_panel(size_t columns, size_t k)
 {
-    return columns * (OSPREY__INT4_GROUP / 2 + sizeof(uint16_t));
+    osprey__int4_layout layout = {.groups = (k + OSPREY__INT4_GROUP - 1) / OSPREY__INT4_GROUP};
+    layout.offsets = layout.groups * columns * (OSPREY__INT4_GROUP / 2);
+    layout.multipliers = layout.offsets + layout.groups * columns;
+    size_t end = layout.multipliers + layout.groups * columns / 2;
+    layout.scales = osprey__round_up(end, OSPREY__ALIGNMENT);
+    layout.bytes = layout.scales + osprey__round_up(columns * sizeof(float), OSPREY__ALIGNMENT);
+    return layout;
 }
 
 /* A row's elements are about quantized * scale, quantized = round(x * inverse), -127 to 127. */

@@ -78,19 +78,23 @@ static void read_int4(const problem *p, guarded *weight)
     const osprey__gemm_kernel *kernel =
         &osprey__kernels_for(OSPREY__CPU_PORTABLE)->gemm[OSPREY_PRECISION_INT4];
     guarded packed = problem_pack(p, kernel);
-    size_t record_bytes = kernel->columns * 18, panel_bytes = kernel->panel_bytes(kernel, p->k);
+    size_t columns = kernel->columns, groups = (p->k + 31) / 32;
+    size_t panel_bytes = kernel->panel_bytes(kernel, p->k);
     for (size_t n = 0; n < p->n; n++)
         for (size_t i = 0; i < p->k; i++) {
-            const unsigned char *record = (const unsigned char *)packed.floats +
-                                          n / kernel->columns * panel_bytes + i / 32 * record_bytes;
-            size_t column = n % kernel->columns;
-            unsigned byte = record[i % 32 / 2 * kernel->columns + column];
-            const unsigned char *half = record + 16 * kernel->columns + 2 * column;
-            uint32_t bits = (uint32_t)(half[0] | half[1] << 8) << 16;
+            const unsigned char *panel =
+                (const unsigned char *)packed.floats + n / columns * panel_bytes;
+            size_t group = i / 32, column = n % columns, half = column % (columns / 2);
+            unsigned code = panel[i / 2 * columns + column];
+            const unsigned char *offsets = panel + 16 * groups * columns;
+            unsigned two = offsets[groups * columns + group * columns / 2 + half];
+            unsigned multiplier = (column < columns / 2 ? two & 15 : two >> 4) + 1;
+            unsigned offset = offsets[group * columns + column];
             float scale;
-            memcpy(&scale, &bits, sizeof scale);
+            memcpy(&scale, panel + panel_bytes - 64 + column * sizeof scale, sizeof scale);
             float *x = &weight->floats[p->weight_is_k_by_n ? i * p->n + n : n * p->k + i];
-            float read = (float)((int)(i % 2 ? byte >> 4 : byte & 15) - 8) * scale;
+            unsigned byte = (i % 2 ? code >> 4 : code & 15) * multiplier - offset;
+            float read = (float)(int8_t)(uint8_t)byte * scale;
             /* Weights are from -1 to 1: half a step of the largest scale, and what is cut off. */
             if (fabsf(read - *x) > 0.18F) fail_msg("%g became %g", (double)*x, (double)read);
             *x = read;

@@ -50,37 +50,38 @@ static const char *const names[] = {
 /*
  * Least cosine with fp32 of any embedding. The transformers keep what is promised of real models;
  * the ResNet and FastViT, of channels as few as 4 with random weights, not in bf16. None is
- * promised for int4, which here has every layer.
+ * promised for int4, which here has every layer: there it is the median, as of such small models an
+ * input or two come out anywhere.
  */
 static const double least_cosine[][OSPREY_PRECISIONS] = {
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.998, 0.9995, 0.995, 0.3},
-    {1, 0.9995, 0.9995, 0.995, 0.3},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.998, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
     /* EVA-02 E, whose norms make what each layer adds as large as the sum. */
-    {1, 0.998, 0.9995, 0.995, 0.85},
-    {1, 0.998, 0.9995, 0.995, 0.3},
-    {1, 0.998, 0.9995, 0.995, 0.3},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.998, 0.9995, 0.995, 0.95},
+    {1, 0.998, 0.9995, 0.995, 0.95},
+    {1, 0.998, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
     /* CoCa, of heads of 8 in the attention, and in the one that makes the embedding. */
-    {1, 0.9995, 0.9995, 0.995, 0.5},
-    {1, 0.9995, 0.9995, 0.995, 0.5},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
-    {1, 0.9995, 0.9995, 0.995, 0.85},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
+    {1, 0.9995, 0.9995, 0.995, 0.95},
 };
 
 /* int4 would take int8 for weights as small as these. */
@@ -128,6 +129,12 @@ static float *embed(osprey_session *session, const inputs *in, osprey_embed form
     return out;
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 static void test_embeddings_stay_near_fp32(void **state)
 {
     (void)state;
@@ -142,15 +149,19 @@ static void test_embeddings_stay_near_fp32(void **state)
             osprey_session_info info = osprey_session_get_info(session);
             assert_string_equal(info.precision, precision);
             float *got = embed(session, &in, OSPREY_EMBED_UNIT_LENGTH);
-            double least = 1;
-            for (size_t row = 0; row < in.images + TEXTS; row++) {
-                double cosine = 0;
+            size_t rows = in.images + TEXTS;
+            double *cosines = calloc(rows, sizeof *cosines);
+            for (size_t row = 0; row < rows; row++) {
                 for (size_t d = 0; d < in.width; d++)
-                    cosine += (double)got[row * in.width + d] * (double)wanted[row * in.width + d];
-                if (!(cosine >= least)) least = cosine;
+                    cosines[row] +=
+                        (double)got[row * in.width + d] * (double)wanted[row * in.width + d];
+                assert_true(isfinite(cosines[row]));
             }
-            print_message("%-24s %s: cosine %.6f\n", names[i], precision, least);
-            assert_true(least >= least_cosine[i][p] - 1e-6);
+            qsort(cosines, rows, sizeof *cosines, compare_doubles);
+            double cosine = cosines[p == OSPREY_PRECISION_INT4 ? rows / 2 : 0];
+            print_message("%-24s %s: cosine %.6f\n", names[i], precision, cosine);
+            assert_true(cosine >= least_cosine[i][p] - 1e-6);
+            free(cosines);
             free(got);
             osprey_session_free(session);
         }

@@ -21,7 +21,7 @@ OSPREY__INLINE size_t padded_bytes(size_t bytes)
 /* What lies behind the elements of a row of integers. */
 typedef struct row_tail {
     float scale;
-    int32_t corrections[]; /* what is too much in an integer sum; s4: one a group */
+    int32_t correction; /* what is too much in an integer sum */
 } row_tail;
 
 /* elements is the offset of the tail in a row. */
@@ -46,7 +46,6 @@ typedef enum sum_kind {
     SUM_FLOAT,
     SUM_INTEGER, /* (sum - correction of the row) * (scale of the row * scale of the column) */
     SUM_HALF,    /* sum * (scale of the row * scale of the column) */
-    SUM_SCALED,  /* sum * scale of the row */
 } sum_kind;
 
 /* Whether the scales of a panel's columns lie behind its weights. */
@@ -72,9 +71,8 @@ OSPREY__INLINE vec sum_to_float(vec sum, const row_tail *tail, vec column_scale,
                                 const sum_kind kind)
 {
     if (kind == SUM_INTEGER)
-        return subtract_integer(sum, tail->corrections[0]) * (vec_set(tail->scale) * column_scale);
+        return subtract_integer(sum, tail->correction) * (vec_set(tail->scale) * column_scale);
     if (kind == SUM_HALF) return sum * (vec_set(tail->scale) * column_scale);
-    if (kind == SUM_SCALED) return sum * vec_set(tail->scale);
     return sum;
 }
 

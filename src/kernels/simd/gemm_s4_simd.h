@@ -1,98 +1,156 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The int4 product: some groups at a time become int8 weights, which all rows of a block then take,
- * a strip of rows after the other.
+ * The int4 product, for the gemm_s4_*.c: a chunk of a panel becomes int8 weights, which all rows of
+ * a block then take as int8's do.
  */
 #ifndef OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 #define OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 
+/* Weights are not only read for each block, but unpacked. */
+#define OSPREY__BLOCK_ROWS 210
+
 #include "kernels/simd/gemm_simd.h"
 #include "kernels/simd/rows_s8.h"
-#include "kernels/simd/strip_s4_simd.h"
 
-/* With depth 4 the weights stay as they are stored, unsigned. */
-enum { WEIGHT_OFFSET = LANE_DEPTH == 4 ? 8 : 0 };
-
-static size_t groups_of(size_t k)
-{
-    return (k + GROUP - 1) / GROUP;
-}
+enum {
+    WEIGHT_OFFSET = OSPREY__INT8_OFFSET(LANE_DEPTH),
+    GROUP = OSPREY__INT4_GROUP,
+    GROUP_STEPS = GROUP / LANE_DEPTH,
+    GROUP_BYTES = GROUP_STEPS * TILE_STEP_BYTES,
+    STEP_VECS = TILE_STEP_BYTES / sizeof(vec),
+    /* Of a chunk: 32 KiB of int8 weights at most, which with a tile's rows stay near. */
+    UNPACKED_GROUPS = 32768 / GROUP_BYTES,
+};
 
 /* Offset of the tail in a prepared row. */
 static size_t element_bytes(size_t k)
 {
-    return groups_of(k) * GROUP * ELEMENT_BYTES;
+    return padded_bytes(k * ELEMENT_BYTES);
 }
 
 static size_t row_bytes(size_t k)
 {
-    size_t tail = sizeof(row_tail) + groups_of(k) * sizeof(int32_t);
-    return padded_bytes(element_bytes(k) + tail) + OSPREY__ALIGNMENT;
+    return element_bytes(k) + OSPREY__ALIGNMENT;
 }
 
 static void prepare(const osprey__gemm_input *input, void *rows)
 {
-    quantize_rows(input, GROUP, WEIGHT_OFFSET, element_bytes(input->k), row_bytes(input->k), rows);
+    size_t k = input->k, steps = osprey__round_up(k ? k : 1, LANE_DEPTH);
+    size_t whole = osprey__round_up(steps, VEC_FLOATS);
+    quantize_rows(input, whole, WEIGHT_OFFSET, element_bytes(k), row_bytes(k), rows);
+}
+
+/* The bytes of a column in a step as one integer. */
+typedef __typeof__(_Generic((char (*)[LANE_DEPTH])NULL, char (*)[2]
+                            : (uint16_t)0, char (*)[4]
+                            : (uint32_t)0, char (*)[8]
+                            : (uint64_t)0)) column_bytes;
+
+typedef uint8_t byte_vec __attribute__((vector_size(sizeof(vec))));
+typedef uint16_t word_vec __attribute__((vector_size(sizeof(vec))));
+
+/* Of half the columns of a panel. */
+enum { HALF = TILE_COLUMNS / 2 };
+typedef uint8_t half_bytes __attribute__((vector_size(HALF)));
+typedef column_bytes half_columns __attribute__((vector_size(HALF * LANE_DEPTH)));
+
+/* What a group's codes are multiplied by, a word for two bytes, and what is then taken off. */
+typedef struct group_factors {
+    half_columns multipliers[2], offsets[2];
+} group_factors;
+
+OSPREY__INLINE void read_factors(const uint8_t *offsets, const uint8_t *multipliers,
+                                 group_factors *factors)
+{
+    const column_bytes every_byte = (column_bytes)-1 / 255, every_word = (column_bytes)-1 / 65535;
+    half_bytes two, offset;
+    memcpy(&two, multipliers, HALF);
+    factors->multipliers[0] = __builtin_convertvector((two & 15) + 1, half_columns) * every_word;
+    factors->multipliers[1] = __builtin_convertvector((two >> 4) + 1, half_columns) * every_word;
+    OSPREY__UNROLL
+    for (size_t i = 0; i < 2; i++) {
+        memcpy(&offset, offsets + i * HALF, HALF);
+        offset -= (uint8_t)WEIGHT_OFFSET;
+        factors->offsets[i] = __builtin_convertvector(offset, half_columns) * every_byte;
+    }
+}
+
+/* Two bytes are multiplied as one word: the lower one's product, at most 15 * 16, fits a byte. */
+OSPREY__INLINE vec unpack_codes(byte_vec codes, word_vec multipliers, byte_vec offsets)
+{
+    return (vec)((byte_vec)((word_vec)codes * multipliers) - offsets);
 }
 
 /* Two steps of four bits become two of eight. */
-OSPREY__INLINE void unpack_vec(const char *nibbles, char *even, char *odd)
+static void unpack_group(const char *codes, const group_factors *factors, char *weights)
 {
-    typedef uint8_t bytes __attribute__((vector_size(sizeof(vec))));
-    bytes x = (bytes)vec_load((const float *)nibbles);
-    vec_store((float *)even, (vec)((x & 15) - (8 - WEIGHT_OFFSET)));
-    vec_store((float *)odd, (vec)((x >> 4) - (8 - WEIGHT_OFFSET)));
-}
-
-static void unpack_group(const char *record, char *weights, float *scales)
-{
-    for (size_t step = 0; step < GROUP_STEPS; step += 2, weights += 2 * TILE_STEP_BYTES)
-        for (size_t i = 0; i < TILE_STEP_BYTES; i += sizeof(vec), record += sizeof(vec))
-            unpack_vec(record, weights + i, weights + TILE_STEP_BYTES + i);
-    for (size_t i = 0; i < TILE_COLUMNS; i += VEC_FLOATS)
-        vec_store(scales + i, vec_load_bf16(record + i * sizeof(uint16_t)));
-}
-
-/* Strip `strip` of a block of rows, which are spread evenly over strips of STRIP_ROWS at most. */
-static size_t strip_start(const row_block *block, size_t strip)
-{
-    size_t strips = (block->rows + STRIP_ROWS - 1) / STRIP_ROWS;
-    return block->first_row + strip * block->rows / strips;
+    word_vec multipliers[STEP_VECS];
+    byte_vec offsets[STEP_VECS];
+    OSPREY__UNROLL
+    for (size_t i = 0; i < STEP_VECS; i++) {
+        const size_t at = i * sizeof(vec);
+        multipliers[i] =
+            (word_vec)vec_load((const float *)((const char *)factors->multipliers + at));
+        offsets[i] = (byte_vec)vec_load((const float *)((const char *)factors->offsets + at));
+    }
+    for (size_t step = 0; step < GROUP_STEPS; step += 2, weights += 2 * TILE_STEP_BYTES) {
+        OSPREY__UNROLL
+        for (size_t i = 0; i < STEP_VECS; i++, codes += sizeof(vec)) {
+            const size_t at = i * sizeof(vec);
+            byte_vec x = (byte_vec)vec_load((const float *)codes);
+            byte_vec odd = (byte_vec)((word_vec)x >> 4) & 15;
+            vec_store((float *)(weights + at), unpack_codes(x & 15, multipliers[i], offsets[i]));
+            vec_store((float *)(weights + TILE_STEP_BYTES + at),
+                      unpack_codes(odd, multipliers[i], offsets[i]));
+        }
+    }
 }
 
 static void multiply_panel(const osprey__gemm_args *args, const row_block *block, size_t panel)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_ROWS * TILE_COLUMNS];
-    unpacked unpacked_groups;
-    size_t groups = groups_of(args->k), record_bytes = osprey__int4_record_bytes(TILE_COLUMNS);
-    size_t panel_bytes = osprey__round_up(groups * record_bytes, OSPREY__ALIGNMENT);
-    size_t strips = (block->rows + STRIP_ROWS - 1) / STRIP_ROWS;
-    const char *record = (const char *)args->packed + panel * panel_bytes;
-    strip_job job = {.groups = &unpacked_groups,
-                     .stride = args->a_stride,
-                     .prefetch_step = record_bytes / GROUP_STEPS / strips};
-    memset(sums, 0, block->rows * TILE_COLUMNS * sizeof *sums);
-    for (size_t first = 0; first < groups; first += job.count) {
-        job.count = groups - first < UNPACKED_GROUPS ? groups - first : UNPACKED_GROUPS;
-        for (size_t i = 0; i < job.count; i++, record += record_bytes)
-            unpack_group(record, unpacked_groups.weights[i], unpacked_groups.scales[i]);
-        job.prefetch = record;
-        for (size_t strip = 0; strip < strips; strip++) {
-            size_t row = strip_start(block, strip), rows = strip_start(block, strip + 1) - row;
-            job.a = (const char *)args->a + row * args->a_stride + first * GROUP * ELEMENT_BYTES;
-            job.corrections =
-                (const char *)&tail_of(args, row, element_bytes(args->k))->corrections[first];
-            job.totals = sums + (row - block->first_row) * TILE_COLUMNS;
-            multiply_strip(&job, rows);
-            job.prefetch += job.count * GROUP_STEPS * job.prefetch_step;
+    _Alignas(OSPREY__ALIGNMENT) char weights[UNPACKED_GROUPS * GROUP_BYTES];
+    const osprey__int4_layout layout = osprey__int4_panel(TILE_COLUMNS, args->k);
+    const char *packed = (const char *)args->packed + panel * layout.bytes;
+    const uint8_t *offsets = (const uint8_t *)packed + layout.offsets;
+    const uint8_t *multipliers = (const uint8_t *)packed + layout.multipliers;
+    finish_job finish = {.column = panel * TILE_COLUMNS,
+                         .column_scales = (const float *)(const void *)(packed + layout.scales),
+                         .tail = element_bytes(args->k)};
+    size_t steps = steps_of(args->k), tiles = block->last - block->first;
+    tile_job job = {.lda = args->a_stride / sizeof(lane),
+                    .b = weights,
+                    .sums_stride = TILE_COLUMNS,
+                    .results_stride = args->ldc * result_bytes(args),
+                    .narrow = args->n - finish.column <= TILE_COLUMNS / 2,
+                    .prefetch_step = (TILE_STEP_BYTES / 2 + tiles - 1) / tiles};
+    /* What few rows need little of is better read soon. */
+    size_t most = tiles == 1 ? UNPACKED_GROUPS / 4 : UNPACKED_GROUPS;
+    size_t chunks = (layout.groups + most - 1) / most, group = 0;
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        size_t step = group * GROUP_STEPS, end = (chunk + 1) * layout.groups / chunks;
+        bool last = chunk + 1 == chunks;
+        for (char *unpacked = weights; group < end; group++, unpacked += GROUP_BYTES) {
+            group_factors factors;
+            read_factors(offsets + group * TILE_COLUMNS, multipliers + group * HALF, &factors);
+            unpack_group(packed + group * (GROUP_BYTES / 2), &factors, unpacked);
+        }
+        job.steps = (last ? steps : end * GROUP_STEPS) - step;
+        job.add = chunk > 0;
+        job.prefetch = last ? packed + layout.bytes : packed + end * (GROUP_BYTES / 2);
+        for (size_t t = block->first; t < block->last; t++) {
+            size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
+            job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
+            job.sums = sums + (chunks > 1 ? (row - block->first_row) * TILE_COLUMNS : 0);
+            job.results = last ? result_at(args, row, finish.column) : NULL;
+            tile(&job, rows);
+            job.prefetch += job.steps * job.prefetch_step;
+            finish.first = row;
+            finish.rows = rows;
+            finish.sums = job.sums;
+            if (last) finish_sums(args, &finish, SUM_INTEGER);
         }
     }
-    finish_job finish = {.first = block->first_row,
-                         .rows = block->rows,
-                         .column = panel * TILE_COLUMNS,
-                         .sums = sums,
-                         .tail = element_bytes(args->k)};
-    finish_sums(args, &finish, SUM_SCALED);
 }
 
 #endif

@@ -13,9 +13,13 @@
 
 #include <string.h>
 
+/* Rows that take a panel one after the other: the more, the less often weights are read. */
+#ifndef OSPREY__BLOCK_ROWS
+#define OSPREY__BLOCK_ROWS 84
+#endif
+
 enum {
-    /* Of rows that take a panel one after the other: the more, the less often weights are read. */
-    BLOCK_TILES = 84 / TILE_ROWS,
+    BLOCK_TILES = OSPREY__BLOCK_ROWS / TILE_ROWS,
     BLOCK_ROWS = BLOCK_TILES * TILE_ROWS,
     /* Steps over k: a panel's part of so many (128 KiB at most) stays in the second-level cache. */
     CHUNK = 1024,

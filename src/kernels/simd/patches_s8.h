@@ -59,8 +59,7 @@ static void quantize_patches(const osprey__gemm_input *input, int32_t offset, si
             copy_patch(shape, &at, columns, quantized, ELEMENT_BYTES, out);
             memset(out + end, 0, elements - end);
             tail->scale = scale.scale;
-            tail->corrections[0] =
-                offset * window_total(sums, shape->width, at.rows.count, columns);
+            tail->correction = offset * window_total(sums, shape->width, at.rows.count, columns);
         }
     }
 }

@@ -40,33 +40,30 @@ OSPREY__INLINE integers quantize_vec(vec x, float inverse, const bool fixed, cha
 }
 
 /*
- * Quantizes a row in groups of so many elements (a multiple of VEC_FLOATS and LANE_DEPTH), zeros
- * behind the k-th, with a correction for each: offset times the group's sum.
+ * Quantizes a row of `whole` elements (a multiple of VEC_FLOATS and LANE_DEPTH), zeros behind the
+ * k-th. Its correction is offset times their sum.
  */
 OSPREY__INLINE void quantize_row(const osprey__gemm_input *input, const void *x,
-                                 const osprey__dtype dtype, const bool fixed, size_t group,
+                                 const osprey__dtype dtype, const bool fixed, size_t whole,
                                  int32_t offset, char *out, row_tail *tail)
 {
     size_t k = input->k;
     osprey__row_scale scale =
         fixed ? osprey__row_scale_of_range(input->range) : row_scale(x, dtype, k);
     integers largest = {0}; /* with a fixed scale; a row's own knows it before */
-    int32_t *correction = tail->corrections;
-    for (size_t begin = 0; begin < k; begin += group) {
-        integers sum = {0};
-        for (size_t i = begin; i < begin + group; i += VEC_FLOATS) {
-            vec element = load_row(x, dtype, i, k);
-            if (fixed) largest = larger_magnitude(largest, element);
-            sum += quantize_vec(element, scale.inverse, fixed, out + i * ELEMENT_BYTES);
-        }
-        *correction++ = offset * integers_sum(sum);
+    integers sum = {0};
+    for (size_t i = 0; i < whole; i += VEC_FLOATS) {
+        vec element = load_row(x, dtype, i, k);
+        if (fixed) largest = larger_magnitude(largest, element);
+        sum += quantize_vec(element, scale.inverse, fixed, out + i * ELEMENT_BYTES);
     }
+    tail->correction = offset * integers_sum(sum);
     bool finite = !fixed || integers_largest(largest) < 0x7f800000;
     tail->scale = finite ? scale.scale : NAN;
 }
 
 /* The rows of the input to rows stride bytes apart, whose elements take so many of them. */
-OSPREY__INLINE void quantize_rows(const osprey__gemm_input *input, size_t group, int32_t offset,
+OSPREY__INLINE void quantize_rows(const osprey__gemm_input *input, size_t whole, int32_t offset,
                                   size_t elements, size_t stride, char *rows)
 {
     for (size_t row = 0; row < input->m; row++, rows += stride) {
@@ -74,13 +71,13 @@ OSPREY__INLINE void quantize_rows(const osprey__gemm_input *input, size_t group,
         row_tail *tail = (row_tail *)(rows + elements);
         bool fixed = input->range > 0;
         if (input->dtype == OSPREY__F32 && fixed)
-            quantize_row(input, x, OSPREY__F32, true, group, offset, rows, tail);
+            quantize_row(input, x, OSPREY__F32, true, whole, offset, rows, tail);
         else if (input->dtype == OSPREY__F32)
-            quantize_row(input, x, OSPREY__F32, false, group, offset, rows, tail);
+            quantize_row(input, x, OSPREY__F32, false, whole, offset, rows, tail);
         else if (fixed)
-            quantize_row(input, x, OSPREY__BF16, true, group, offset, rows, tail);
+            quantize_row(input, x, OSPREY__BF16, true, whole, offset, rows, tail);
         else
-            quantize_row(input, x, OSPREY__BF16, false, group, offset, rows, tail);
+            quantize_row(input, x, OSPREY__BF16, false, whole, offset, rows, tail);
     }
 }
 
