@@ -49,6 +49,10 @@ HUGGINGFACE = {
     "vit-l-14": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14)),
     "vit-l-14-336": lambda: hf_config(768, "quick_gelu", (768, 12, 12), (1024, 24, 16, 14), 336),
     "vit-h-14": lambda: hf_config(1024, "gelu", (1024, 24, 16), (1280, 32, 16, 14)),
+    "tinyclip-8m-16": lambda: hf_config(512, "gelu", (256, 3, 4), (256, 10, 4, 16)),
+    "tinyclip-39m-16": lambda: hf_config(512, "gelu", (512, 6, 8), (512, 12, 8, 16)),
+    "tinyclip-40m-32": lambda: hf_config(512, "gelu", (512, 6, 8), (512, 12, 8, 32)),
+    "tinyclip-61m-32": lambda: hf_config(512, "gelu", (512, 9, 8), (640, 12, 10, 32)),
 }
 # Its text tower has BERT-base's defaults.
 CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
@@ -73,10 +77,13 @@ OPENCLIP = {"rn50x4": "RN50x4", "eva02-b-16": "EVA02-B-16", "mobileclip-s1": "Mo
             "openclip-xlm-roberta-base": "xlm-roberta-base-ViT-B-32",
             "openclip-roberta-base": "roberta-ViT-B-32",
             "openclip-pe-t-16-384": "PE-Core-T-16-384",
+            "openclip-pe-s-16-384": "PE-Core-S-16-384",
             "openclip-pe-b-16": "PE-Core-B-16",
             "openclip-pe-l-14-336": "PE-Core-L-14-336",
+            "openclip-pe-bigg-14-448": "PE-Core-bigG-14-448",
             "openclip-vitamin-s": "ViTamin-S", "openclip-vitamin-b": "ViTamin-B",
-            "openclip-vitamin-l-256": "ViTamin-L-256"}
+            "openclip-vitamin-l-256": "ViTamin-L-256", "openclip-vitamin-l2": "ViTamin-L2",
+            "openclip-vitamin-xl-256": "ViTamin-XL-256"}
 # What config.json of these has on Hugging Face.
 ROBERTA_BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
                 "intermediate_size": 3072, "max_position_embeddings": 514}

@@ -4,7 +4,8 @@ models with random weights, and one with its trained ones.
 
     scripts/venv.sh && .venv/bin/python scripts/parity.py [--models vit-b-32,rn50x4]
 
-Exit 1: something differs by more than its limit. Needs up to 10 GiB of memory and 4 GiB of disk.
+Exit 1: something differs by more than its limit. Needs up to 20 GiB of memory and 10 GiB of disk
+(openclip-pe-bigg-14-448; 10 and 4 without it).
 """
 
 import argparse
@@ -296,6 +297,7 @@ def check(name, binary, work, keep):
 
 def main():
     names = ["vit-b-32", "vit-b-16", "vit-l-14", "vit-l-14-336", "vit-h-14", "rn50x4",
+             "tinyclip-8m-16", "tinyclip-39m-16", "tinyclip-40m-32", "tinyclip-61m-32",
              "vit-b-32-pt", "vit-b-16-pt", "vit-l-14-pt", "vit-l-14-336px-pt",
              "rn50-pt", "rn101-pt", "rn50x4-pt", "rn50x16-pt", "rn50x64-pt",
              "vit-ti-16-npz", "vit-s-16-npz", "vit-b-16-npz", "vit-l-16-npz", "vit-h-14-npz",
@@ -308,8 +310,10 @@ def main():
              "openclip-coca-b-32", "openclip-coca-l-14",
              "openclip-siglip-b-16", "openclip-siglip-b-16-384", "openclip-siglip-so400m-14",
              "openclip-siglip2-b-16", "openclip-xlm-roberta-base", "openclip-roberta-base",
-             "openclip-pe-t-16-384", "openclip-pe-b-16", "openclip-pe-l-14-336",
+             "openclip-pe-t-16-384", "openclip-pe-s-16-384", "openclip-pe-b-16",
+             "openclip-pe-l-14-336", "openclip-pe-bigg-14-448",
              "openclip-vitamin-s", "openclip-vitamin-b", "openclip-vitamin-l-256",
+             "openclip-vitamin-l2", "openclip-vitamin-xl-256",
              SENTENCE_ENCODER]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(names), help="comma-separated")

@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OSPREY__ENGINE_FORMAT       14u /* the version that is written and read */
+#define OSPREY__ENGINE_FORMAT       15u /* the version that is written and read */
 #define OSPREY__ENGINE_MAGIC        "\x89OSPREY\n"
 #define OSPREY__ENGINE_MAGIC_BYTES  8u
 #define OSPREY__ENGINE_PAGE         4096u /* the header's size; every section begins on one */

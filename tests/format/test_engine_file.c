@@ -144,7 +144,7 @@ static void test_other_versions_are_named(void **state)
     bytes[OSPREY__ENGINE_MAGIC_BYTES] = 77;
     osprey__engine_file file;
     assert_refused(osprey__engine_file_parse(bytes, length, "m.osprey", &file, &error), &error,
-                   OSPREY_UNSUPPORTED, "m.osprey", "format 77, this osprey reads format 14");
+                   OSPREY_UNSUPPORTED, "m.osprey", "format 77, this osprey reads format 15");
     osprey__free(bytes);
 }
 

@@ -3,12 +3,13 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "input/text/stored_tokenizer.h"
+#include "input/text/token_map.h"
 
 #include <stdbool.h>
 
-#define FREE_SLOT UINT64_MAX
-#define NO_RANK   UINT32_MAX
-#define NONE      UINT32_MAX
+#define NO_RANK UINT32_MAX
+#define NONE    UINT32_MAX
 
 /* A symbol of the word, in a list that is linked by index. */
 struct osprey__bpe_symbol {
@@ -18,40 +19,112 @@ struct osprey__bpe_symbol {
     int32_t merged;          /* the id which that merge makes */
 };
 
+static uint64_t pair_of(int32_t left, int32_t right)
+{
+    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+
+static size_t bucket_of(const osprey__bpe_merges *merges, uint64_t pair)
+{
+    uint64_t mixed = pair * 0x9e3779b97f4a7c15u;
+    return (size_t)(mixed ^ mixed >> 32) & merges->mask;
+}
+
+/* One or two merges a bucket. */
+static osprey_status make_buckets(osprey__bpe_merges *merges, osprey_error *error)
+{
+    size_t buckets = 1;
+    while (buckets <= merges->count / 2) buckets *= 2;
+    merges->mask = buckets - 1;
+    merges->begins = osprey__calloc(buckets + 1, sizeof *merges->begins);
+    return merges->begins ? OSPREY_OK
+                          : osprey__fail_memory(error, (buckets + 1) * sizeof *merges->begins);
+}
+
 osprey_status osprey__bpe_merges_create(osprey__bpe_merges *merges, size_t count,
                                         osprey_error *error)
 {
-    *merges = (osprey__bpe_merges){0};
-    size_t slots = 16;
-    while (slots / 2 < count) {
-        if (!osprey__multiply(slots, 2, &slots)) return osprey__fail_memory(error, count);
-    }
-    size_t bytes;
-    if (!osprey__multiply(slots, sizeof *merges->slots, &bytes))
-        return osprey__fail_memory(error, slots);
-    /* CLIP's table just fills a huge page: one fault when a model is opened, not 512. */
-    merges->slots = osprey__aligned_alloc(bytes);
-    if (!merges->slots) return osprey__fail_memory(error, bytes);
-    for (size_t i = 0; i < slots; i++) merges->slots[i] = (osprey__bpe_merge){.pair = FREE_SLOT};
-    merges->mask = slots - 1;
-    return OSPREY_OK;
-}
-
-static osprey__bpe_merge *slot_of(const osprey__bpe_merges *merges, int32_t left, int32_t right)
-{
-    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    uint64_t mixed = pair * 0x9e3779b97f4a7c15u;
-    size_t at = (size_t)(mixed ^ mixed >> 32) & merges->mask;
-    while (merges->slots[at].pair != pair && merges->slots[at].pair != FREE_SLOT)
-        at = (at + 1) & merges->mask;
-    return &merges->slots[at];
+    *merges = (osprey__bpe_merges){.own = osprey__calloc(count + 1, sizeof *merges->own)};
+    return merges->own ? OSPREY_OK : osprey__fail_memory(error, count * sizeof *merges->own);
 }
 
 void osprey__bpe_merges_insert(osprey__bpe_merges *merges, int32_t left, int32_t right,
                                uint32_t rank, int32_t id)
 {
-    *slot_of(merges, left, right) =
-        (osprey__bpe_merge){(uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank, id};
+    merges->own[merges->count++] = (osprey__bpe_merge){pair_of(left, right), rank, id};
+}
+
+osprey_status osprey__bpe_merges_finish(osprey__bpe_merges *merges, osprey_error *error)
+{
+    const size_t count = merges->count;
+    OSPREY_TRY(make_buckets(merges, error));
+    osprey__bpe_merge *sorted = osprey__calloc(count + 1, sizeof *sorted);
+    if (!sorted) return osprey__fail_memory(error, count * sizeof *sorted);
+    uint32_t *begins = merges->begins;
+    for (size_t i = 0; i < count; i++) begins[bucket_of(merges, merges->own[i].pair)]++;
+    for (size_t b = 0; b <= merges->mask; b++) begins[b + 1] += begins[b];
+    /* What was each bucket's end becomes its begin; the order within a bucket stays. */
+    for (size_t i = count; i-- > 0;)
+        sorted[--begins[bucket_of(merges, merges->own[i].pair)]] = merges->own[i];
+    osprey__free(merges->own);
+    merges->at = merges->own = sorted;
+    return OSPREY_OK;
+}
+
+/* The last of those inserted for the pair; NULL: none. */
+static const osprey__bpe_merge *find(const osprey__bpe_merges *merges, int32_t left, int32_t right)
+{
+    const uint64_t pair = pair_of(left, right);
+    const size_t bucket = bucket_of(merges, pair);
+    for (size_t i = merges->begins[bucket + 1]; i-- > merges->begins[bucket];)
+        if (merges->at[i].pair == pair) return &merges->at[i];
+    return NULL;
+}
+
+/* Zeros up to the next merge that is aligned, as the bytes' beginning is. */
+static size_t padding_of(uintptr_t at)
+{
+    return (size_t)(-at % _Alignof(osprey__bpe_merge));
+}
+
+osprey_status osprey__bpe_merges_store(const osprey__bpe_merges *merges, osprey__buffer *bytes,
+                                       osprey_error *error)
+{
+    OSPREY_TRY(osprey__buffer_number(bytes, merges->count, 4, error));
+    OSPREY_TRY(osprey__buffer_number(bytes, 0, padding_of(bytes->length), error));
+    return osprey__buffer_append(bytes, merges->at, merges->count * sizeof *merges->at, error);
+}
+
+/* Where the buckets begin; false where a merge is out of its place or of another vocabulary. */
+static bool find_buckets(osprey__bpe_merges *merges, size_t vocabulary)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < merges->count; i++) {
+        const osprey__bpe_merge merge = merges->at[i];
+        const size_t bucket = bucket_of(merges, merge.pair);
+        if (merge.pair >> 32 >= vocabulary || (uint32_t)merge.pair >= vocabulary ||
+            (uint32_t)merge.id >= vocabulary || merge.rank == NO_RANK || bucket + 1 < found)
+            return false;
+        while (found <= bucket) merges->begins[found++] = (uint32_t)i;
+    }
+    while (found <= merges->mask + 1) merges->begins[found++] = (uint32_t)merges->count;
+    return true;
+}
+
+osprey_status osprey__bpe_merges_load(osprey__bpe_merges *merges, osprey__byte_cursor *at,
+                                      size_t vocabulary, const char *file, osprey_error *error)
+{
+    uint64_t count;
+    *merges = (osprey__bpe_merges){0};
+    if (!osprey__cursor_number(at, 4, false, &count) || count > OSPREY__TOKEN_LIMIT ||
+        !osprey__cursor_take(at, padding_of((uintptr_t)at->at)))
+        return osprey__stored_tokenizer_damaged(file, error);
+    merges->count = (size_t)count;
+    merges->at = (const void *)osprey__cursor_take(at, merges->count * sizeof *merges->at);
+    if (!merges->at) return osprey__stored_tokenizer_damaged(file, error);
+    OSPREY_TRY(make_buckets(merges, error));
+    return find_buckets(merges, vocabulary) ? OSPREY_OK
+                                            : osprey__stored_tokenizer_damaged(file, error);
 }
 
 /* A merge that may be made: rank above, so that the smallest is the next one. */
@@ -94,8 +167,8 @@ static void consider(const osprey__bpe_merges *merges, osprey__bpe_scratch *scra
     osprey__bpe_symbol *symbol = &scratch->symbols[at];
     symbol->rank = NO_RANK;
     if (symbol->next == NONE) return;
-    const osprey__bpe_merge *merge = slot_of(merges, symbol->id, scratch->symbols[symbol->next].id);
-    if (merge->pair == FREE_SLOT) return;
+    const osprey__bpe_merge *merge = find(merges, symbol->id, scratch->symbols[symbol->next].id);
+    if (!merge) return;
     symbol->rank = merge->rank;
     symbol->merged = merge->id;
     heap_push(scratch->heap, waiting, candidate(merge->rank, at));
@@ -149,7 +222,8 @@ osprey_status osprey__bpe_merges_apply(const osprey__bpe_merges *merges,
 
 void osprey__bpe_merges_free(osprey__bpe_merges *merges)
 {
-    osprey__aligned_free(merges->slots);
+    osprey__free(merges->own);
+    osprey__free(merges->begins);
     *merges = (osprey__bpe_merges){0};
 }
 

@@ -98,10 +98,7 @@ osprey_status osprey__clip_bpe_add_merge(osprey__clip_bpe *tokenizer, const ospr
 /* Sets made[id] for each id that a text can become. */
 static void mark_made(const osprey__clip_bpe *tokenizer, bool *made)
 {
-    for (size_t i = 0; i <= tokenizer->merges.mask; i++) {
-        const osprey__bpe_merge *merge = &tokenizer->merges.slots[i];
-        if (merge->pair != UINT64_MAX) made[merge->id] = true;
-    }
+    for (size_t i = 0; i < tokenizer->merges.count; i++) made[tokenizer->merges.at[i].id] = true;
     for (size_t byte = 0; byte < 256; byte++)
         made[tokenizer->byte_ids[byte]] = made[tokenizer->byte_end_ids[byte]] = true;
     for (size_t i = 0; i < tokenizer->added_count; i++) made[tokenizer->added[i].id] = true;

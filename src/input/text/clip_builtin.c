@@ -104,6 +104,7 @@ static osprey_status build(const osprey__token_map *map, const char *text,
         OSPREY_TRY(osprey__clip_bpe_add_merge(made, map, line.left, line.left_length, line.right,
                                               line.right_length, file_name, i, error));
     }
+    OSPREY_TRY(osprey__bpe_merges_finish(&made->merges, error));
     made->splits_special = true;
     OSPREY_TRY(osprey__clip_bpe_add_token(made, start, strlen(start), made->start_id, false,
                                           file_name, error));

@@ -65,6 +65,7 @@ static osprey_status from_vocabulary(json_t *vocabulary, const char *vocabulary_
                                            special->unknown.content, tokenizer, error));
     (*tokenizer)->splits_special = true;
     OSPREY_TRY_GOTO(add_merge_lines(*tokenizer, &map, merges, merges_length, merges_path, error));
+    OSPREY_TRY_GOTO(osprey__bpe_merges_finish(&(*tokenizer)->merges, error));
     OSPREY_TRY_GOTO(osprey__clip_special_tokens_add(special, NULL, NULL, *tokenizer, &map, error));
     status = osprey__clip_bpe_check_merges(*tokenizer, &map, merges_path, error);
 fail:

@@ -246,6 +246,7 @@ static osprey_status build(const json_parts *parts, osprey__token_map *map, cons
     OSPREY_TRY(check_id(parts->end, parts->end_id, made->end_id, file, error));
     for (size_t i = 0; i < merge_count; i++)
         OSPREY_TRY(add_merge(made, map, json_array_get(parts->merges, i), file, i, error));
+    OSPREY_TRY(osprey__bpe_merges_finish(&made->merges, error));
     return osprey__clip_special_tokens_add(special, parts->added, file, made, map, error);
 }
 

@@ -208,7 +208,7 @@ static osprey_status read_bpe(parsing *p)
     }
     OSPREY_TRY(osprey__bpe_merges_create(&bpe->merges, merge_count, p->error));
     for (size_t i = 0; i < merge_count; i++) OSPREY_TRY(add_merge(p, json_array_get(merges, i), i));
-    return OSPREY_OK;
+    return osprey__bpe_merges_finish(&bpe->merges, p->error);
 }
 
 static osprey_status read_model(parsing *p)

@@ -54,7 +54,8 @@ osprey_status osprey__tokenizer_store(const osprey_tokenizer *tokenizer, osprey_
                                       osprey_error *error);
 
 /*
- * What was stored; file is what errors name. Every id is below the vocabulary's size afterwards.
+ * What was stored, from bytes that begin on a multiple of 8 and outlive the tokenizer; file is what
+ * errors name. Every id is below the vocabulary's size afterwards.
  * Errors: OSPREY_FORMAT, OSPREY_LIMIT, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__tokenizer_load(const void *bytes, size_t length, const char *file,
