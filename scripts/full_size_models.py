@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
-                          Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel)
+                          MetaClip2Config, MetaClip2Model, Siglip2Config, Siglip2Model,
+                          SiglipConfig, SiglipModel)
 from transformers.initialization import no_init_weights
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
@@ -54,6 +55,9 @@ HUGGINGFACE = {
     "tinyclip-40m-32": lambda: hf_config(512, "gelu", (512, 6, 8), (512, 12, 8, 32)),
     "tinyclip-61m-32": lambda: hf_config(512, "gelu", (512, 9, 8), (640, 12, 10, 32)),
 }
+# The configurations' defaults are ViT-B/32's; the ids are XLM-V's.
+METACLIP2 = {"metaclip2-b-32": lambda: MetaClip2Config(
+    text_config={"vocab_size": 901629, "bos_token_id": 0, "eos_token_id": 2})}
 # Its text tower has BERT-base's defaults.
 CHINESE_CLIP = {"chinese-clip-b-16": lambda: ChineseCLIPConfig(
     text_config={"vocab_size": 21128}, vision_config={"patch_size": 16})}
@@ -135,7 +139,7 @@ def lit(file, vit, bert, width, image_head=False):
 FLAX |= {"lit-b-16-b": lit("LiT-B16B.npz", VIT_B, VIT_B, 768, image_head=True),
          "lit-b-16-b-2": lit("LiT-B16B_2.npz", VIT_B, VIT_B, 768),
          "lit-l-16-l": lit("LiT-L16L.npz", VIT_L, VIT_L, 1024)}
-NAMES = [*HUGGINGFACE, *CHINESE_CLIP, *SIGLIP, *NAFLEX, *OPENCLIP, *OPENAI, *FLAX]
+NAMES = [*HUGGINGFACE, *METACLIP2, *CHINESE_CLIP, *SIGLIP, *NAFLEX, *OPENCLIP, *OPENAI, *FLAX]
 
 
 def path(name, folder):
@@ -190,6 +194,15 @@ def make(name, folder):
                               crop_size={"height": size, "width": size}).save_pretrained(folder)
         golden_vocabulary.save_plain(folder, *golden_vocabulary.builtin())
         golden_vocabulary.save_special_tokens(folder, 77)
+    elif name in METACLIP2:
+        config = METACLIP2[name]()
+        with no_init_weights():
+            model = MetaClip2Model(config)
+        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        CLIPImageProcessorPil().save_pretrained(folder)
+        golden_pieces.save_xlm_roberta(
+            folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"),
+            size=config.text_config.vocab_size)
     elif name in CHINESE_CLIP:
         config = CHINESE_CLIP[name]()
         with no_init_weights():

@@ -92,6 +92,9 @@ def of_transformers(name):
     if name in models.HUGGINGFACE:
         return (transformers.CLIPModel, CLIPImageProcessorPil, transformers.CLIPTokenizer,
                 {"padding": True, "max_length": 77})
+    if name in models.METACLIP2:
+        return (transformers.MetaClip2Model, CLIPImageProcessorPil,
+                transformers.PreTrainedTokenizerFast, {"padding": True, "max_length": 77})
     if name in models.CHINESE_CLIP:
         return (transformers.ChineseCLIPModel, models.ChineseCLIPImageProcessorPil,
                 transformers.BertTokenizer, {"padding": True, "max_length": 512})
@@ -302,7 +305,7 @@ def main():
              "rn50-pt", "rn101-pt", "rn50x4-pt", "rn50x16-pt", "rn50x64-pt",
              "vit-ti-16-npz", "vit-s-16-npz", "vit-b-16-npz", "vit-l-16-npz", "vit-h-14-npz",
              "r50-vit-b-16", "r26-vit-s-32", "mixer-b-16", "mixer-l-16",
-             "lit-b-16-b", "lit-b-16-b-2", "lit-l-16-l", "chinese-clip-b-16", "siglip-b-16",
+             "lit-b-16-b", "lit-b-16-b-2", "lit-l-16-l", "metaclip2-b-32", "chinese-clip-b-16", "siglip-b-16",
              "siglip2-b-16-naflex",
              "eva02-b-16", "mobileclip-s1", "mobileclip-b", "mobileclip2-s0", "mobileclip2-s2",
              "mobileclip2-s3", "mobileclip2-s4", "mobileclip2-b", "mobileclip2-l-14",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json as transformers' CLIPConfig, ChineseCLIPConfig, SiglipConfig, Siglip2Config,
- * BertConfig, RobertaConfig and XLMRobertaConfig read it, with the defaults that a sparse one
- * leaves out. */
+/* config.json as transformers' CLIPConfig, MetaClip2Config, ChineseCLIPConfig, SiglipConfig,
+ * Siglip2Config, BertConfig, RobertaConfig and XLMRobertaConfig read it, with the defaults that a
+ * sparse one leaves out. */
 #include "base/json.h"
 #include "base/os/file_map.h"
 #include "base/status.h"
@@ -197,6 +197,16 @@ static osprey_status read_towers(const osprey__config_section *whole, bool bert,
     return OSPREY_OK;
 }
 
+/* MetaClip2Config's: CLIP's towers and defaults. A text ends where its end id says, whichever. */
+static osprey_status read_metaclip2(const osprey__config_section *whole,
+                                    osprey__model_config *config, osprey_error *error)
+{
+    OSPREY_TRY(read_towers(whole, false, config, error));
+    config->text.pooling = OSPREY__POOL_FIRST_END;
+    config->piece_tokenizer = true;
+    return OSPREY_OK;
+}
+
 /* SiglipTextConfig's. The token that fills texts up is the tokenizer's: the files of SigLIP 2 leave
  * SigLIP's here. */
 static osprey_status read_siglip_text(const osprey__config_section *section,
@@ -300,16 +310,18 @@ osprey_status osprey__hf_config_parse(json_t *root, const char *file, osprey__mo
                             "\"quantization_config\": osprey reads weights in F32, F16 and BF16");
     *config = (osprey__model_config){.layout = "huggingface", .file = "config.json"};
     if (strcmp(type, "clip") == 0) return read_towers(&whole, false, config, error);
+    if (strcmp(type, "metaclip_2") == 0) return read_metaclip2(&whole, config, error);
     if (strcmp(type, "chinese_clip") == 0) return read_towers(&whole, true, config, error);
     if (strcmp(type, "siglip") == 0) return read_siglip(&whole, false, config, error);
     if (strcmp(type, "siglip2") == 0) return read_siglip(&whole, true, config, error);
     const bool roberta = strcmp(type, "roberta") == 0 || strcmp(type, "xlm-roberta") == 0;
     if (roberta || strcmp(type, "bert") == 0)
         return read_sentence_encoder(&whole, roberta, config, error);
-    return osprey__fail(error, OSPREY_UNSUPPORTED, file,
-                        "\"model_type\" is \"%s\"; supported are \"clip\", \"chinese_clip\", "
-                        "\"siglip\", \"siglip2\", \"bert\", \"roberta\" and \"xlm-roberta\"",
-                        type);
+    return osprey__fail(
+        error, OSPREY_UNSUPPORTED, file,
+        "\"model_type\" is \"%s\"; supported are \"clip\", \"metaclip_2\", "
+        "\"chinese_clip\", \"siglip\", \"siglip2\", \"bert\", \"roberta\" and \"xlm-roberta\"",
+        type);
 }
 
 /* Reads the preprocessing from directory/name; *found stays false where that has none. */

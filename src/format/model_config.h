@@ -188,16 +188,17 @@ typedef struct osprey__model_config {
                                a sigmoid for each pair of image and text (SigLIP), not a softmax */
     bool text_is_prefixed;  /* OpenCLIP's custom_text: the text tower's names begin with "text." */
     bool foreign_tokenizer; /* OpenCLIP's hf_tokenizer_name: not CLIP's own vocabulary */
-    char text_cleaning[16]; /* OpenCLIP's SigLIP and (XLM-)RoBERTa: what is done to texts before
-                               they are tokenized, by open_clip's name (input/text/text_cleaning.h);
-                               else empty */
+    bool piece_tokenizer;   /* MetaCLIP 2: CLIP's towers with XLM-RoBERTa's kind of tokenizer */
+    char text_cleaning[16]; /* OpenCLIP's SigLIP, MetaCLIP 2 and (XLM-)RoBERTa: what is done to
+                               texts before they are tokenized, by open_clip's name
+                               (input/text/text_cleaning.h); else empty */
 } osprey__model_config;
 
 /*
- * Hugging Face: directory/config.json of model_type "clip", "chinese_clip", "siglip" (also SigLIP
- * 2 of fixed resolution) or "siglip2" (of variable), full, sparse or legacy (text_config_dict,
- * vision_config_dict), with the defaults and precedence of transformers' CLIPConfig, SiglipConfig
- * and Siglip2Config; then preprocessing from processor_config.json or preprocessor_config.json, of
+ * Hugging Face: directory/config.json of model_type "clip", "metaclip_2", "chinese_clip", "siglip"
+ * (also SigLIP 2 of fixed resolution) or "siglip2" (of variable), full, sparse or legacy
+ * (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
+ * CLIPConfig, MetaClip2Config, SiglipConfig and Siglip2Config; then preprocessing from processor_config.json or preprocessor_config.json, of
  * which one has to be there. Or of model_type "bert", "roberta" or "xlm-roberta", and what
  * osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are
  * named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.

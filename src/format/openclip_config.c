@@ -463,12 +463,18 @@ static osprey_status read_tokenizer(const osprey__config_section *section,
                                     osprey__model_config *config, osprey_error *error)
 {
     static const option options[] = {{"clean", ANY}, {"strip_sep_token", OFF}, {NULL, NULL}};
-    const bool cleans = config->text.kind == OSPREY__TEXT_SIGLIP || *config->hf_text.name;
+    const osprey__text_config *text = &config->text;
     const char *name = NULL;
     osprey__config_section arguments;
     OSPREY_TRY(
         osprey__json_string(section->object, "hf_tokenizer_name", section->label, &name, error));
     config->foreign_tokenizer = name && *name;
+    /* CLIP's own end is the last id; SentencePiece's is among the first. */
+    config->piece_tokenizer = config->foreign_tokenizer && text->kind == OSPREY__TEXT_CLIP &&
+                              text->pooling == OSPREY__POOL_FIRST_END &&
+                              text->end_id + 1 < text->vocabulary;
+    const bool cleans =
+        text->kind == OSPREY__TEXT_SIGLIP || *config->hf_text.name || config->piece_tokenizer;
     OSPREY_TRY(osprey__config_section_open(section, "tokenizer_kwargs", &arguments, error));
     OSPREY_TRY(check_options(&arguments, options, error));
     OSPREY_TRY(read_short_text(&arguments, "clean", cleans ? "whitespace" : "",
@@ -476,8 +482,8 @@ static osprey_status read_tokenizer(const osprey__config_section *section,
     if (cleans || !*config->text_cleaning) return OSPREY_OK;
     return osprey__fail(
         error, OSPREY_UNSUPPORTED, arguments.label,
-        "\"clean\" is \"%s\"; osprey cleans texts for the text towers of SigLIP, RoBERTa "
-        "and XLM-RoBERTa alone",
+        "\"clean\" is \"%s\"; osprey cleans texts for the text towers of SigLIP, MetaCLIP 2, "
+        "RoBERTa and XLM-RoBERTa alone",
         config->text_cleaning);
 }
 

@@ -45,7 +45,7 @@ static osprey_status open_lit_tokenizer(osprey_model *model, const char *directo
                         own);
 }
 
-/* Where the configuration says BERT, and the tokens are in files of its own. */
+/* BERT's kind or XLM-RoBERTa's, whose tokens are in files of their own. */
 static osprey_status open_bert_tokenizer(osprey_model *model, const char *directory,
                                          osprey__tokenizer_files *files, osprey_error *error)
 {
@@ -87,7 +87,8 @@ osprey_status osprey__open_tokenizer(osprey_model *model, const char *directory,
     if (kind == OSPREY__TEXT_SIGLIP)
         OSPREY_TRY(osprey__tokenizer_open_siglip(directory, model->config.text_cleaning,
                                                  &model->tokenizer, &files, error));
-    else if (kind == OSPREY__TEXT_BERT || kind == OSPREY__TEXT_ROBERTA)
+    else if (kind == OSPREY__TEXT_BERT || kind == OSPREY__TEXT_ROBERTA ||
+             model->config.piece_tokenizer)
         OSPREY_TRY(open_bert_tokenizer(model, directory, &files, error));
     else
         OSPREY_TRY(open_clip_tokenizer(model, directory, &files, error));

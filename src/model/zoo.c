@@ -16,6 +16,9 @@
 #define GELU_AND_QUICK(name) name "-quickgelu"
 #define RESNET_HEAD_WIDTH    64 /* of the attention pool, 32 times as wide as the first stage */
 
+/* Ids of the end of a text: MetaCLIP 2 has either tokenizer. */
+enum { MT5_END = 1, XLM_V_END = 2 };
+
 #define TEXT_TOWER(text_width, text_layers, text_kind)                                             \
     SIZED_TEXT_TOWER(77, text_width, text_layers, (text_width) / 64, text_kind)
 #define SIZED_TEXT_TOWER(tokens, text_width, text_layers, text_heads, text_kind)                   \
@@ -42,6 +45,21 @@
                 embedding, text_width, text_layers)                                                \
     ZOO_ENTRY(name, activations(name), size, vision_width, embedding,                              \
               TEXT_TOWER(text_width, text_layers, CLIP), .kind = OSPREY__IMAGE_VIT,                \
+              .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
+              .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F)
+
+#define WORLDWIDE_TEXT(ids, end, text_width, text_layers)                                          \
+    {                                                                                              \
+        .kind = OSPREY__TEXT_CLIP, .vocabulary = (ids), .context_length = 77,                      \
+        .width = (text_width), .layers = (text_layers), .heads = (text_width) / 64,                \
+        .mlp_width = 4 * (text_width), .layer_norm_epsilon = 1e-5F,                                \
+        .pooling = OSPREY__POOL_FIRST_END, .end_id = (end),                                        \
+    }
+
+#define ZOO_WORLDWIDE(name, activations, size, patch, vision_width, vision_layers, head_width,     \
+                      mlp, embedding, ids, end, text_width, text_layers)                           \
+    ZOO_ENTRY(name, activations(name), size, vision_width, embedding,                              \
+              WORLDWIDE_TEXT(ids, end, text_width, text_layers), .kind = OSPREY__IMAGE_VIT,        \
               .layers = (vision_layers), .heads = (vision_width) / (head_width),                   \
               .mlp_width = (mlp), .patch_size = (patch), .layer_norm_epsilon = 1e-5F)
 
@@ -214,6 +232,11 @@ osprey__model_config osprey__zoo_config(const osprey__zoo_entry *entry, bool qui
             osprey__siglip_preprocessing(config.image.image_height, config.image.image_width);
         config.preprocessing.resample = OSPREY_RESAMPLE_BILINEAR;
         config.preprocessing.crop_rounds_half_even = true;
+    }
+    if (config.text.pooling == OSPREY__POOL_FIRST_END) {
+        config.foreign_tokenizer = config.piece_tokenizer = true;
+        snprintf(config.text_cleaning, sizeof config.text_cleaning, "%s",
+                 config.text.end_id == MT5_END ? "canonicalize" : "whitespace");
     }
     if (config.text.kind == OSPREY__TEXT_ROBERTA) {
         config.image.activation = entry->config.image.activation;

@@ -18,7 +18,7 @@ typedef struct osprey__zoo_entry {
     osprey__model_config config;
 } osprey__zoo_entry;
 
-#define OSPREY__ZOO_ENTRIES 115u
+#define OSPREY__ZOO_ENTRIES 120u
 extern const osprey__zoo_entry osprey__zoo[OSPREY__ZOO_ENTRIES];
 
 /* The configuration of that name. Errors: OSPREY_NOT_FOUND, with the nearest names. */

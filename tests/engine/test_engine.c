@@ -50,6 +50,8 @@ static const char *const names[] = {
     "openclip-xlm-roberta-first",
     "openclip-roberta",
     "hf-siglip2-naflex",
+    "hf-metaclip2",
+    "openclip-worldwide",
 };
 
 static const char *const texts[] = {"a photo of a cat", "", "<|endoftext|> caf\xc3\xa9 123 !!",

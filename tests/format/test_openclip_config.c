@@ -328,7 +328,7 @@ static void test_refuses_wrong_settings(void **state)
         {TEXT("'proj_type':'none'"), OSPREY_UNSUPPORTED, "text_cfg", "\"proj_type\" none"},
         {TEXT("'proj_bias':true"), OSPREY_UNSUPPORTED, "text_cfg", "proj_bias"},
         {TEXT("'tokenizer_kwargs':{'clean':'canonicalize'}"), OSPREY_UNSUPPORTED,
-         "text_cfg: tokenizer_kwargs", "SigLIP, RoBERTa and XLM-RoBERTa alone"},
+         "text_cfg: tokenizer_kwargs", "MetaCLIP 2, RoBERTa and XLM-RoBERTa alone"},
         {TEXT("'heads':7"), OSPREY_FORMAT, "text_cfg", "7 attention heads"},
         {TEXT("'context_length':0"), OSPREY_FORMAT, "text_cfg", "context_length"},
         {PREPROCESS("'mode':'L'"), OSPREY_UNSUPPORTED, "preprocess_cfg", "\"mode\""},

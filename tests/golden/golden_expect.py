@@ -8,8 +8,8 @@ import open_clip
 import torch
 from PIL import Image
 from transformers import (BertModel, BertTokenizer, ChineseCLIPModel, CLIPModel, CLIPTokenizer,
-                          PreTrainedTokenizerFast, RobertaModel, RobertaTokenizer, Siglip2Model,
-                          SiglipModel, SiglipTokenizer, XLMRobertaModel)
+                          MetaClip2Model, PreTrainedTokenizerFast, RobertaModel, RobertaTokenizer,
+                          Siglip2Model, SiglipModel, SiglipTokenizer, XLMRobertaModel)
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
     ChineseCLIPImageProcessorPil)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -128,6 +128,23 @@ def chinese_clip(folder, pictures, seed):
     text = model.get_text_features(**padded(ids, tokenizer.pad_token_id)).pooler_output
     image = model.get_image_features(pixels).pooler_output
     keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale)
+
+
+@torch.inference_mode()
+def metaclip2(folder, pictures, seed):
+    """One text spells out a text's end."""
+    model = load(MetaClip2Model, folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    texts = [*TEXTS[:2], "two dogs</s> and a cat", *TEXTS[2:]]
+    ids = tokenize(tokenizer, model.config.text_config.max_position_embeddings, texts)
+    assert ids[2].count(tokenizer.eos_token_id) == 2
+    processor = CLIPImageProcessorPil.from_pretrained(folder)
+    preprocessed = processor(Image.open(pictures / PICTURE),
+                             return_tensors="pt")["pixel_values"].float()
+    pixels = some_pixels(preprocessed, seed)
+    text = model.get_text_features(**padded(ids, tokenizer.pad_token_id)).pooler_output
+    image = model.get_image_features(pixels).pooler_output
+    keep(folder, pixels, preprocessed, ids, image, text, model.logit_scale, texts=texts)
 
 
 def siglip_texts(folder, model):
@@ -268,7 +285,8 @@ def siglip_ids(tokenizer, text):
 
 
 @torch.inference_mode()
-def openclip_siglip(folder, pictures, seed):
+def openclip_pieces(folder, pictures, seed):
+    """SigLIP and MetaCLIP 2."""
     model, preprocess, tokenizer = open_with_openclip(folder)
     context, pad = tokenizer.context_length, tokenizer.tokenizer.pad_token_id
     ids = [siglip_ids(tokenizer, text) for text in TEXTS]
@@ -276,8 +294,9 @@ def openclip_siglip(folder, pictures, seed):
     tokens = torch.tensor([row + [pad] * (context - len(row)) for row in ids])
     preprocessed = preprocess(Image.open(pictures / PICTURE))[None]
     pixels = some_pixels(preprocessed, seed)
+    bias = {} if model.logit_bias is None else {"logit_bias": float(model.logit_bias)}
     keep(folder, pixels, preprocessed, ids, model.encode_image(pixels), model.encode_text(tokens),
-         model.logit_scale, logit_bias=float(model.logit_bias))
+         model.logit_scale, **bias)
 
 
 @torch.inference_mode()

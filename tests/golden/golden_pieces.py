@@ -103,6 +103,7 @@ def save_t5(folder, model):
         "eos_token": "</s>", "extra_ids": 0, "model_max_length": 64, "pad_token": "</s>",
         "sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer", "unk_token": "<unk>"},
         indent=2) + "\n", "utf-8")
+    return len(proto.pieces)
 
 
 def save_xlm_roberta(folder, model, old=True, size=0):

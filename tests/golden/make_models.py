@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
-                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer, RobertaConfig,
-                          RobertaModel, Siglip2Config, Siglip2Model, SiglipConfig,
+                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer,
+                          MetaClip2Config, MetaClip2Model, RobertaConfig, RobertaModel, Siglip2Config, Siglip2Model, SiglipConfig,
                           SiglipModel, XLMRobertaConfig, XLMRobertaModel)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -367,6 +367,21 @@ def hf_xlm_roberta_mean(folder):
     sentence_encoder(folder, 25, XLMRobertaModel, config, 128, "mean", torch.float16)
 
 
+def hf_metaclip2(folder):
+    """metaclip-2-worldwide-*: CLIP's towers, and XLM-V's tokenizer, which is XLM-RoBERTa's."""
+    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+    sizes = {"hidden_size": 24, "intermediate_size": 56, "num_hidden_layers": 2,
+             "num_attention_heads": 3, "hidden_act": "gelu"}
+    config = MetaClip2Config(
+        text_config=sizes | {"vocab_size": tokens, "max_position_embeddings": 30,
+                             "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1},
+        vision_config=sizes | {"image_size": 48, "patch_size": 16}, projection_dim=20)
+    model = randomise(MetaClip2Model(config), 33, 60)
+    model.half().save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": 48},
+                          crop_size={"height": 48, "width": 48}).save_pretrained(folder)
+
+
 def hf_roberta_mean(folder):
     """RobertaModel with vocab.json and merges.txt: all-distilroberta-v1."""
     tokens = golden_pieces.save_roberta_files(folder, *golden_pieces.merged_bytes())
@@ -663,7 +678,21 @@ def openclip_siglip_i18n(folder):
 
 def expect_openclip_siglip(*arguments):
     with tiny_trunks.tiny(tiny_trunks.SIGLIP):
-        golden_expect.openclip_siglip(*arguments)
+        golden_expect.openclip_pieces(*arguments)
+
+
+def openclip_worldwide(folder):
+    """MetaCLIP 2 as ViT-L-14-worldwide-quickgelu: mT5's tokenizer, whose texts have no start."""
+    tokens = golden_pieces.save_t5(folder,
+                                   golden_pieces.spiece(normalization_rule_name="identity"))
+    write_openclip(folder, 34, 60, {
+        "embed_dim": 20, "quick_gelu": True,
+        "vision_cfg": {"image_size": 48, "layers": 2, "width": 24, "head_width": 8,
+                       "patch_size": 16},
+        "text_cfg": {"hf_tokenizer_name": "golden", "pool_type": "eos", "eos_id": 1,
+                     "tokenizer_kwargs": {"clean": "canonicalize"}, "context_length": 30,
+                     "vocab_size": tokens, "width": 24, "heads": 3, "layers": 2}},
+        OPENAI_NORM, torch.float16)
 
 
 def openclip_roberta(folder, name, tokens, seed, text, dtype, vision=None, **options):
@@ -759,6 +788,8 @@ MODELS = {
     "openclip-vitamin": (openclip_vitamin_small, expect_vitamin),
     "openclip-vitamin-xl": (openclip_vitamin_xl, expect_vitamin),
     "hf-siglip2-naflex": (hf_siglip2_naflex, golden_expect.siglip2_naflex),
+    "hf-metaclip2": (hf_metaclip2, golden_expect.metaclip2),
+    "openclip-worldwide": (openclip_worldwide, golden_expect.openclip_pieces),
 }
 
 

@@ -60,6 +60,8 @@ static const char *const names[] = {
     "openai-vit",
     "openai-rn",
     "hf-siglip2-naflex",
+    "hf-metaclip2",
+    "openclip-worldwide",
 };
 
 /* Opened by themselves, without their directory. */

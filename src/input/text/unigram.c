@@ -19,6 +19,14 @@ static int by_bytes(const void *left, const void *right)
     return a->length < b->length ? -1 : a->length > b->length;
 }
 
+/* The first piece that does not stand behind the one before it; the count: all do. */
+static size_t find_disorder(const osprey__unigram *model)
+{
+    for (size_t i = 1; i < model->count; i++)
+        if (by_bytes(&model->pieces[i - 1], &model->pieces[i]) >= 0) return i;
+    return model->count;
+}
+
 osprey_status osprey__unigram_create(osprey__unigram *model, const osprey__unigram_piece *pieces,
                                      size_t count, double unknown_score, int32_t unknown_id,
                                      bool single, const char *file, osprey_error *error)
@@ -39,16 +47,15 @@ osprey_status osprey__unigram_create(osprey__unigram *model, const osprey__unigr
         model->pieces[i] = pieces[i];
         model->pieces[i].bytes = at;
     }
-    qsort(model->pieces, count, sizeof *model->pieces, by_bytes);
-    for (size_t i = 1; i < count; i++)
-        if (by_bytes(&model->pieces[i - 1], &model->pieces[i]) == 0) {
-            osprey__fail(error, OSPREY_FORMAT, file, "the piece \"%.*s\" is there twice",
-                         (int)(model->pieces[i].length < 100 ? model->pieces[i].length : 100),
-                         model->pieces[i].bytes);
-            osprey__unigram_free(model);
-            return OSPREY_FORMAT;
-        }
-    return OSPREY_OK;
+    /* An engine's are in order. */
+    if (find_disorder(model) < count) qsort(model->pieces, count, sizeof *model->pieces, by_bytes);
+    const size_t twice = find_disorder(model);
+    if (twice == model->count) return OSPREY_OK;
+    const osprey__unigram_piece *piece = &model->pieces[twice];
+    osprey__fail(error, OSPREY_FORMAT, file, "the piece \"%.*s\" is there twice",
+                 (int)(piece->length < 100 ? piece->length : 100), piece->bytes);
+    osprey__unigram_free(model);
+    return OSPREY_FORMAT;
 }
 
 /* Pieces first to last - 1 begin with the same `depth` bytes. */
