@@ -60,19 +60,21 @@ def measure(name, options):
     return facts
 
 
-def row(name, facts):
+def row(name, facts, machines):
     sizes = [facts["file_bytes"], *(facts[p]["engine_bytes"] for p in PRECISIONS)]
     return [name, *(f"{size / 1e6:.0f}" for size in sizes),
-            *(f"{facts[p]['ms']:.1f}" for p in PRECISIONS)]
+            *(f"{facts[p]['ms']:.1f}" for p in PRECISIONS),
+            str(1 + machines.index(facts["measured_with"]))]
 
 
 def write(results):
     names = full_size_models.NAMES
-    rows = [row(name, results[name]) for name in names if name in results]
-    head = ["model", "file, MB", "engine, MB: fp32", "bf16", "int8", "an image, ms: fp32", "bf16",
-            "int8"]
     machines = sorted({facts["measured_with"] for facts in results.values()})
-    lines = [*table(head, rows, texts=1), "", f"Measured with {'; '.join(machines)}."]
+    rows = [row(name, results[name], machines) for name in names if name in results]
+    head = ["model", "file, MB", "engine, MB: fp32", "bf16", "int8", "an image, ms: fp32", "bf16",
+            "int8", "on"]
+    numbered = "; ".join(f"{1 + i}: {machine}" for i, machine in enumerate(machines))
+    lines = [*table(head, rows, texts=1), "", f"Measured on {numbered}."]
     if missing := [name for name in names if name not in results]:
         lines += textwrap.wrap(f"Not measured: {', '.join(missing)}.", 100, break_on_hyphens=False)
     replace(DOCUMENT, "sizes", lines)
