@@ -42,7 +42,8 @@ void osprey__weight_check_init(osprey__weight_check *check, const osprey__plan *
 osprey_status osprey__weight_check_begin(osprey__weight_check *check, osprey__thread_pool *pool,
                                          const char *path, osprey_error *error);
 
-/* How many bytes of weights a task reads at most, so that its core's cache still has them. */
+/* How many bytes of weights a task reads at most, unless a panel is longer, so that its core's
+ * cache still has them. */
 #define OSPREY__WEIGHT_CHECK_BLOCK_BYTES ((size_t)512 << 10)
 
 /* Before a step's tasks: they check its weights, a block each; all do it, and none twice. */

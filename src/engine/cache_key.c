@@ -41,8 +41,8 @@ static bool ends_with(const char *name, const char *const *endings)
 /* What a model is read from; anything else may change without harm. */
 static bool is_model_file(const char *name)
 {
-    static const char *const endings[] = {".json", ".txt",  ".model", ".safetensors", ".bin", ".pt",
-                                          ".pth",  ".ckpt", NULL};
+    static const char *const endings[] = {".json", ".txt", ".model", ".safetensors", ".bin",
+                                          ".pt",   ".pth", ".ckpt",  ".npz",         NULL};
     return ends_with(name, endings);
 }
 
@@ -53,7 +53,7 @@ static bool is_side_file(const char *name)
     return ends_with(name, endings);
 }
 
-/* Name, size and time of a file as one number; 0 for what is no file. */
+/* Name, size and times of a file as one number; 0 for what is no file. */
 static uint64_t file_mark(const char *path)
 {
     char mark[PATH_MAX + 128];

@@ -198,10 +198,11 @@ typedef struct osprey__model_config {
  * Hugging Face: directory/config.json of model_type "clip", "metaclip_2", "chinese_clip", "siglip"
  * (also SigLIP 2 of fixed resolution) or "siglip2" (of variable), full, sparse or legacy
  * (text_config_dict, vision_config_dict), with the defaults and precedence of transformers'
- * CLIPConfig, MetaClip2Config, SiglipConfig and Siglip2Config; then preprocessing from processor_config.json or preprocessor_config.json, of
- * which one has to be there. Or of model_type "bert", "roberta" or "xlm-roberta", and what
- * osprey__sentence_config_read finds. Errors: OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are
- * named), OSPREY_UNSUPPORTED (the setting is named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
+ * CLIPConfig, MetaClip2Config, SiglipConfig and Siglip2Config; then preprocessing from
+ * processor_config.json or preprocessor_config.json, of which one has to be there. Or of model_type
+ * "bert", "roberta" or "xlm-roberta", and what osprey__sentence_config_read finds. Errors:
+ * OSPREY_NOT_FOUND, OSPREY_FORMAT (file and key are named), OSPREY_UNSUPPORTED (the setting is
+ * named), OSPREY_LIMIT, OSPREY_IO, OSPREY_OUT_OF_MEMORY.
  */
 osprey_status osprey__hf_config_read(const char *directory, osprey__model_config *config,
                                      osprey_error *error);

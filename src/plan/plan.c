@@ -327,12 +327,14 @@ osprey_status osprey__plan_create(osprey__graph *graph, osprey__cpu_level level,
             goto fail;
         }
         describe_step(made, node, &made->steps[n]);
-        if (node->attributes.precision == OSPREY_PRECISION_INT8 &&
+        const osprey_precision precision = node->attributes.precision;
+        if ((precision == OSPREY_PRECISION_INT8 || precision == OSPREY_PRECISION_INT4) &&
             made->steps[n].in_channels > OSPREY__INT8_MOST_K) {
             status = osprey__fail(error, OSPREY_UNSUPPORTED, graph->values[node->output].name,
-                                  "rows of %zu elements are too long for int8, which takes %zu; "
+                                  "rows of %zu elements are too long for %s, which takes %zu; "
                                   "keep this layer in bf16",
-                                  made->steps[n].in_channels, OSPREY__INT8_MOST_K);
+                                  made->steps[n].in_channels, osprey_precision_name(precision),
+                                  OSPREY__INT8_MOST_K);
             goto fail;
         }
     }

@@ -154,8 +154,9 @@ static void test_random_shapes(void **state)
 static void test_large_shapes(void **state)
 {
     (void)state;
-    /* More rows than stay in cache, so that the kernels block them; a model's k. */
-    const size_t shapes[][3] = {{150, 40, 1500}, {50, 64, 768}, {3, 33, 20000}, {300, 17, 800}};
+    /* More rows than stay in cache, so that the kernels block them; a model's k; both. */
+    const size_t shapes[][3] = {
+        {150, 40, 1500}, {50, 64, 768}, {3, 33, 20000}, {300, 17, 800}, {230, 20, 2200}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         problem p = problem_new(shapes[i][0], shapes[i][1], shapes[i][2]);
         for (int format = 0; format < OSPREY_PRECISIONS; format++)

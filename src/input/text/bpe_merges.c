@@ -168,7 +168,9 @@ static void consider(const osprey__bpe_merges *merges, osprey__bpe_scratch *scra
     symbol->rank = NO_RANK;
     if (symbol->next == NONE) return;
     const osprey__bpe_merge *merge = find(merges, symbol->id, scratch->symbols[symbol->next].id);
-    if (!merge) return;
+    /* The rank again, as the bytes of an engine that is written over change after they were
+     * checked. */
+    if (!merge || merge->rank == NO_RANK) return;
     symbol->rank = merge->rank;
     symbol->merged = merge->id;
     heap_push(scratch->heap, waiting, candidate(merge->rank, at));
