@@ -179,6 +179,13 @@ def openclip_model(architecture):
     return model, config
 
 
+def save_random(kind, config, folder, **options):
+    """A class of transformers' with random weights; options: save_pretrained's."""
+    with no_init_weights():
+        model = kind(config)
+    randomise(model, seed=1, logit_scale=100).save_pretrained(folder, **options)
+
+
 def make(name, folder):
     """Writes the model into folder, unless an earlier call has done it."""
     done = folder / "complete"
@@ -186,42 +193,33 @@ def make(name, folder):
         return
     folder.mkdir(parents=True, exist_ok=True)
     if name in HUGGINGFACE:
-        with no_init_weights():
-            model = CLIPModel(HUGGINGFACE[name]())
-        randomise(model, seed=1, logit_scale=100).save_pretrained(folder, max_shard_size="2GB")
-        size = model.config.vision_config.image_size
+        config = HUGGINGFACE[name]()
+        save_random(CLIPModel, config, folder, max_shard_size="2GB")
+        size = config.vision_config.image_size
         CLIPImageProcessorPil(size={"shortest_edge": size},
                               crop_size={"height": size, "width": size}).save_pretrained(folder)
         golden_vocabulary.save_plain(folder, *golden_vocabulary.builtin())
         golden_vocabulary.save_special_tokens(folder, 77)
     elif name in METACLIP2:
         config = METACLIP2[name]()
-        with no_init_weights():
-            model = MetaClip2Model(config)
-        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        save_random(MetaClip2Model, config, folder)
         CLIPImageProcessorPil().save_pretrained(folder)
         golden_pieces.save_xlm_roberta(
             folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"),
             size=config.text_config.vocab_size)
     elif name in CHINESE_CLIP:
         config = CHINESE_CLIP[name]()
-        with no_init_weights():
-            model = ChineseCLIPModel(config)
-        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        save_random(ChineseCLIPModel, config, folder)
         ChineseCLIPImageProcessorPil().save_pretrained(folder)
         golden_vocabulary.save_wordpiece(
             folder, golden_vocabulary.wordpiece(config.text_config.vocab_size))
     elif name in SIGLIP:
-        with no_init_weights():
-            model = SiglipModel(SIGLIP[name]())
-        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        save_random(SiglipModel, SIGLIP[name](), folder)
         SiglipImageProcessorPil().save_pretrained(folder)
         golden_pieces.save_spiece(
             folder, golden_pieces.spiece(normalization_rule_name="nmt_nfkc"))
     elif name in NAFLEX:
-        with no_init_weights():
-            model = Siglip2Model(NAFLEX[name]())
-        randomise(model, seed=1, logit_scale=100).save_pretrained(folder)
+        save_random(Siglip2Model, NAFLEX[name](), folder)
         Siglip2ImageProcessorPil().save_pretrained(folder)
         golden_pieces.save_gemma(folder)
     elif name in OPENAI:

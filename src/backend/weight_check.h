@@ -3,7 +3,7 @@
  * Holds what a run reads of an engine against its checksums: the weights of a product by the tasks
  * that read them, when they are still in a core's own cache, those of other steps just after the
  * step, and the tables before the first. So an altered file is found by the first run, before its
- * result is given, and no byte comes from memory twice.
+ * result is given, and few bytes come from memory twice.
  *
  * One thread at a time, but for osprey__weight_check_block. Allocates nothing.
  */

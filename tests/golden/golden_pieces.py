@@ -106,6 +106,11 @@ def save_t5(folder, model):
     return len(proto.pieces)
 
 
+def xlm_roberta_pieces():
+    """A few rules of nmt_nfkc, whose whole table has 240 kB."""
+    return spiece_of_rules(SENTENCE_LIST, PIECES)
+
+
 def save_xlm_roberta(folder, model, old=True, size=0):
     """As FacebookAI/xlm-roberta-* has it: fairseq's special tokens before SentencePiece's pieces.
     Not old: as sentence-transformers/paraphrase-multilingual-* have it, by newer conversions.

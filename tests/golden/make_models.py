@@ -6,7 +6,6 @@ their own libraries make of them.
     OMP_NUM_THREADS=1 python tests/golden/make_models.py [name...]
 """
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -15,28 +14,24 @@ import numpy as np
 import open_clip
 import torch
 from PIL import Image
-from safetensors.torch import save_file
-from transformers import (BertConfig, BertModel, BertTokenizer, ChineseCLIPConfig,
-                          ChineseCLIPModel, CLIPConfig, CLIPModel, CLIPTokenizer,
-                          MetaClip2Config, MetaClip2Model, RobertaConfig, RobertaModel, Siglip2Config, Siglip2Model, SiglipConfig,
-                          SiglipModel, XLMRobertaConfig, XLMRobertaModel)
+from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
+                          CLIPTokenizer, MetaClip2Config, MetaClip2Model, Siglip2Config,
+                          Siglip2Model, SiglipConfig, SiglipModel)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 import golden_expect
 import golden_pieces
 import golden_vocabulary
+import sentence_models
 import tiny_texts
 import tiny_trunks
+from golden_files import save_weights, write_json
 from golden_weights import randomise, settle_batch_norms
 
 HERE = Path(__file__).resolve().parent
 SMALL = golden_vocabulary.build()
 VOCABULARY = len(SMALL[0])
 START, END = VOCABULARY - 2, VOCABULARY - 1
-
-
-def write_json(path, value):
-    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 
 def make_picture():
@@ -64,12 +59,6 @@ def position_ids(text, vision):
     """Buffers that older versions of transformers saved with the weights."""
     return {"text_model.embeddings.position_ids": torch.arange(text)[None],
             "vision_model.embeddings.position_ids": torch.arange(vision)[None]}
-
-
-def save_weights(folder, tensors, dtype):
-    tensors = {name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
-               for name, tensor in tensors.items()}
-    save_file(tensors, folder, metadata={"format": "pt"})
 
 
 def hf_vit_p32_quickgelu(folder):
@@ -303,73 +292,9 @@ def hf_siglip2_naflex(folder):
     golden_pieces.save_gemma(folder)
 
 
-def sentence_encoder(folder, seed, kind, config, limit, pooling, dtype):
-    """A model as sentence-transformers publishes its encoders."""
-    positions = config.max_position_embeddings
-    model = randomise(kind(config), seed, 1)
-    config.architectures = [kind.__name__]
-    config.save_pretrained(folder)
-    tensors = model.state_dict() | {"embeddings.position_ids": torch.arange(positions)[None]}
-    save_weights(folder / "model.safetensors", tensors, dtype)
-    write_json(folder / "sentence_bert_config.json",
-               {"max_seq_length": limit, "do_lower_case": False})
-    write_json(folder / "modules.json", [
-        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-        {"idx": 2, "name": "2", "path": "2_Normalize",
-         "type": "sentence_transformers.models.Normalize"}])
-    (folder / "1_Pooling").mkdir()
-    write_json(folder / "1_Pooling" / "config.json", {
-        "word_embedding_dimension": 32, "pooling_mode_cls_token": pooling == "cls",
-        "pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_max_tokens": False,
-        "pooling_mode_mean_sqrt_len_tokens": False})
-
-
-def bert(folder, seed, layers, positions, limit, pooling, dtype):
-    """BertModel with BERT's own tokenizer."""
-    vocabulary = golden_vocabulary.wordpiece()
-    config = BertConfig(vocab_size=len(vocabulary), hidden_size=32, intermediate_size=72,
-                        num_hidden_layers=layers, num_attention_heads=4,
-                        max_position_embeddings=positions)
-    sentence_encoder(folder, seed, BertModel, config, limit, pooling, dtype)
-    return vocabulary
-
-
-def hf_bert_mean(folder):
-    """The mean of the tokens; a cased tokenizer in tokenizer.json alone, as transformers 5 saves."""
-    vocabulary = bert(folder, 20, 2, 40, 30, "mean", torch.float32)
-    BertTokenizer(vocab=vocabulary, do_lower_case=False).save_pretrained(folder)
-
-
-def hf_bert_first(folder):
-    """The first token of one layer; vocab.txt with its options, in half precision."""
-    golden_vocabulary.save_wordpiece(
-        folder, bert(folder, 21, 1, 32, 32, "cls", torch.float16))
-    write_json(folder / "tokenizer_config.json", {
-        "do_lower_case": True, "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
-        "cls_token": "[CLS]", "mask_token": "[MASK]", "tokenize_chinese_chars": True,
-        "strip_accents": None, "do_basic_tokenize": True, "never_split": None,
-        "tokenizer_class": "BertTokenizer", "model_max_length": 512})
-
-
-def xlm_roberta_pieces():
-    """A few rules of nmt_nfkc, whose whole table has 240 kB."""
-    return golden_pieces.spiece_of_rules(golden_pieces.SENTENCE_LIST, golden_pieces.PIECES)
-
-
-def hf_xlm_roberta_mean(folder):
-    """XLMRobertaModel, whose texts begin at the third position; a tokenizer of its newer form."""
-    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces(), old=False)
-    config = XLMRobertaConfig(vocab_size=tokens, hidden_size=32, intermediate_size=72,
-                              num_hidden_layers=2, num_attention_heads=4, type_vocab_size=1,
-                              max_position_embeddings=42, layer_norm_eps=1e-5, pad_token_id=1,
-                              bos_token_id=0, eos_token_id=2)
-    sentence_encoder(folder, 25, XLMRobertaModel, config, 128, "mean", torch.float16)
-
-
 def hf_metaclip2(folder):
     """metaclip-2-worldwide-*: CLIP's towers, and XLM-V's tokenizer, which is XLM-RoBERTa's."""
-    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+    tokens = golden_pieces.save_xlm_roberta(folder, golden_pieces.xlm_roberta_pieces())
     sizes = {"hidden_size": 24, "intermediate_size": 56, "num_hidden_layers": 2,
              "num_attention_heads": 3, "hidden_act": "gelu"}
     config = MetaClip2Config(
@@ -380,24 +305,6 @@ def hf_metaclip2(folder):
     model.half().save_pretrained(folder)
     CLIPImageProcessorPil(size={"shortest_edge": 48},
                           crop_size={"height": 48, "width": 48}).save_pretrained(folder)
-
-
-def hf_roberta_mean(folder):
-    """RobertaModel with vocab.json and merges.txt: all-distilroberta-v1."""
-    tokens = golden_pieces.save_roberta_files(folder, *golden_pieces.merged_bytes())
-    config = RobertaConfig(vocab_size=tokens, hidden_size=32, intermediate_size=72,
-                           num_hidden_layers=1, num_attention_heads=4, type_vocab_size=1,
-                           max_position_embeddings=42, layer_norm_eps=1e-5, pad_token_id=1,
-                           bos_token_id=0, eos_token_id=2)
-    sentence_encoder(folder, 31, RobertaModel, config, 128, "mean", torch.float16)
-
-
-def hf_bert_pieces(folder):
-    """BertModel with XLM-RoBERTa's tokenizer: paraphrase-multilingual-MiniLM-L12-v2."""
-    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
-    config = BertConfig(vocab_size=tokens + 35, hidden_size=32, intermediate_size=72,
-                        num_hidden_layers=1, num_attention_heads=4, max_position_embeddings=40)
-    sentence_encoder(folder, 26, BertModel, config, 32, "mean", torch.float16)
 
 
 def write_openclip(folder, seed, logit_scale, config, preprocessing, dtype, used_tokens=None,
@@ -709,7 +616,7 @@ def openclip_roberta(folder, name, tokens, seed, text, dtype, vision=None, **opt
 
 
 def openclip_xlm_roberta(folder, name, seed, text, dtype):
-    tokens = golden_pieces.save_xlm_roberta(folder, xlm_roberta_pieces())
+    tokens = golden_pieces.save_xlm_roberta(folder, golden_pieces.xlm_roberta_pieces())
     openclip_roberta(folder, name, tokens, seed, text, dtype)
 
 
@@ -762,8 +669,8 @@ MODELS = {
     "hf-chinese-clip": (hf_chinese_clip, golden_expect.chinese_clip),
     "hf-siglip": (hf_siglip, golden_expect.siglip),
     "hf-siglip2": (hf_siglip2, golden_expect.siglip),
-    "hf-bert-mean": (hf_bert_mean, golden_expect.sentence_encoder),
-    "hf-bert-first": (hf_bert_first, golden_expect.sentence_encoder),
+    "hf-bert-mean": (sentence_models.hf_bert_mean, golden_expect.sentence_encoder),
+    "hf-bert-first": (sentence_models.hf_bert_first, golden_expect.sentence_encoder),
     "hf-tinyclip": (hf_tinyclip, golden_expect.huggingface),
     "openclip-eva01": (openclip_eva01, expect_eva),
     "openclip-eva02": (openclip_eva02, expect_eva),
@@ -776,11 +683,11 @@ MODELS = {
     "openclip-coca-base": (openclip_coca_base, golden_expect.coca),
     "openclip-convnext-d": (openclip_convnext_d, expect_convnext),
     "openclip-convnext-xxl": (openclip_convnext_xxl, expect_convnext),
-    "hf-xlm-roberta-mean": (hf_xlm_roberta_mean, golden_expect.xlm_roberta),
-    "hf-bert-pieces": (hf_bert_pieces, golden_expect.bert_pieces),
+    "hf-xlm-roberta-mean": (sentence_models.hf_xlm_roberta_mean, golden_expect.xlm_roberta),
+    "hf-bert-pieces": (sentence_models.hf_bert_pieces, golden_expect.bert_pieces),
     "openclip-xlm-roberta": (openclip_xlm_roberta_mean, expect_openclip_roberta),
     "openclip-xlm-roberta-first": (openclip_xlm_roberta_first, expect_openclip_roberta),
-    "hf-roberta-mean": (hf_roberta_mean, golden_expect.roberta),
+    "hf-roberta-mean": (sentence_models.hf_roberta_mean, golden_expect.roberta),
     "openclip-roberta": (openclip_roberta_mean, expect_openclip_roberta),
     "openclip-coca-roberta": (openclip_coca_roberta, expect_openclip_roberta),
     "openclip-pe": (openclip_pe_base, expect_pe),

@@ -16,6 +16,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *const names[] = {
@@ -48,41 +49,25 @@ static const char *const names[] = {
 };
 
 /*
- * Least cosine with fp32 of any embedding. The transformers keep what is promised of real models;
- * the ResNet and FastViT, of channels as few as 4 with random weights, not in bf16. None is
- * promised for int4, which here has every layer: there it is the median, and of the images the
- * best, as of such small models an input or two come out anywhere.
+ * Least cosine with fp32 of any embedding, as it is promised of real models. None is promised for
+ * int4, which here has every layer: there it is the median, and of the images the best, as of such
+ * small models an input or two come out anywhere.
  */
-static const double least_cosine[][OSPREY_PRECISIONS] = {
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.998, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    /* EVA-02 E, whose norms make what each layer adds as large as the sum. */
-    {1, 0.998, 0.9995, 0.995, 0.95},
-    {1, 0.998, 0.9995, 0.995, 0.95},
-    {1, 0.998, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    /* CoCa, of heads of 8 in the attention, and in the one that makes the embedding. */
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-    {1, 0.9995, 0.9995, 0.995, 0.95},
-};
+static const double least_cosine[OSPREY_PRECISIONS] = {1, 0.9995, 0.9995, 0.995, 0.95};
+
+/* In bf16: the ResNet and FastViT, of channels as few as 4 with random weights, and EVA-02 E, whose
+ * norms make what each layer adds as large as the sum. */
+static const char *const loose_in_bf16[] = {"openclip-rn", "openclip-eva02-e",
+                                            "openclip-mobileclip-s", "openclip-mobileclip-s3"};
+#define LOOSE_COSINE 0.998
+
+static double limit_of(const char *name, osprey_precision precision)
+{
+    for (size_t i = 0; i < sizeof loose_in_bf16 / sizeof *loose_in_bf16; i++)
+        if (precision == OSPREY_PRECISION_BF16 && strcmp(name, loose_in_bf16[i]) == 0)
+            return LOOSE_COSINE;
+    return least_cosine[precision];
+}
 
 /* int4 would take int8 for weights as small as these. */
 static const char *const keep_of[OSPREY_PRECISIONS] = {[OSPREY_PRECISION_INT4] = "*=int4"};
@@ -161,7 +146,7 @@ static void test_embeddings_stay_near_fp32(void **state)
             qsort(cosines, rows, sizeof *cosines, compare_doubles);
             double cosine = cosines[p == OSPREY_PRECISION_INT4 ? rows / 2 : 0];
             print_message("%-24s %s: cosine %.6f\n", names[i], precision, cosine);
-            assert_true(cosine >= least_cosine[i][p] - 1e-6);
+            assert_true(cosine >= limit_of(names[i], (osprey_precision)p) - 1e-6);
             assert_true(best_image >= 0.8);
             free(cosines);
             free(got);

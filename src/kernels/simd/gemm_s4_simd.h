@@ -7,7 +7,7 @@
 #define OSPREY_KERNELS_SIMD_GEMM_S4_SIMD_H
 
 /* Weights are not only read for each block, but unpacked. */
-#define OSPREY__BLOCK_ROWS 210
+#define OSPREY__PANEL_ROWS 210
 
 #include "kernels/simd/gemm_simd.h"
 #include "kernels/simd/rows_s8.h"
@@ -128,28 +128,16 @@ static void multiply_panel(const osprey__gemm_args *args, const row_block *block
     size_t most = tiles == 1 ? UNPACKED_GROUPS / 4 : UNPACKED_GROUPS;
     size_t chunks = (layout.groups + most - 1) / most, group = 0;
     for (size_t chunk = 0; chunk < chunks; chunk++) {
-        size_t step = group * GROUP_STEPS, end = (chunk + 1) * layout.groups / chunks;
-        bool last = chunk + 1 == chunks;
+        k_chunk part = {group * GROUP_STEPS, chunk == 0, chunk + 1 == chunks};
+        size_t end = (chunk + 1) * layout.groups / chunks;
         for (char *unpacked = weights; group < end; group++, unpacked += GROUP_BYTES) {
             group_factors factors;
             read_factors(offsets + group * TILE_COLUMNS, multipliers + group * HALF, &factors);
             unpack_group(packed + group * (GROUP_BYTES / 2), &factors, unpacked);
         }
-        job.steps = (last ? steps : end * GROUP_STEPS) - step;
-        job.add = chunk > 0;
-        job.prefetch = last ? packed + layout.bytes : packed + end * (GROUP_BYTES / 2);
-        for (size_t t = block->first; t < block->last; t++) {
-            size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
-            job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
-            job.sums = sums + (chunks > 1 ? (row - block->first_row) * TILE_COLUMNS : 0);
-            job.results = last ? result_at(args, row, finish.column) : NULL;
-            tile(&job, rows);
-            job.prefetch += job.steps * job.prefetch_step;
-            finish.first = row;
-            finish.rows = rows;
-            finish.sums = job.sums;
-            if (last) finish_sums(args, &finish, SUM_INTEGER);
-        }
+        job.steps = (part.last ? steps : end * GROUP_STEPS) - part.step;
+        job.prefetch = part.last ? packed + layout.bytes : packed + end * (GROUP_BYTES / 2);
+        multiply_tiles(args, block, part, &job, sums, &finish, SUM_INTEGER);
     }
 }
 

@@ -14,12 +14,12 @@
 #include <string.h>
 
 /* Rows that take a panel one after the other: the more, the less often weights are read. */
-#ifndef OSPREY__BLOCK_ROWS
-#define OSPREY__BLOCK_ROWS 84
+#ifndef OSPREY__PANEL_ROWS
+#define OSPREY__PANEL_ROWS 84
 #endif
 
 enum {
-    BLOCK_TILES = OSPREY__BLOCK_ROWS / TILE_ROWS,
+    BLOCK_TILES = OSPREY__PANEL_ROWS / TILE_ROWS,
     BLOCK_ROWS = BLOCK_TILES * TILE_ROWS,
     /* Steps over k: a panel's part of so many (128 KiB at most) stays in the second-level cache. */
     CHUNK = 1024,
@@ -56,13 +56,43 @@ OSPREY__INLINE void multiply_steps(tile_job job, size_t rows)
     }
 }
 
+/* Part of the steps over k. */
+typedef struct k_chunk {
+    size_t step; /* the first */
+    bool first, last;
+} k_chunk;
+
+/*
+ * The chunk's job with each tile of the block: sums has room for all of them, and is kept from
+ * chunk to chunk. A tile is finished as soon as its sums are, so that its results leave while the
+ * next is multiplied.
+ */
+OSPREY__INLINE void multiply_tiles(const osprey__gemm_args *args, const row_block *block,
+                                   k_chunk chunk, tile_job *job, float *sums, finish_job *finish,
+                                   const sum_kind kind)
+{
+    const bool kept = !chunk.first || !chunk.last;
+    job->add = !chunk.first;
+    for (size_t t = block->first; t < block->last; t++) {
+        size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
+        job->a = (const lane *)((const char *)args->a + row * args->a_stride) + chunk.step;
+        job->sums = sums + (kept ? (row - block->first_row) * TILE_COLUMNS : 0);
+        job->results = chunk.last ? result_at(args, row, finish->column) : NULL;
+        multiply_steps(*job, rows);
+        job->prefetch += job->steps * job->prefetch_step;
+        finish->first = row;
+        finish->rows = rows;
+        finish->sums = job->sums;
+        if (chunk.last) finish_sums(args, finish, kind);
+    }
+}
+
 /*
  * One panel with a block of rows, a chunk of k at a time: the panel's part then stays in cache
  * while the tiles pass, and the part that follows it in memory is fetched meanwhile: this product's
  * next panel or, behind the last, what most likely comes next. Behind a panel's weights lie its
  * columns' scales, where kind has such. A last panel of which only the first half is there is
- * multiplied by half. A tile is finished as soon as its sums are, so that its results leave while
- * the next is multiplied.
+ * multiplied by half.
  */
 OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_block *block,
                                     size_t panel, size_t tail, const sum_kind kind)
@@ -82,24 +112,11 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
                     .narrow = args->n - finish.column <= TILE_COLUMNS / 2};
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.steps * TILE_STEP_BYTES) {
-        size_t step = chunk * steps / chunks;
-        bool last = chunk + 1 == chunks;
-        job.steps = (chunk + 1) * steps / chunks - step;
-        job.add = chunk > 0;
+        k_chunk part = {chunk * steps / chunks, chunk == 0, chunk + 1 == chunks};
+        job.steps = (chunk + 1) * steps / chunks - part.step;
         job.prefetch = job.b + job.steps * TILE_STEP_BYTES;
         job.prefetch_step = (TILE_STEP_BYTES + tiles - 1) / tiles;
-        for (size_t t = block->first; t < block->last; t++) {
-            size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
-            job.a = (const lane *)((const char *)args->a + row * args->a_stride) + step;
-            job.sums = sums + (chunks > 1 ? (row - block->first_row) * TILE_COLUMNS : 0);
-            job.results = last ? result_at(args, row, finish.column) : NULL;
-            multiply_steps(job, rows);
-            job.prefetch += job.steps * job.prefetch_step;
-            finish.first = row;
-            finish.rows = rows;
-            finish.sums = job.sums;
-            if (last) finish_sums(args, &finish, kind);
-        }
+        multiply_tiles(args, block, part, &job, sums, &finish, kind);
     }
 }
 
