@@ -65,6 +65,20 @@ static float *random_floats(size_t count)
     return floats;
 }
 
+/* As many bfloat16s. */
+static uint16_t *random_halves(size_t count)
+{
+    float *floats = random_floats(count);
+    uint16_t *halves = aligned_block(count * sizeof *halves);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &floats[i], sizeof bits);
+        halves[i] = (uint16_t)(bits >> 16);
+    }
+    osprey__aligned_free(floats);
+    return halves;
+}
+
 /* The shortest of the calls that fit the time, at least three. */
 static double best_time_s(void (*call)(void *context, size_t turn), void *context)
 {
@@ -252,10 +266,17 @@ typedef struct gemm_shape {
     char names[2][96]; /* warm, cold */
 } gemm_shape;
 
+/*
+ * As a tower's plan calls it (plan/row_forms.h): products that round what they read find bfloat16s,
+ * and write such but where they add to the residual.
+ */
 static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
                       const gemm_shape *shape)
 {
     size_t m = shape->m, n = shape->n, k = shape->k;
+    bool rounds = format == OSPREY_PRECISION_BF16 || format == OSPREY_PRECISION_INT8 ||
+                  format == OSPREY_PRECISION_INT4;
+    osprey__dtype dtype = rounds ? OSPREY__BF16 : OSPREY__F32;
     gemm_case gemm = {.kernels = kernels, .kernel = &kernels->gemm[format]};
     gemm.packed_bytes = osprey__gemm_packed_bytes(gemm.kernel, n, k);
     size_t most_copies = cold_bytes / gemm.packed_bytes + 1;
@@ -268,11 +289,12 @@ static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
     size_t rows_bytes = shape->strassen ? OSPREY__STRASSEN_BLOCK * osprey__strassen_pair_bytes(k)
                                         : m * gemm.kernel->row_bytes(k);
     gemm.rows = aligned_block(rows_bytes);
-    float *a = random_floats(m * k), *bias = random_floats(n), *c = random_floats(m * n);
+    void *a = rounds ? (void *)random_halves(m * k) : random_floats(m * k);
+    float *bias = random_floats(n), *c = random_floats(m * n);
     gemm.packed = weights;
-    gemm.input = (osprey__gemm_input){.m = m, .k = k, .x = a, .stride = k * sizeof(float)};
-    bool plain =
-        shape->strassen || osprey__gemm_takes(gemm.kernel, OSPREY__F32, gemm.input.stride, k);
+    gemm.input = (osprey__gemm_input){
+        .m = m, .k = k, .dtype = dtype, .x = a, .stride = k * osprey__dtype_bytes(dtype)};
+    bool plain = shape->strassen || osprey__gemm_takes(gemm.kernel, dtype, gemm.input.stride, k);
     gemm.args =
         (osprey__gemm_args){.m = m,
                             .n = n,
@@ -283,7 +305,8 @@ static void time_gemm(const osprey__kernels *kernels, osprey_precision format,
                             .activation = shape->activation,
                             .residual = shape->residual ? c : NULL,
                             .c = c,
-                            .ldc = n};
+                            .ldc = n,
+                            .rounded = rounds && !shape->residual};
     for (int cold = 0; cold < 2; cold++) {
         gemm.copies = cold ? most_copies : 1;
         if (is_wanted(kernels, shape->names[cold]))

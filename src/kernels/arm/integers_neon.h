@@ -46,4 +46,11 @@ OSPREY__INLINE void integers_store_s8(char *out, integers x)
     memcpy(out, &z, 4);
 }
 
+OSPREY__INLINE void integers_store_s8_quad(char *out, const integers x[4])
+{
+    int16x8_t first = vcombine_s16(vmovn_s32((int32x4_t)x[0]), vmovn_s32((int32x4_t)x[1]));
+    int16x8_t second = vcombine_s16(vmovn_s32((int32x4_t)x[2]), vmovn_s32((int32x4_t)x[3]));
+    vst1q_s8((int8_t *)out, vcombine_s8(vmovn_s16(first), vmovn_s16(second)));
+}
+
 #endif

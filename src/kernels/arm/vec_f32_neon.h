@@ -83,6 +83,12 @@ OSPREY__INLINE void vec_store_bf16(uint16_t *p, size_t count, vec x)
         memcpy(p, &halves, count * sizeof *p);
 }
 
+OSPREY__INLINE void vec_store_bf16_pair(uint16_t *p, vec x, vec y)
+{
+    vec_store_bf16(p, 4, x);
+    vec_store_bf16(p + 4, 4, y);
+}
+
 OSPREY__INLINE vec vec_fma(vec x, vec y, vec z)
 {
     return vfmaq_f32(z, x, y);

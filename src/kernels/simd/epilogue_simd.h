@@ -101,7 +101,8 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
                               const bool rounded, const bool whole)
 {
     enum { VECS = TILE_COLUMNS / VEC_FLOATS };
-    vec bias[VECS], column_scales[VECS];
+    _Static_assert(VECS % 2 == 0, "a panel's rounded results are stored as pairs");
+    vec bias[VECS], column_scales[VECS], results[VECS];
     size_t counts[VECS], at = job->first * args->ldc + job->column, ldc = args->ldc;
     OSPREY__UNROLL
     for (size_t i = 0; i < VECS; i++) {
@@ -127,8 +128,12 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
                 const size_t first = at + i * VEC_FLOATS;
                 x += load_row(residual, residual_type, first, first + counts[i]);
             }
-            x = vec_activate(activation, x, rounded);
-            store_result(c, at + i * VEC_FLOATS, counts[i], x, rounded);
+            results[i] = vec_activate(activation, x, rounded);
+            size_t to = at + i * VEC_FLOATS;
+            if (!rounded || !whole)
+                store_result(c, to, counts[i], results[i], rounded);
+            else if (i % 2 == 1)
+                vec_store_bf16_pair((uint16_t *)c + to - VEC_FLOATS, results[i - 1], results[i]);
         }
         if (kind != SUM_FLOAT) tail += args->a_stride;
     }

@@ -37,7 +37,8 @@ static void prepare(const osprey__gemm_input *input, void *rows)
 {
     size_t k = input->k, steps = osprey__round_up(k ? k : 1, LANE_DEPTH);
     size_t whole = osprey__round_up(steps, VEC_FLOATS);
-    quantize_rows(input, whole, WEIGHT_OFFSET, element_bytes(k), row_bytes(k), rows);
+    const quantized_rows to = {rows, row_bytes(k), element_bytes(k), whole, WEIGHT_OFFSET};
+    quantize_rows(input, &to);
 }
 
 /* The bytes of a column in a step as one integer. */
@@ -117,7 +118,7 @@ static void multiply_panel(const osprey__gemm_args *args, const row_block *block
     finish_job finish = {.column = panel * TILE_COLUMNS,
                          .column_scales = (const float *)(const void *)(packed + layout.scales),
                          .tail = element_bytes(args->k)};
-    size_t steps = steps_of(args->k), tiles = block->last - block->first;
+    size_t steps = steps_of(args->k), tiles = block->tiles;
     tile_job job = {.lda = args->a_stride / sizeof(lane),
                     .b = weights,
                     .sums_stride = TILE_COLUMNS,

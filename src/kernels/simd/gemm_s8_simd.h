@@ -28,7 +28,8 @@ static void prepare(const osprey__gemm_input *input, void *rows)
     }
     size_t k = input->k, steps = osprey__round_up(k ? k : 1, LANE_DEPTH);
     size_t whole = osprey__round_up(steps, VEC_FLOATS);
-    quantize_rows(input, whole, WEIGHT_OFFSET, element_bytes(k), row_bytes(k), rows);
+    const quantized_rows to = {rows, row_bytes(k), element_bytes(k), whole, WEIGHT_OFFSET};
+    quantize_rows(input, &to);
 }
 
 static void multiply_panel(const osprey__gemm_args *args, const row_block *block, size_t panel)

@@ -25,9 +25,10 @@ enum {
     CHUNK = 1024,
 };
 
-/* Tiles first..last-1, the first of which begins at row first_row. */
+/* Rows from first on, in so many tiles: `longer` of a row more than the others come first. */
 typedef struct row_block {
-    size_t first, last, first_row, rows;
+    size_t first, tiles, tile_rows, longer;
+    size_t step_share; /* of the bytes of a step, those that each tile fetches ahead */
 } row_block;
 
 /* Bytes of a prepared row. */
@@ -73,10 +74,10 @@ OSPREY__INLINE void multiply_tiles(const osprey__gemm_args *args, const row_bloc
 {
     const bool kept = !chunk.first || !chunk.last;
     job->add = !chunk.first;
-    for (size_t t = block->first; t < block->last; t++) {
-        size_t row = tile_start(t, args->m), rows = tile_start(t + 1, args->m) - row;
+    for (size_t t = 0, row = block->first, rows; t < block->tiles; t++, row += rows) {
+        rows = block->tile_rows + (t < block->longer);
         job->a = (const lane *)((const char *)args->a + row * args->a_stride) + chunk.step;
-        job->sums = sums + (kept ? (row - block->first_row) * TILE_COLUMNS : 0);
+        job->sums = sums + (kept ? (row - block->first) * TILE_COLUMNS : 0);
         job->results = chunk.last ? result_at(args, row, finish->column) : NULL;
         multiply_steps(*job, rows);
         job->prefetch += job->steps * job->prefetch_step;
@@ -98,7 +99,7 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
                                     size_t panel, size_t tail, const sum_kind kind)
 {
     _Alignas(OSPREY__ALIGNMENT) float sums[BLOCK_ROWS * TILE_COLUMNS];
-    size_t steps = steps_of(args->k), tiles = block->last - block->first;
+    size_t steps = steps_of(args->k), end = 0;
     size_t weight_bytes = osprey__round_up(steps * TILE_STEP_BYTES, OSPREY__ALIGNMENT);
     size_t scale_bytes = has_column_scales(kind) ? TILE_COLUMNS * sizeof(float) : 0;
     const char *weights = (const char *)args->packed + panel * (weight_bytes + scale_bytes);
@@ -109,13 +110,14 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
                     .b = weights,
                     .sums_stride = TILE_COLUMNS,
                     .results_stride = args->ldc * result_bytes(args),
-                    .narrow = args->n - finish.column <= TILE_COLUMNS / 2};
+                    .narrow = args->n - finish.column <= TILE_COLUMNS / 2,
+                    .prefetch_step = block->step_share};
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;
     for (size_t chunk = 0; chunk < chunks; chunk++, job.b += job.steps * TILE_STEP_BYTES) {
-        k_chunk part = {chunk * steps / chunks, chunk == 0, chunk + 1 == chunks};
-        job.steps = (chunk + 1) * steps / chunks - part.step;
+        k_chunk part = {end, chunk == 0, chunk + 1 == chunks};
+        end = part.last ? steps : (chunk + 1) * steps / chunks;
+        job.steps = end - part.step;
         job.prefetch = job.b + job.steps * TILE_STEP_BYTES;
-        job.prefetch_step = (TILE_STEP_BYTES + tiles - 1) / tiles;
         multiply_tiles(args, block, part, &job, sums, &finish, kind);
     }
 }
@@ -125,9 +127,13 @@ static void multiply(const osprey__gemm_args *args)
     size_t tiles = tile_count(args->m), panels = (args->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
     size_t blocks = (tiles + BLOCK_TILES - 1) / BLOCK_TILES;
     for (size_t i = 0; i < blocks; i++) {
-        row_block block = {.first = i * tiles / blocks, .last = (i + 1) * tiles / blocks};
-        block.first_row = tile_start(block.first, args->m);
-        block.rows = tile_start(block.last, args->m) - block.first_row;
+        size_t first = i * tiles / blocks, count = (i + 1) * tiles / blocks - first;
+        size_t row = tile_start(first, args->m), rows = tile_start(first + count, args->m) - row;
+        const row_block block = {.first = row,
+                                 .tiles = count,
+                                 .tile_rows = rows / count,
+                                 .longer = rows % count,
+                                 .step_share = (TILE_STEP_BYTES + count - 1) / count};
         for (size_t panel = 0; panel < panels; panel++) multiply_panel(args, &block, panel);
     }
 }

@@ -8,6 +8,7 @@
  *     integers_max(x, y), integers_max_s16(x, y)      the latter of 16-bit halves
  *     integers_sum(x), integers_largest(x)            of the elements
  *     integers_store_s8(out, x), integers_store_s16   shortened; all of them fit
+ *     integers_store_s8_quad(out, x[4])               the elements of each behind the other's
  */
 #ifndef OSPREY_KERNELS_SIMD_INTEGERS_H
 #define OSPREY_KERNELS_SIMD_INTEGERS_H

@@ -18,14 +18,12 @@ OSPREY__INLINE osprey__row_scale patches_scale(const osprey__gemm_input *input, 
 OSPREY__INLINE void quantize_pixels(const float *map, size_t pixels, size_t channels,
                                     osprey__row_scale scale, char *out, int32_t *sums)
 {
+    /* What is written behind the last channel the next pixel overwrites. */
+    size_t whole = osprey__round_up(channels, VEC_FLOATS);
     for (size_t pixel = 0; pixel < pixels; pixel++, map += channels) {
-        integers sum = {0};
-        /* What is written behind the last channel the next pixel overwrites. */
-        for (size_t i = 0; i < channels; i += VEC_FLOATS)
-            sum += quantize_vec(load_elements(map, i, channels), scale.inverse, true,
-                                out + i * ELEMENT_BYTES);
+        const quantize_job job = {map, channels, whole, scale.inverse, out};
+        sums[pixel] = integers_sum(quantize_elements(&job, OSPREY__F32, true).sum);
         out += channels * ELEMENT_BYTES;
-        sums[pixel] = integers_sum(sum);
     }
 }
 

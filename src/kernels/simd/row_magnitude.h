@@ -23,14 +23,21 @@ OSPREY__INLINE integers largest_bf16(const uint16_t *x, size_t count)
     return integers_max((integers)((bits)largest << 16), largest & 0x7fff0000);
 }
 
+/* The largest of pairs of vectors of floats. */
+OSPREY__INLINE integers largest_f32(const float *x, size_t count)
+{
+    integers even = {0}, odd = {0};
+    for (size_t i = 0; i < count; i += 2 * VEC_FLOATS) {
+        even = larger_magnitude(even, vec_load(x + i));
+        odd = larger_magnitude(odd, vec_load(x + i + VEC_FLOATS));
+    }
+    return integers_max(even, odd);
+}
+
 OSPREY__INLINE uint32_t row_magnitude(const void *x, const osprey__dtype dtype, size_t k)
 {
-    integers largest = {0};
-    size_t i = 0;
-    if (dtype == OSPREY__BF16) {
-        i = k / (2 * VEC_FLOATS) * (2 * VEC_FLOATS);
-        largest = largest_bf16(x, i);
-    }
+    size_t i = k / (2 * VEC_FLOATS) * (2 * VEC_FLOATS);
+    integers largest = dtype == OSPREY__BF16 ? largest_bf16(x, i) : largest_f32(x, i);
     for (; i < k; i += VEC_FLOATS) largest = larger_magnitude(largest, load_row(x, dtype, i, k));
     return (uint32_t)integers_largest(largest);
 }

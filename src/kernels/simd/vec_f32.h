@@ -11,6 +11,7 @@
  *     vec_load_bf16(p), vec_load_f16(p) 16-bit floats, widened
  *     vec_round_to_bf16(x)              the nearest bfloat16, ties to even, as a float; NaN stays
  *     vec_store_bf16(p, count, x)       the first count elements (at most a vector), rounded so
+ *     vec_store_bf16_pair(p, x, y)      all of x, and all of y behind it, rounded so
  *     vec_store_f16(p, x)               as half-precision numbers, rounded to nearest
  *     vec_fma(x, y, z)                  x * y + z, rounded once
  *     vec_min, vec_max(x, y)            NaN where y is; only some return y where x alone is
@@ -21,8 +22,8 @@
  *     vec_turn_pairs(x, turns)          each pair of elements times that of turns, as complex
  *                                       numbers
  *     vec_sum, vec_largest(x)           of the elements, a float
- *     vec_load_quads(p, stride)         four floats from each of p, p + 4 * stride, ... side by
- * side vec_transpose_quads(x[4])         within each 128 bits rows become columns: x[i] holds
+ *     vec_load_quads(p, stride)         four floats from each of p, p + 4 * stride, ..., in turn
+ *     vec_transpose_quads(x[4])         within each 128 bits rows become columns: x[i] holds
  *                                       element i of what x[0..3] held there
  *
  * With vec_load_quads(p + i * stride, stride) as x[i], x[j] becomes column j of VEC_FLOATS rows.
@@ -72,9 +73,10 @@ OSPREY__INLINE vec load_row(const void *x, osprey__dtype dtype, size_t i, size_t
 {
     if (dtype == OSPREY__F32) return load_elements(x, i, k);
     const uint16_t *halves = (const uint16_t *)x + i;
-    if (i + VEC_FLOATS <= k) return vec_load_bf16(halves);
+    size_t left = i < k ? k - i : 0;
+    if (left >= VEC_FLOATS) return vec_load_bf16(halves);
     uint16_t rest[VEC_FLOATS] = {0};
-    if (i < k) memcpy(rest, halves, (k - i) * sizeof *rest);
+    memcpy(rest, halves, left * sizeof *rest);
     return vec_load_bf16(rest);
 }
 

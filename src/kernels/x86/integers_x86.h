@@ -45,6 +45,15 @@ OSPREY__INLINE void integers_store_s8(char *out, integers x)
     _mm_storeu_si128((__m128i *)out, _mm512_cvtepi32_epi8((__m512i)x));
 }
 
+OSPREY__INLINE void integers_store_s8_quad(char *out, const integers x[4])
+{
+    __m512i first = _mm512_packs_epi32((__m512i)x[0], (__m512i)x[1]);
+    __m512i second = _mm512_packs_epi32((__m512i)x[2], (__m512i)x[3]);
+    /* It packs within each 128 bits. */
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(out, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(first, second)));
+}
+
 #else
 
 OSPREY__INLINE integers integers_round(vec x)
@@ -100,6 +109,16 @@ OSPREY__INLINE void integers_store_s8(char *out, integers x)
 {
     __m128i y = shorten_to_s16(x);
     _mm_storel_epi64((__m128i *)out, _mm_packs_epi16(y, y));
+}
+
+OSPREY__INLINE void integers_store_s8_quad(char *out, const integers x[4])
+{
+    __m256i first = _mm256_packs_epi32((__m256i)x[0], (__m256i)x[1]);
+    __m256i second = _mm256_packs_epi32((__m256i)x[2], (__m256i)x[3]);
+    /* It packs within each 128 bits. */
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
+    _mm256_storeu_si256((__m256i *)out, bytes);
 }
 
 #endif

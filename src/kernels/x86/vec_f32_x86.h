@@ -157,49 +157,89 @@ OSPREY__INLINE void vec_store_f16(void *p, vec x)
 #endif
 }
 
+#if defined(__AVX512F__)
+
+/* Bits whose upper halves are x rounded; the lower ones mean nothing. */
+OSPREY__INLINE __m512i vec_bf16_bits(vec x)
+{
+    /* NaN of any kind becomes the one whose upper half alone says so. */
+    const __m512i nan_by_class = _mm512_set1_epi32(0x33);
+    __m512i bits = _mm512_castps_si512(_mm512_fixupimm_ps(x, x, nan_by_class, 0));
+    __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    return _mm512_mask_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd, bits,
+                                 _mm512_set1_epi32(0x8000));
+}
+
 OSPREY__INLINE vec vec_round_to_bf16(vec x)
 {
-#if defined(__AVX512F__)
-    __m512i bits = _mm512_castps_si512(x);
-    __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
-    rounded = _mm512_and_si512(rounded, _mm512_set1_epi32(-0x10000));
-    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    return _mm512_mask_mov_ps(_mm512_castsi512_ps(rounded), nan, _mm512_set1_ps(NAN));
+    return _mm512_castsi512_ps(_mm512_and_si512(vec_bf16_bits(x), _mm512_set1_epi32(-0x10000)));
+}
+
+OSPREY__INLINE void vec_store_bf16(uint16_t *p, size_t count, vec x)
+{
+#if defined(__AVX512BF16__)
+    __m256i halves;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(x));
 #else
+    __m256i halves = _mm512_cvtepi32_epi16(_mm512_srli_epi32(vec_bf16_bits(x), 16));
+#endif
+    if (count >= 16)
+        _mm256_storeu_si256((__m256i *)p, halves);
+    else
+        _mm256_mask_storeu_epi16(p, (__mmask16)((1u << count) - 1), halves);
+}
+
+OSPREY__INLINE void vec_store_bf16_pair(uint16_t *p, vec x, vec y)
+{
+#if defined(__AVX512BF16__)
+    vec_store_bf16(p, 16, x);
+    vec_store_bf16(p + 16, 16, y);
+#else
+    __m512i halves = _mm512_packus_epi32(_mm512_srli_epi32(vec_bf16_bits(x), 16),
+                                         _mm512_srli_epi32(vec_bf16_bits(y), 16));
+    /* It packs within each 128 bits. */
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi64(order, halves));
+#endif
+}
+
+#else
+
+OSPREY__INLINE vec vec_round_to_bf16(vec x)
+{
     __m256i bits = _mm256_castps_si256(x);
     __m256i last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(last, _mm256_set1_epi32(0x7fff)));
     rounded = _mm256_and_si256(rounded, _mm256_set1_epi32(-0x10000));
     vec nan = _mm256_cmp_ps(x, x, _CMP_UNORD_Q);
     return _mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_set1_ps(NAN), nan);
-#endif
+}
+
+/* The elements of x, and behind them those of y. */
+OSPREY__INLINE __m256i vec_pack_bf16(vec x, vec y)
+{
+    __m256i halves =
+        _mm256_packus_epi32(_mm256_srli_epi32(_mm256_castps_si256(vec_round_to_bf16(x)), 16),
+                            _mm256_srli_epi32(_mm256_castps_si256(vec_round_to_bf16(y)), 16));
+    /* It packs within each 128 bits. */
+    return _mm256_permute4x64_epi64(halves, 0xd8);
 }
 
 OSPREY__INLINE void vec_store_bf16(uint16_t *p, size_t count, vec x)
 {
-#if defined(__AVX512F__)
-#if defined(__AVX512BF16__)
-    __m256i halves;
-    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(x));
-#else
-    __m256i halves =
-        _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(vec_round_to_bf16(x)), 16));
-#endif
-    if (count >= 16)
-        _mm256_storeu_si256((__m256i *)p, halves);
-    else
-        _mm256_mask_storeu_epi16(p, (__mmask16)((1u << count) - 1), halves);
-#else
-    __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(vec_round_to_bf16(x)), 16);
-    __m128i halves =
-        _mm_packus_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+    __m128i halves = _mm256_castsi256_si128(vec_pack_bf16(x, x));
     if (count >= 8)
         _mm_storeu_si128((__m128i *)p, halves);
     else
         memcpy(p, &halves, count * sizeof *p);
-#endif
 }
+
+OSPREY__INLINE void vec_store_bf16_pair(uint16_t *p, vec x, vec y)
+{
+    _mm256_storeu_si256((__m256i *)p, vec_pack_bf16(x, y));
+}
+
+#endif
 
 OSPREY__INLINE vec vec_fma(vec x, vec y, vec z)
 {
