@@ -75,7 +75,7 @@ struct osprey__gemm_kernel {
     size_t depth;
     bool takes_patches;  /* prepare does: input->patches need not be NULL */
     osprey__dtype takes; /* OSPREY__I8: only rows that it prepared */
-    /* Bytes of a prepared row, and that many apart they lie; a multiple of 64. */
+    /* Bytes of a prepared row, and that many apart they lie; a multiple of 16. */
     size_t (*row_bytes)(size_t k);
     /* rows: [m], on a 64-byte boundary */
     void (*prepare)(const osprey__gemm_input *input, void *rows);

@@ -14,14 +14,17 @@ enum {
     PORTABLE_COLUMNS = OSPREY__COLUMNS_gemm_f32_portable,
 };
 
-/* columns sums of a row, of the output channels from first on */
-static inline void finish_row(const osprey__gemm_args *args, size_t row, size_t first,
-                              size_t columns, const float *sums)
+static inline float bias_of(const osprey__gemm_args *args, size_t column)
+{
+    return args->bias ? args->bias[column] : 0;
+}
+
+/* What else becomes of values, to which their bias was added: columns of a row, of the output
+ * channels from first on. */
+static inline void finish_values(const osprey__gemm_args *args, size_t row, size_t first,
+                                 size_t columns, float *values)
 {
     size_t at = row * args->ldc + first;
-    float values[PORTABLE_COLUMNS];
-    for (size_t i = 0; i < columns; i++)
-        values[i] = args->bias ? sums[i] + args->bias[first + i] : sums[i];
     if (args->residual) {
         const osprey__dtype dtype = args->rounded_residual ? OSPREY__BF16 : OSPREY__F32;
         float residual[PORTABLE_COLUMNS];
@@ -34,6 +37,25 @@ static inline void finish_row(const osprey__gemm_args *args, size_t row, size_t 
         osprey__from_f32(OSPREY__BF16, values, columns, (uint16_t *)args->c + at);
     else
         memcpy((float *)args->c + at, values, columns * sizeof *values);
+}
+
+static inline void finish_row(const osprey__gemm_args *args, size_t row, size_t first,
+                              size_t columns, const float *sums)
+{
+    float values[PORTABLE_COLUMNS];
+    for (size_t i = 0; i < columns; i++) values[i] = sums[i] + bias_of(args, first + i);
+    finish_values(args, row, first, columns, values);
+}
+
+/* Of integers, which are multiples of the row's scale times their columns'. */
+static inline void finish_integers(const osprey__gemm_args *args, size_t row, size_t first,
+                                   size_t columns, const int32_t *integers, float scale,
+                                   const float *column_scales)
+{
+    float values[PORTABLE_COLUMNS];
+    for (size_t i = 0; i < columns; i++)
+        values[i] = fmaf((float)integers[i], scale * column_scales[i], bias_of(args, first + i));
+    finish_values(args, row, first, columns, values);
 }
 
 /* Row `row` of a. */

@@ -188,14 +188,12 @@ void osprey__gemm_s4__portable(const osprey__gemm_args *args)
         const float *column_scales = (const float *)(const void *)(panel + layout.scales);
         for (size_t row = 0; row < args->m; row++) {
             const int8_t *a = row_of(args, row);
-            float scale, sums[PORTABLE_COLUMNS];
+            float scale;
             int32_t integers[PORTABLE_COLUMNS] = {0};
             memcpy(&scale, a + osprey__round_up(args->k, GROUP), sizeof scale);
             for (size_t group = 0; group < layout.groups; group++)
                 add_group(a + group * GROUP, panel, &layout, group, integers);
-            for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-                sums[column] = (float)integers[column] * (scale * column_scales[column]);
-            finish_row(args, row, first, columns, sums);
+            finish_integers(args, row, first, columns, integers, scale, column_scales);
         }
     }
 }

@@ -88,10 +88,7 @@ void osprey__gemm_s8__portable(const osprey__gemm_args *args)
             for (size_t i = 0; i < k; i++)
                 for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
                     integers[column] += a[i] * panel[i * PORTABLE_COLUMNS + column];
-            float sums[PORTABLE_COLUMNS];
-            for (size_t column = 0; column < PORTABLE_COLUMNS; column++)
-                sums[column] = (float)integers[column] * (scale * column_scales[column]);
-            finish_row(args, row, first, columns, sums);
+            finish_integers(args, row, first, columns, integers, scale, column_scales);
         }
         panel +=
             panel_weights + osprey__round_up(PORTABLE_COLUMNS * sizeof(float), OSPREY__ALIGNMENT);

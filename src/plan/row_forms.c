@@ -122,8 +122,7 @@ static void choose_form(osprey__plan *plan, osprey__step *step)
     if ((node->op == OSPREY__OP_LINEAR || node->op == OSPREY__OP_ATTENTION) && r.kernel &&
         r.kernel->takes == OSPREY__F32 && form->stride % OSPREY__WAY_BYTES == 0)
         form->stride += OSPREY__ALIGNMENT;
-    if ((node->op == OSPREY__OP_LAYER_NORM || node->op == OSPREY__OP_TRANSPOSE) && r.kernel &&
-        !osprey__gemm_takes(r.kernel, form->dtype, form->stride, form->width)) {
+    if ((node->op == OSPREY__OP_LAYER_NORM || node->op == OSPREY__OP_TRANSPOSE) && r.kernel) {
         form->prepared_for = r.kernel;
         form->stride = r.kernel->row_bytes(form->width);
     }

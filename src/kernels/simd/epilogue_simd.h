@@ -21,7 +21,7 @@ OSPREY__INLINE size_t padded_bytes(size_t bytes)
 /* What lies behind the elements of a row of integers. */
 typedef struct row_tail {
     float scale;
-    int32_t correction; /* what is too much in an integer sum */
+    int32_t begin; /* of integer sums: takes off what an offset of the weights adds to them */
 } row_tail;
 
 /* elements is the offset of the tail in a row. */
@@ -44,19 +44,15 @@ OSPREY__INLINE char *result_at(const osprey__gemm_args *args, size_t row, size_t
 /* How a tile's sum becomes a float. */
 typedef enum sum_kind {
     SUM_FLOAT,
-    SUM_INTEGER, /* (sum - correction of the row) * (scale of the row * scale of the column) */
-    SUM_HALF,    /* sum * (scale of the row * scale of the column) */
+    SUM_HALF,         /* sum * (scale of the row * scale of the column) */
+    SUM_INTEGER,      /* the same, of an integer */
+    SUM_INTEGER_LATE, /* that has not begun as the row's tail says, but with zero */
 } sum_kind;
 
 /* Whether the scales of a panel's columns lie behind its weights. */
 OSPREY__INLINE bool has_column_scales(const sum_kind kind)
 {
-    return kind == SUM_INTEGER || kind == SUM_HALF;
-}
-
-OSPREY__INLINE vec subtract_integer(vec sum, int32_t x)
-{
-    return integers_to_vec((integers)sum - x);
+    return kind != SUM_FLOAT;
 }
 
 /* Sums of rows first..first+rows-1 with the panel that begins at column. */
@@ -67,13 +63,14 @@ typedef struct finish_job {
     size_t tail;                /* but for SUM_FLOAT: as tail_of takes it */
 } finish_job;
 
-OSPREY__INLINE vec sum_to_float(vec sum, const row_tail *tail, vec column_scale,
-                                const sum_kind kind)
+OSPREY__INLINE vec scale_and_add(vec sum, const row_tail *tail, vec column_scale, vec bias,
+                                 const sum_kind kind)
 {
-    if (kind == SUM_INTEGER)
-        return subtract_integer(sum, tail->correction) * (vec_set(tail->scale) * column_scale);
-    if (kind == SUM_HALF) return sum * (vec_set(tail->scale) * column_scale);
-    return sum;
+    if (kind == SUM_FLOAT) return sum + bias;
+    integers whole = (integers)sum;
+    if (kind == SUM_INTEGER_LATE) whole += tail->begin;
+    if (kind != SUM_HALF) sum = integers_to_vec(whole);
+    return vec_fma(sum, vec_set(tail->scale) * column_scale, bias);
 }
 
 OSPREY__INLINE void store_result(void *c, size_t at, size_t count, vec x, const bool rounded)
@@ -123,7 +120,7 @@ OSPREY__INLINE void finish_as(const osprey__gemm_args *args, const finish_job *j
         for (size_t i = 0; i < VECS; i++) {
             if (!counts[i]) continue;
             vec x = vec_load(sums + i * VEC_FLOATS);
-            x = sum_to_float(x, (const row_tail *)tail, column_scales[i], kind) + bias[i];
+            x = scale_and_add(x, (const row_tail *)tail, column_scales[i], bias[i], kind);
             if (residual) {
                 const size_t first = at + i * VEC_FLOATS;
                 x += load_row(residual, residual_type, first, first + counts[i]);

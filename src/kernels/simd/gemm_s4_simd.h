@@ -30,7 +30,7 @@ static size_t element_bytes(size_t k)
 
 static size_t row_bytes(size_t k)
 {
-    return element_bytes(k) + OSPREY__ALIGNMENT;
+    return element_bytes(k) + ROW_GAP;
 }
 
 static void prepare(const osprey__gemm_input *input, void *rows)
@@ -122,7 +122,6 @@ static void multiply_panel(const osprey__gemm_args *args, const row_block *block
     tile_job job = {.lda = args->a_stride / sizeof(lane),
                     .b = weights,
                     .sums_stride = TILE_COLUMNS,
-                    .results_stride = args->ldc * result_bytes(args),
                     .narrow = args->n - finish.column <= TILE_COLUMNS / 2,
                     .prefetch_step = (TILE_STEP_BYTES / 2 + tiles - 1) / tiles};
     /* What few rows need little of is better read soon. */

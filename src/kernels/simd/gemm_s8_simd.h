@@ -17,7 +17,7 @@ static size_t element_bytes(size_t k)
 
 static size_t row_bytes(size_t k)
 {
-    return element_bytes(k) + OSPREY__ALIGNMENT;
+    return element_bytes(k) + ROW_GAP;
 }
 
 static void prepare(const osprey__gemm_input *input, void *rows)

@@ -23,6 +23,9 @@ enum {
     BLOCK_ROWS = BLOCK_TILES * TILE_ROWS,
     /* Steps over k: a panel's part of so many (128 KiB at most) stays in the second-level cache. */
     CHUNK = 1024,
+    /* Bytes behind a prepared row's elements: a cache line, and so much more that the rows of a
+     * tile come to the ends of theirs by turns, and do not all wait for the next at once. */
+    ROW_GAP = OSPREY__ALIGNMENT + 16,
 };
 
 /* Rows from first on, in so many tiles: `longer` of a row more than the others come first. */
@@ -74,9 +77,13 @@ OSPREY__INLINE void multiply_tiles(const osprey__gemm_args *args, const row_bloc
 {
     const bool kept = !chunk.first || !chunk.last;
     job->add = !chunk.first;
+    job->results_stride = args->ldc * result_bytes(args);
+    job->wide_results = !args->rounded;
     for (size_t t = 0, row = block->first, rows; t < block->tiles; t++, row += rows) {
         rows = block->tile_rows + (t < block->longer);
-        job->a = (const lane *)((const char *)args->a + row * args->a_stride) + chunk.step;
+        const char *a = (const char *)args->a + row * args->a_stride;
+        job->a = (const lane *)a + chunk.step;
+        job->begin = (const lane *)(a + finish->tail + offsetof(row_tail, begin));
         job->sums = sums + (kept ? (row - block->first) * TILE_COLUMNS : 0);
         job->results = chunk.last ? result_at(args, row, finish->column) : NULL;
         multiply_steps(*job, rows);
@@ -109,7 +116,6 @@ OSPREY__INLINE void multiply_chunks(const osprey__gemm_args *args, const row_blo
     tile_job job = {.lda = args->a_stride / sizeof(lane),
                     .b = weights,
                     .sums_stride = TILE_COLUMNS,
-                    .results_stride = args->ldc * result_bytes(args),
                     .narrow = args->n - finish.column <= TILE_COLUMNS / 2,
                     .prefetch_step = block->step_share};
     size_t chunks = steps ? (steps + CHUNK - 1) / CHUNK : 1;

@@ -57,7 +57,7 @@ static void quantize_patches(const osprey__gemm_input *input, int32_t offset, si
             copy_patch(shape, &at, columns, quantized, ELEMENT_BYTES, out);
             memset(out + end, 0, elements - end);
             tail->scale = scale.scale;
-            tail->correction = offset * window_total(sums, shape->width, at.rows.count, columns);
+            tail->begin = -offset * window_total(sums, shape->width, at.rows.count, columns);
         }
     }
 }

@@ -10,7 +10,7 @@ enum { ELEMENT_BYTES = 4 / LANE_DEPTH };
 
 static size_t row_bytes(size_t k)
 {
-    return padded_bytes(k * ELEMENT_BYTES) + OSPREY__ALIGNMENT;
+    return padded_bytes(k * ELEMENT_BYTES) + ROW_GAP;
 }
 
 /* count elements, and zeros up to a vector's end. */

@@ -25,7 +25,7 @@ static size_t element_bytes(size_t k)
 
 static size_t row_bytes(size_t k)
 {
-    return element_bytes(k) + OSPREY__ALIGNMENT;
+    return element_bytes(k) + ROW_GAP;
 }
 
 /* count elements, and zeros up to a vector's end; returns what they have to be multiplied by. */

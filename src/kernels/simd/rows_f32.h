@@ -8,7 +8,7 @@
 
 static size_t row_bytes(size_t k)
 {
-    return padded_bytes(k * sizeof(float)) + OSPREY__ALIGNMENT;
+    return padded_bytes(k * sizeof(float)) + ROW_GAP;
 }
 
 static void prepare_patches(const osprey__gemm_input *input, char *rows)

@@ -85,7 +85,7 @@ typedef struct quantized_rows {
     char *rows;
     size_t stride, elements; /* bytes, of a row and of its elements, behind which is its tail */
     size_t whole;            /* elements, a multiple of VEC_FLOATS and LANE_DEPTH */
-    int32_t offset;          /* a row's correction is so many times the sum of its elements */
+    int32_t offset;          /* of the weights */
 } quantized_rows;
 
 OSPREY__INLINE void quantize_row(const osprey__gemm_input *input, size_t row,
@@ -99,7 +99,7 @@ OSPREY__INLINE void quantize_row(const osprey__gemm_input *input, size_t row,
                               .out = to->rows + row * to->stride};
     quantized_totals totals = quantize_elements(&job, dtype, fixed);
     row_tail *tail = (row_tail *)(job.out + to->elements);
-    tail->correction = to->offset * integers_sum(totals.sum);
+    tail->begin = -to->offset * integers_sum(totals.sum);
     bool finite = !fixed || integers_largest(totals.largest) < 0x7f800000;
     tail->scale = finite ? scale.scale : NAN;
 }

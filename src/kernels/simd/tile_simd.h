@@ -10,9 +10,10 @@
  * bits wide: floats, integers, or two halves of a column. A .c whose instructions take more than a
  * row at a time names its own tile_of_rows as OSPREY__TILE. One whose sums are not what is kept
  * says as OSPREY__SUMS how they begin and end, and as OSPREY__SUM_STEPS after how many steps they
- * have to. One that does not multiply with the weights as they are says as OSPREY__COLUMNS with
- * what. OSPREY__ROUND_STEPS are the steps of a round of the loop: two leave a processor that does
- * two multiply-adds at a time the time for them, where the registers suffice.
+ * have to. One whose sums begin with a lane of their row defines OSPREY__SUMS_BEGIN. One that does
+ * not multiply with the weights as they are says as OSPREY__COLUMNS with what. OSPREY__ROUND_STEPS
+ * are the steps of a round of the loop: two leave a processor that does two multiply-adds at a time
+ * the time for them, where the registers suffice.
  */
 #ifndef OSPREY_KERNELS_SIMD_TILE_SIMD_H
 #define OSPREY_KERNELS_SIMD_TILE_SIMD_H
@@ -36,6 +37,14 @@ enum {
     TILE_STEP_BYTES = TILE_VECS * LANE_VEC_BYTES,
 };
 
+/* Bytes that a step brings weights ahead from the second-level cache to the first; 0: leaves it to
+ * the processor, where a step has as many loads as there is time for. */
+#if defined(__AVX512F__)
+enum { COLUMNS_AHEAD = 1024 };
+#else
+enum { COLUMNS_AHEAD = 0 };
+#endif
+
 typedef struct tile_job {
     size_t steps;
     const lane *a; /* [rows][steps], rows lda lanes apart */
@@ -44,13 +53,15 @@ typedef struct tile_job {
     float *sums;   /* [rows][TILE_COLUMNS], rows sums_stride floats apart */
     size_t sums_stride;
     bool add;             /* to what lies in sums; otherwise that is not read */
+    const lane *begin;    /* OSPREY__SUMS_BEGIN: of the first row's sums, rows lda lanes apart */
     bool narrow;          /* only the first half of the columns, and of each row of sums */
     const char *prefetch; /* brought to the cache meanwhile: prefetch_step bytes a step */
     size_t prefetch_step;
     /* NULL, or where what becomes of the sums will go, rows results_stride bytes apart: its cache
-     * lines are asked for meanwhile, two of a row */
-    char *results;
+     * lines are asked for meanwhile, of wide_results two a row, otherwise one */
+    const char *results;
     size_t results_stride;
+    bool wide_results;
     /* OSPREY__COLUMNS of strassen_f32: NULL, or what is taken away from b, and where that is kept
      */
     const char *minus;
@@ -72,8 +83,12 @@ typedef struct tile_job {
 /* What vector i of a row's sums begins with. */
 OSPREY__INLINE vec first_sum(const tile_job *job, size_t row, size_t i)
 {
-    if (!job->add) return vec_set(0.0f);
-    return vec_load(job->sums + row * job->sums_stride + i * VEC_FLOATS);
+    if (job->add) return vec_load(job->sums + row * job->sums_stride + i * VEC_FLOATS);
+#if defined(OSPREY__SUMS_BEGIN)
+    return lane_broadcast(job->begin[row * job->lda]);
+#else
+    return vec_set(0.0f);
+#endif
 }
 
 /* And where it goes. */
@@ -128,10 +143,15 @@ OSPREY__INLINE void multiply_next(const tile_job *job, column_source source, til
     const size_t lda = job->lda;
     OSPREY__UNROLL
     for (size_t step = 0; step < steps; step++) {
+        const char *b = at->b + step * TILE_STEP_BYTES;
         vec columns[TILE_VECS];
         OSPREY__UNROLL
-        for (size_t i = 0; i < vecs; i++)
-            columns[i] = step_columns(source, at->b + step * TILE_STEP_BYTES, i);
+        for (size_t i = 0; i < vecs; i++) columns[i] = step_columns(source, b, i);
+        if (COLUMNS_AHEAD) {
+            OSPREY__UNROLL
+            for (size_t line = 0; line < vecs * LANE_VEC_BYTES; line += OSPREY__ALIGNMENT)
+                __builtin_prefetch(b + COLUMNS_AHEAD + line, 0, 3);
+        }
         OSPREY__UNROLL
         for (size_t row = 0; row < rows; row++) {
             const lane *group = row < WALK_ROWS ? at->a0 : row < 2 * WALK_ROWS ? at->a1 : at->a2;
@@ -150,8 +170,8 @@ OSPREY__INLINE void multiply_next(const tile_job *job, column_source source, til
 }
 
 /*
- * rows and vecs are constants at every call. The first steps ask for a line of the results each:
- * all at once they would take the places in which the cache waits for what a step reads.
+ * rows and vecs are constants at every call. The first rounds ask for two lines of the results
+ * each: all at once they would take the places in which the cache waits for what a step reads.
  */
 OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const size_t vecs)
 {
@@ -165,21 +185,22 @@ OSPREY__INLINE void tile_of_rows(const tile_job *job, const size_t rows, const s
     const size_t group = WALK_ROWS * job->lda;
     tile_walk at = {job->a, job->a + group, job->a + 2 * group, job->b, job->prefetch};
     const column_source source = columns_from(job);
-    const char *result = job->results ? job->results : (const char *)job->sums;
-    /* Signed: rows can be closer to each other than a cache line is long. */
-    ptrdiff_t stride = job->results ? (ptrdiff_t)job->results_stride : 0;
-    ptrdiff_t ahead = OSPREY__ALIGNMENT;
-    size_t single = job->results ? 2 * rows : 0;
-    if (single > job->steps) single = job->steps;
-    single += (job->steps - single) % OSPREY__ROUND_STEPS;
-    for (size_t steps = single; steps > 0; steps--) {
-        __builtin_prefetch(result, 1);
-        result += ahead;
-        ahead = stride - ahead;
+    const char *result = job->results;
+    const size_t stride = job->results_stride;
+    const size_t other = job->wide_results ? OSPREY__ALIGNMENT : stride;
+    const size_t next = job->wide_results ? stride : 2 * stride;
+    const size_t pairs = job->wide_results ? rows : (rows + 1) / 2;
+    size_t left = job->steps / OSPREY__ROUND_STEPS;
+    size_t asking = !result ? 0 : pairs < left ? pairs : left;
+    left -= asking;
+    for (size_t steps = job->steps % OSPREY__ROUND_STEPS; steps > 0; steps--)
         multiply_next(job, source, &at, rows, vecs, 1, sums);
-    }
-    for (size_t left = (job->steps - single) / OSPREY__ROUND_STEPS; left > 0; left--)
+    for (; asking > 0; asking--, result += next) {
+        __builtin_prefetch(result, 1);
+        __builtin_prefetch(result + other, 1);
         multiply_next(job, source, &at, rows, vecs, OSPREY__ROUND_STEPS, sums);
+    }
+    for (; left > 0; left--) multiply_next(job, source, &at, rows, vecs, OSPREY__ROUND_STEPS, sums);
 
     OSPREY__UNROLL
     for (size_t row = 0; row < rows; row++) {

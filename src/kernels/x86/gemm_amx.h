@@ -193,8 +193,8 @@ static void finish_group(const product *p, size_t i, size_t panel, const float *
                       .sums = sums + done * TILE_COLUMNS,
                       .column_scales = (const float *)(weights + p->scales),
                       .tail = p->tail};
-    if (p->kind == SUM_INTEGER)
-        finish_sums(p->args, &job, SUM_INTEGER);
+    if (p->kind == SUM_INTEGER_LATE)
+        finish_sums(p->args, &job, SUM_INTEGER_LATE);
     else
         finish_sums(p->args, &job, SUM_FLOAT);
 }
@@ -260,8 +260,8 @@ static void multiply_panel(const product *p, const row_block *block, size_t pane
 }
 
 /*
- * row_bytes: of the elements of a row; depth: elements of a panel's step. kind: SUM_INTEGER with
- * column scales behind a panel's weights and the rows' tails at `tail`, or SUM_FLOAT.
+ * row_bytes: of the elements of a row; depth: elements of a panel's step. kind: SUM_INTEGER_LATE
+ * with column scales behind a panel's weights and the rows' tails at `tail`, or SUM_FLOAT.
  *
  * The shapes of tiles are a thread's own. They are set here and released before the return: with
  * tiles in use the system would save 8 KiB of them whenever it takes the core away, and a core
@@ -279,7 +279,7 @@ static void multiply(const osprey__gemm_args *args, size_t row_bytes, size_t dep
                  .tail = tail,
                  .kind = kind};
     p.scales = p.panel_steps * PANEL_STEP_BYTES;
-    p.panel_bytes = p.scales + (kind == SUM_INTEGER ? TILE_COLUMNS * sizeof(float) : 0);
+    p.panel_bytes = p.scales + (kind == SUM_INTEGER_LATE ? TILE_COLUMNS * sizeof(float) : 0);
     size_t panels = (args->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
     size_t blocks = (p.groups.count + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
     configure(&p.groups);

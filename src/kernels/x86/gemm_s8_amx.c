@@ -15,5 +15,5 @@ void osprey__gemm_s8_prepare__amx(const osprey__gemm_input *input, void *rows)
 
 void osprey__gemm_s8__amx(const osprey__gemm_args *args)
 {
-    multiply(args, args->k, 4, SUM_INTEGER, padded_bytes(args->k));
+    multiply(args, args->k, 4, SUM_INTEGER_LATE, padded_bytes(args->k));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define OSPREY__LANES "kernels/x86/lanes_u8_quads.h"
+#define OSPREY__SUMS_BEGIN
 
 #include "kernels/kernel_list.h"
 #include "kernels/simd/gemm_s8_simd.h"

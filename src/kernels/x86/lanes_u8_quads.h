@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A step of the register tile multiplies four signed bytes of a row by four unsigned ones of each
- * column (vpdpbusd). Weights are signed bytes + 128; what that adds to a sum is a multiple of the
- * row's sum, which whoever reads the sums takes off.
+ * column (vpdpbusd). A product's weights are signed bytes + 128; what that adds to a sum is a
+ * multiple of the row's sum, less which it begins (OSPREY__SUMS_BEGIN).
  */
 #ifndef OSPREY_KERNELS_X86_LANES_U8_QUADS_H
 #define OSPREY_KERNELS_X86_LANES_U8_QUADS_H

@@ -136,7 +136,8 @@ static void multiply_factors(const pair_block *block, const weight_chunk *chunk,
                     .minus = (const char *)with->minus,
                     .difference = (char *)with->difference,
                     .prefetch = (const char *)with->next,
-                    .results_stride = product->ldc * result_bytes(product)};
+                    .results_stride = product->ldc * result_bytes(product),
+                    .wide_results = true};
     job.prefetch_step = (TILE_STEP_BYTES + block->tile_count - 1) / block->tile_count;
     for (size_t t = 0; t < block->tile_count; t++) {
         const pair_tile *at = &block->tiles[t];
