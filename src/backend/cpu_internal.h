@@ -10,11 +10,6 @@
  * while all weights pass by. */
 #define OSPREY__BLOCK_ROWS 96
 
-static inline size_t osprey__divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Input i of the step, where the plan has it as floats; NULL where it is absent. */
 const float *osprey__step_input(const osprey__run *run, const osprey__step *step, size_t i);
 /* Where the output goes, in the form that the plan gives it. */

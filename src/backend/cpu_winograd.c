@@ -8,7 +8,7 @@
 #include "backend/cpu_internal.h"
 
 /* Tiles of a task, at most: the more, the less often weights are read. */
-#define TASK_TILES 84
+#define TASK_TILES 42
 
 /* What of the scratch is written and read again soon stays in the first-level cache (the few tiles
  * whose taps are transformed and prepared together), or in the second (sums of all taps). */

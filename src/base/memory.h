@@ -26,6 +26,11 @@ static inline size_t osprey__round_up(size_t size, size_t multiple)
     return (size + multiple - 1) & ~(multiple - 1);
 }
 
+static inline size_t osprey__divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
 static inline size_t osprey__smaller(size_t a, size_t b)
 {
     return a < b ? a : b;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The portable operators on feature maps, and the gather that every instruction set shares. */
+#include "base/memory.h"
 #include "kernels/group_norm_moments.h"
 #include "kernels/image_ops.h"
 #include "kernels/kernel_list.h"
@@ -43,22 +44,34 @@ static void gather_row(const osprey__conv_shape *shape, const float *image, ospr
     }
 }
 
-/* The same of planes, which are read as they lie in memory: all patches take their parts of a row
- * before the next row. */
+/* Output columns, of first..end-1, whose windows have their column x in the image. */
+static osprey__span columns_that_see(const osprey__conv_shape *shape, size_t x, size_t first,
+                                     size_t end)
+{
+    const size_t before = x < shape->padding ? shape->padding - x : 0;
+    const size_t after = shape->width + shape->padding > x ? shape->width + shape->padding - x : 0;
+    const size_t least = osprey__divide_up(before, shape->stride);
+    const size_t most = osprey__divide_up(after, shape->stride);
+    const size_t start = least > first ? least : first, stop = most < end ? most : end;
+    return (osprey__span){.start = start, .count = start < stop ? stop - start : 0};
+}
+
+/* The same of planes, which are read as they lie in memory: all patches take one column of their
+ * windows from a row before the next. */
 static void gather_planar_row(const osprey__conv_shape *shape, const float *image,
                               osprey__span rows, size_t column, size_t count, float *out)
 {
-    size_t channels = shape->channels;
-    for (size_t p = 0; p < count; p++)
-        begin_patch(shape, rows, column + p, out + p * patch_floats(shape));
+    const size_t channels = shape->channels, floats = patch_floats(shape);
+    for (size_t p = 0; p < count; p++) begin_patch(shape, rows, column + p, out + p * floats);
     for (size_t i = 0; i < rows.count; i++)
         for (size_t channel = 0; channel < channels; channel++) {
             const float *in = image + (channel * shape->height + rows.start + i) * shape->width;
             float *to = out + (rows.skipped + i) * shape->kernel_width * channels + channel;
-            for (size_t p = 0; p < count; p++, to += patch_floats(shape)) {
-                osprey__span columns = columns_inside(shape, column + p);
-                for (size_t x = 0; x < columns.count; x++)
-                    to[(columns.skipped + x) * channels] = in[columns.start + x];
+            for (size_t x = 0; x < shape->kernel_width; x++, to += channels) {
+                const osprey__span seen = columns_that_see(shape, x, column, column + count);
+                const float *from = in + seen.start * shape->stride + x - shape->padding;
+                float *patch = to + (seen.start - column) * floats;
+                for (size_t p = 0; p < seen.count; p++) patch[p * floats] = from[p * shape->stride];
             }
         }
 }
