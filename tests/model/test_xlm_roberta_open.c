@@ -9,6 +9,7 @@
 
 #include <osprey/osprey.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,14 @@ static void test_tokenizer_is_asked_for(void **state)
     test_directory_link(&d, BASE, OPENCLIP_WEIGHTS);
     test_directory_link(&d, GOLDEN("hf-bert-first"), "vocab.txt");
     refuse_model(d.path, OSPREY_NOT_FOUND, "no tokenizer: tokenizer.json is missing");
+    char pieces[PATH_MAX];
+    snprintf(pieces, sizeof pieces, "%s/sentencepiece.bpe.model", d.path);
+    FILE *file = fopen(pieces, "wb");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    refuse_model(d.path, OSPREY_NOT_FOUND,
+                 "sentencepiece.bpe.model lies there without tokenizer.json");
+    test_directory_remove(&d, "sentencepiece.bpe.model");
     test_directory_link(&d, GOLDEN("hf-bert-mean"), "tokenizer.json");
     refuse_model(d.path, OSPREY_UNSUPPORTED, "BertNormalizer");
     test_directory_remove(&d, "tokenizer.json");

@@ -237,6 +237,12 @@ osprey_status osprey__bert_files_open(const char *directory, const char *cleanin
     if (there) return open_tokenizer_json(&o, path);
     OSPREY_TRY(look_for(&o, "vocab.json", path, &there));
     if (there) return open_gpt2(&o, path);
+    OSPREY_TRY(look_for(&o, "sentencepiece.bpe.model", path, &there));
+    if (there)
+        return osprey__fail(error, OSPREY_NOT_FOUND, directory,
+                            "sentencepiece.bpe.model lies there without tokenizer.json, which is "
+                            "what is read; save_pretrained of transformers' AutoTokenizer writes "
+                            "it");
     return osprey__fail(error, OSPREY_NOT_FOUND, directory,
                         "no tokenizer: %stokenizer.json is missing (RoBERTa may have vocab.json "
                         "with merges.txt instead)",
